@@ -1,0 +1,35 @@
+//! Who asks for an exchange, and what that party may ask for.
+
+use std::collections::BTreeSet;
+
+use crate::{Actor, Scope};
+
+/// Which subject tokens a client may present (TX-14): by default only those addressed to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MayPresent {
+    /// Tokens whose audience holds one of these, and tokens of types that are addressed to nobody.
+    AddressedTo(BTreeSet<String>),
+    /// Any token that validates. For routes and REST instances, where the operator named the pair.
+    Any,
+}
+
+/// A party that may call an instance, with its allow-lists. Empty lists allow nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// Its identifier, `client_id` on the wire.
+    pub id: String,
+    /// Audiences it may ask for, each a relying party of the instance.
+    pub audiences: BTreeSet<String>,
+    /// Scope it may ask for.
+    pub scope: Scope,
+    /// Subject tokens it may present.
+    pub may_present: MayPresent,
+    /// Whether it may receive a token that does not name it as the actor (SX-17).
+    pub impersonation: bool,
+    /// Whether the issued token names it in `client_id`. False for a face without clients.
+    pub is_named: bool,
+    /// Parties besides itself whose tokens it may present as actor.
+    pub actors: Vec<Actor>,
+    /// Longest life of a token issued to it, in seconds.
+    pub max_lifetime: Option<u64>,
+}

@@ -1,0 +1,42 @@
+//! The vocabulary of a token exchange and its waist, [`exchange()`].
+//!
+//! Two roles do the work: a [`Validator`] turns a token into a [`Principal`], a [`Provider`] turns an
+//! [`Issuance`] into a token. Only [`policy::authorize`] can make an [`Issuance`], so policy cannot be
+//! walked around. Nothing here does I/O, reads a clock or draws randomness: all three are arguments.
+
+pub mod actor;
+pub mod client;
+pub mod declared;
+pub mod error;
+pub mod exchange;
+pub mod fetch;
+pub mod instance;
+pub mod policy;
+pub mod principal;
+pub mod provider;
+pub mod request;
+pub mod scope;
+pub mod time;
+pub mod token;
+pub mod validator;
+
+use std::pin::Pin;
+
+pub use actor::{Actor, ActorChain, MayAct};
+pub use client::{Client, MayPresent};
+pub use declared::Declared;
+pub use error::{ExchangeError, Fault, IssueError, PolicyRefusal, Rejection, TargetRefusal, ValidateError};
+pub use exchange::{Exchanged, exchange};
+pub use fetch::{Fetch, FetchError, Fetched};
+pub use instance::{Instance, Limits, RelyingParty, Transformation};
+pub use policy::Issuance;
+pub use principal::Principal;
+pub use provider::{IssuedToken, Provider, Usage};
+pub use request::{Call, ExchangeRequest, Presented};
+pub use scope::Scope;
+pub use time::Timestamp;
+pub use token::{Token, TokenType};
+pub use validator::Validator;
+
+/// A boxed future that may move between threads: what a role's `dyn` method returns.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,263 @@
+//! What may be issued. Rules are chosen by what the tokens say, never by which parameters were sent.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    Actor, ActorChain, Call, Client, ExchangeError, ExchangeRequest, Exchanged, Instance, IssuedToken, MayPresent,
+    PolicyRefusal, Principal, RelyingParty, Scope, TargetRefusal, Timestamp,
+};
+
+/// Permission to issue one token. Only [`authorize`] makes one.
+#[derive(Debug)]
+pub struct Issuance<'a> {
+    subject: &'a Principal,
+    client: &'a Client,
+    actors: Option<Cow<'a, ActorChain>>,
+    audiences: Vec<String>,
+    scope: Scope,
+    not_after: Option<Timestamp>,
+    nonce: Option<&'a str>,
+}
+
+impl<'a> Issuance<'a> {
+    /// Whom the token will speak of.
+    pub const fn subject(&self) -> &'a Principal {
+        self.subject
+    }
+
+    /// The client to be named in the token; none for a face without clients (TX-59).
+    pub fn client_id(&self) -> Option<&'a str> {
+        self.client.is_named.then_some(self.client.id.as_str())
+    }
+
+    /// Who acts, newest first.
+    pub fn actors(&self) -> Option<&ActorChain> {
+        self.actors.as_deref()
+    }
+
+    /// Whom the token is for; never empty.
+    pub fn audiences(&self) -> &[String] {
+        &self.audiences
+    }
+
+    /// The granted scope.
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The moment after which the token must not be valid: the earliest end among subject, actor, client
+    /// and relying party (TX-70). None when nothing limits it but the provider.
+    pub const fn not_after(&self) -> Option<Timestamp> {
+        self.not_after
+    }
+
+    /// The caller's nonce.
+    pub const fn nonce(&self) -> Option<&'a str> {
+        self.nonce
+    }
+
+    /// The end of a token that should live `lifetime` seconds from `now`, within what is allowed.
+    pub fn ends_at(&self, now: Timestamp, lifetime: u64) -> Timestamp {
+        let wanted = now.plus(lifetime);
+        self.not_after.map_or(wanted, |limit| limit.min(wanted))
+    }
+
+    pub(crate) fn into_exchanged(self, issued: IssuedToken) -> Exchanged {
+        Exchanged {
+            issued,
+            scope: self.scope,
+            audiences: self.audiences,
+            subject: self.subject.subject.clone(),
+            actors: self.actors.map(Cow::into_owned),
+        }
+    }
+}
+
+/// Decides whether this client may have this token, and with which bounds. Default deny.
+pub fn authorize<'a>(
+    instance: &Instance,
+    request: &'a ExchangeRequest<'_>,
+    subject: &'a Principal,
+    actor: Option<&Principal>,
+    call: &Call<'_>,
+) -> Result<Issuance<'a>, ExchangeError> {
+    let client = request.client;
+    check_presentable(client, subject, actor)?;
+    check_may_act(subject, actor)?;
+    if let Some(actor) = actor {
+        check_actor(client, subject, actor)?;
+    }
+    let actors = actors(instance, client, subject, actor)?;
+    let (audiences, targets) = targets(instance, request)?;
+    let scope = scope(request, subject, &targets)?;
+    let not_after = not_after(client, subject, actor, &targets, call)?;
+    Ok(Issuance { subject, client, actors, audiences, scope, not_after, nonce: request.nonce.as_deref() })
+}
+
+/// TX-14, AB-15, AB-16: a token addressed to somebody else is not this client's to exchange. With an actor
+/// the subject may instead be addressed to that actor (TX-15 then demands the actor belong to the client).
+fn check_presentable(client: &Client, subject: &Principal, actor: Option<&Principal>) -> Result<(), PolicyRefusal> {
+    let MayPresent::AddressedTo(accepted) = &client.may_present else { return Ok(()) };
+    let addressed = subject.audiences.is_empty()
+        || subject.audiences.iter().any(|audience| accepted.contains(audience))
+        || actor.is_some_and(|actor| subject.audiences.contains(&actor.subject));
+    if addressed { Ok(()) } else { Err(PolicyRefusal::NotPresentable) }
+}
+
+/// TX-54: `may_act` binds whether or not an actor token was sent.
+fn check_may_act(subject: &Principal, actor: Option<&Principal>) -> Result<(), PolicyRefusal> {
+    let Some(may_act) = &subject.may_act else { return Ok(()) };
+    let met = actor.is_some_and(|actor| {
+        may_act.names(&identity(actor), actor.issuer.as_deref(), subject.issuer.as_deref())
+    });
+    if met { Ok(()) } else { Err(PolicyRefusal::MayActNotMet) }
+}
+
+/// SX-08 and TX-15: the actor belongs to this client, and the subject was issued towards that actor.
+fn check_actor(client: &Client, subject: &Principal, actor: &Principal) -> Result<(), PolicyRefusal> {
+    if actor.actors.is_some() {
+        return Err(PolicyRefusal::ActorDelegated);
+    }
+    let is_client = actor.subject == client.id || actor.client.as_deref() == Some(client.id.as_str());
+    let is_listed = client
+        .actors
+        .iter()
+        .any(|allowed| allowed.subject == actor.subject && (allowed.issuer.is_none() || allowed.issuer == actor.issuer));
+    if !is_client && !is_listed {
+        return Err(PolicyRefusal::ActorNotAllowed);
+    }
+    let towards = subject.audiences.iter().any(|audience| *audience == actor.subject || *audience == client.id);
+    // check_may_act has already matched a present `may_act` against this very actor.
+    if subject.may_act.is_some() || towards { Ok(()) } else { Err(PolicyRefusal::Spliced) }
+}
+
+/// TX-50, TX-56: history is kept; a new actor goes in front; without an actor token the client itself is
+/// the actor unless it holds the impersonation permission (SX-17).
+fn actors<'a>(
+    instance: &Instance,
+    client: &Client,
+    subject: &'a Principal,
+    actor: Option<&Principal>,
+) -> Result<Option<Cow<'a, ActorChain>>, PolicyRefusal> {
+    let prior = subject.actors.as_ref();
+    let newcomer = match actor {
+        Some(actor) => Some(Actor { issuer: actor.issuer.clone(), subject: actor.subject.clone() }),
+        None if client.impersonation => None,
+        None => Some(Actor { issuer: None, subject: client.id.clone() }),
+    };
+    let Some(newcomer) = newcomer else { return Ok(prior.map(Cow::Borrowed)) };
+    if prior.and_then(ActorChain::current) == Some(&newcomer) {
+        return Ok(prior.map(Cow::Borrowed));
+    }
+    if prior.is_some_and(|chain| chain.iter().any(|known| *known == newcomer)) {
+        return Err(PolicyRefusal::ActorRepeats);
+    }
+    let chain = ActorChain::extended_by(prior, newcomer);
+    let bytes: usize = chain.iter().map(|a| a.subject.len() + a.issuer.as_ref().map_or(0, String::len) + 24).sum();
+    if chain.iter().len() > instance.limits.chain_depth || bytes > instance.limits.chain_bytes {
+        return Err(PolicyRefusal::ChainTooLong);
+    }
+    Ok(Some(Cow::Owned(chain)))
+}
+
+type Targets<'i> = Vec<&'i RelyingParty>;
+
+/// TX-06, TX-07, RI-05, AB-02, AB-36: which relying parties are meant, and what `aud` names them.
+fn targets<'i>(instance: &'i Instance, request: &ExchangeRequest<'_>) -> Result<(Vec<String>, Targets<'i>), TargetRefusal> {
+    let client = request.client;
+    if request.audiences.len() + request.resources.len() > instance.limits.targets {
+        return Err(TargetRefusal::NotAllowed);
+    }
+    let mut parties: Targets<'i> = Vec::new();
+    let mut names: Vec<String> = Vec::new();
+    for audience in &request.audiences {
+        let party = instance.relying_party(audience).ok_or(TargetRefusal::Unknown)?;
+        add(client, party, audience, &mut parties, &mut names)?;
+    }
+    let named_audiences = parties.len();
+    for resource in &request.resources {
+        let party = instance.owner_of(resource).ok_or(TargetRefusal::Unknown)?;
+        let conflicts = named_audiences > 0
+            && !parties.iter().take(named_audiences).any(|known| known.audience == party.audience);
+        if conflicts {
+            return Err(TargetRefusal::Conflicting);
+        }
+        add(client, party, resource, &mut parties, &mut names)?;
+    }
+    if names.is_empty() {
+        let mut allowed = client.audiences.iter();
+        let (Some(only), None) = (allowed.next(), allowed.next()) else { return Err(TargetRefusal::Missing) };
+        let party = instance.relying_party(only).ok_or(TargetRefusal::Unknown)?;
+        add(client, party, only, &mut parties, &mut names)?;
+    }
+    Ok((names, parties))
+}
+
+fn add<'i>(
+    client: &Client,
+    party: &'i RelyingParty,
+    name: &str,
+    parties: &mut Targets<'i>,
+    names: &mut Vec<String>,
+) -> Result<(), TargetRefusal> {
+    if !client.audiences.contains(&party.audience) {
+        return Err(TargetRefusal::NotAllowed);
+    }
+    if !parties.iter().any(|known| known.audience == party.audience) {
+        parties.push(party);
+    }
+    if !names.iter().any(|known| known == name) {
+        names.push(name.to_owned());
+    }
+    Ok(())
+}
+
+/// TX-08, TX-71: never wider than subject ∩ client ∩ every target. An explicit request beyond that is an
+/// error; no request means all that is left.
+fn scope(request: &ExchangeRequest<'_>, subject: &Principal, targets: &[&RelyingParty]) -> Result<Scope, ExchangeError> {
+    if let Some(wanted) = &request.scope {
+        let within = wanted.is_within(&subject.scope)
+            && wanted.is_within(&request.client.scope)
+            && targets.iter().all(|party| wanted.is_within(&party.scope));
+        return if within { Ok(wanted.clone()) } else { Err(ExchangeError::Scope) };
+    }
+    if subject.scope.is_empty() {
+        return Ok(Scope::default());
+    }
+    let allowed = subject.scope.intersection(&request.client.scope);
+    Ok(targets.iter().fold(allowed, |left, party| left.intersection(&party.scope)))
+}
+
+/// TX-70, AB-14, AB-37: the earliest of all ends.
+fn not_after(
+    client: &Client,
+    subject: &Principal,
+    actor: Option<&Principal>,
+    targets: &[&RelyingParty],
+    call: &Call<'_>,
+) -> Result<Option<Timestamp>, PolicyRefusal> {
+    let ends = [
+        subject.expires_at,
+        actor.and_then(|a| a.expires_at),
+        client.max_lifetime.map(|seconds| call.now.plus(seconds)),
+    ];
+    let limits = targets.iter().map(|party| party.max_lifetime.map(|seconds| call.now.plus(seconds)));
+    let earliest = ends.into_iter().chain(limits).flatten().min();
+    // A validator's leeway may accept a token that has just ended; nothing can be issued from it.
+    if earliest.is_some_and(|end| end <= call.now) { Err(PolicyRefusal::TooLate) } else { Ok(earliest) }
+}
+
+/// The claims that `may_act` is matched against.
+fn identity(actor: &Principal) -> Map<String, Value> {
+    let mut claims = actor.claims.clone();
+    claims.insert("sub".into(), Value::String(actor.subject.clone()));
+    if let Some(client) = &actor.client {
+        claims.insert("client_id".into(), Value::String(client.clone()));
+    }
+    claims
+}
+
+#[cfg(test)]
+mod tests;

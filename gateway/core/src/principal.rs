@@ -1,0 +1,37 @@
+//! What a validator learned about the bearer of a token.
+
+use serde_json::{Map, Value};
+
+use crate::{ActorChain, MayAct, Scope, Timestamp};
+
+/// The verified content of a token, in terms every provider understands.
+///
+/// A validator fills in only what the token says and the operator's configuration for that token type
+/// adds; it never widens anything.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Principal {
+    /// The subject identifier as it will be issued, with the operator's prefix for its source.
+    pub subject: String,
+    /// Who vouched for it: the token's issuer, or none for a credential checked here.
+    pub issuer: Option<String>,
+    /// Whom the token was addressed to. Empty for types that are addressed to nobody (a password).
+    pub audiences: Vec<String>,
+    /// The client it was issued to (`client_id` or `azp`), if it says so.
+    pub client: Option<String>,
+    /// The scope it carries, or the operator's declared scope for types that carry none.
+    pub scope: Scope,
+    /// When it ends. None for types without an end of their own.
+    pub expires_at: Option<Timestamp>,
+    /// When the subject really authenticated, if known (`auth_time`).
+    pub authenticated_at: Option<Timestamp>,
+    /// How strongly, as the source named it (`acr`).
+    pub authentication_context: Option<String>,
+    /// By which methods (`amr`).
+    pub authentication_methods: Vec<String>,
+    /// Who already acts for the subject.
+    pub actors: Option<ActorChain>,
+    /// Who may act for the subject.
+    pub may_act: Option<MayAct>,
+    /// Everything else that was verified, by claim name.
+    pub claims: Map<String, Value>,
+}

@@ -1,0 +1,36 @@
+//! The output role.
+
+use crate::{BoxFuture, Call, Issuance, IssueError, Timestamp, Token, TokenType};
+
+/// Turns a permission to issue into a token of one type.
+pub trait Provider: Send + Sync {
+    /// The type of what [`issue`](Self::issue) returns, always.
+    fn token_type(&self) -> &TokenType;
+
+    /// Issues one token. The permission is proof that policy was asked.
+    fn issue<'a>(&'a self, issuance: &'a Issuance<'a>, call: &'a Call<'a>) -> BoxFuture<'a, Result<IssuedToken, IssueError>>;
+}
+
+/// How the holder uses an issued token (`token_type` of RFC 8693 §2.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// Presented as a bearer access token (RFC 6750).
+    Bearer,
+    /// Not an access token: the response says `N_A`.
+    NotApplicable,
+}
+
+/// A token as it came from its provider.
+#[derive(Clone, Debug)]
+pub struct IssuedToken {
+    /// What the client receives.
+    pub token: Token,
+    /// Its type.
+    pub token_type: TokenType,
+    /// How it is used.
+    pub usage: Usage,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Its identifier (`jti`, assertion ID), for the audit record.
+    pub id: Option<String>,
+}

@@ -1,0 +1,10 @@
+//! The input role.
+
+use crate::{BoxFuture, Call, Principal, Token, ValidateError};
+
+/// Turns a token of one type into a [`Principal`], or says why not. Builtins and Wasm plugins both
+/// implement it, and nothing behind it can tell them apart.
+pub trait Validator: Send + Sync {
+    /// Validates `token` as of `call.now`. Never partially: an error means that nothing was learned.
+    fn validate<'a>(&'a self, token: &'a Token, call: &'a Call<'a>) -> BoxFuture<'a, Result<Principal, ValidateError>>;
+}
