@@ -1,1 +1,4 @@
-//! Placeholder.
+//! The gateway: published instances, protocol faces and the reverse proxy over the exchange engine.
+
+pub mod document;
+pub mod publish_error;
