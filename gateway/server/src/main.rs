@@ -1,1 +1,3 @@
+//! The `cambist` program.
+
 fn main() {}
