@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use cambist_core::{Call, Declared, Timestamp, Token, TokenType};
+use cambist_guest::Validator;
 use cambist_plugin::{HostLimits, PluginBinding, PluginHost};
+use legacy_ticket::LegacyTicket;
 use tests::{
     documents::TICKET,
     guests,
@@ -41,8 +43,8 @@ pub fn rows() -> Result<Vec<Row>, Failure> {
         }
         crate::cpu::median(&mut runs)
     });
-    let native_call = legacy_ticket::native_call(now, KEY);
-    let native = median_micros(2_000, || drop(legacy_ticket::validate(text.as_bytes(), &native_call)));
+    let native_call = cambist_guest::Call::at(now).with_setting("key", KEY);
+    let native = median_micros(2_000, || drop(LegacyTicket::validate(text.as_bytes(), &native_call)));
     Ok(vec![Row {
         work: "plugin: legacy ticket, fresh store per call - native".to_owned(),
         cost,
