@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Cambist's builtin token types over one strict JOSE module.
+
+pub mod jose;
