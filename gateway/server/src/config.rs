@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use egress::{EgressTarget, EgressTargetError};
 pub use explain::{explain, explain_all};
-pub use keys::{KEYS, Key, Kind, key};
+pub use keys::{KEYS, Key, Kind, key, suggestion};
 pub use load::{DEFAULT_FILE, Loaded, Sources, load};
 pub use problem::{ConfigError, Problem};
 
@@ -185,7 +185,7 @@ pub struct Plugins {
 impl Default for Plugins {
     fn default() -> Self {
         Self {
-            memory_bytes: 64 * 1024 * 1024,
+            memory_bytes: 32 * 1024 * 1024,
             call_milliseconds: 100,
         }
     }

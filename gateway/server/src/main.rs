@@ -1,3 +1,10 @@
 //! The `cambist` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+use cambist::{Cli, run};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    run(Cli::parse())
+}

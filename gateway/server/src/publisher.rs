@@ -71,8 +71,10 @@ pub struct Workshop {
     pub directory: Arc<dyn PasswordDirectory>,
     /// The way to issuers' keys.
     pub fetch: Arc<dyn Fetch>,
-    /// Where compilation and hashing go.
+    /// Where hashing goes.
     pub heavy: HeavyPool,
+    /// Where compilation goes: one at a time, and never in the way of passwords.
+    pub compilation: HeavyPool,
 }
 
 /// Changes what is published.

@@ -104,9 +104,10 @@ pub fn start(config: Config) -> Result<Running, ServeError> {
         .build()?;
     let data = DataDirectory::open(&config.data_dir)?;
     let keyring = Arc::new(keys::open(&data)?);
-    let store = background.block_on(Store::open(&data.store_path()))?;
+    let store = background.block_on(Store::open(&data.store_file()))?;
     let heavy = HeavyPool::new(background.handle().clone(), config.passwords.hash_count(), config.passwords.queue);
-    let users = Arc::new(UserDirectory::new(store.clone(), heavy.clone(), background.handle().clone()));
+    let compilation = HeavyPool::new(background.handle().clone(), 1, 4);
+    let users = Arc::new(UserDirectory::new(store.clone(), heavy.clone()));
     let plugin_host = Arc::new(PluginHost::new(HostLimits {
         component_bytes: config.limits.plugin_bytes,
         memory_bytes: config.plugins.memory_bytes,
@@ -129,11 +130,11 @@ pub fn start(config: Config) -> Result<Running, ServeError> {
     let base_url = config.public.base_url(public);
     let published = Arc::new(Published::new(Registry::default()));
     let directory: Arc<dyn PasswordDirectory> = users.clone();
-    let workshop = Workshop { base_url: base_url.clone(), store, plugin_host, keyring, directory, fetch, heavy: heavy.clone() };
+    let workshop = Workshop { base_url: base_url.clone(), store, plugin_host, keyring, directory, fetch, heavy: heavy.clone(), compilation };
     let publisher = Publisher::new(workshop, Arc::clone(&published));
     background.block_on(publisher.restore())?;
-    let audit = Audit::open(&data.audit_path())?;
-    let admin_token = data.admin_token().clone();
+    let audit = Audit::open(&data.path().join("audit.jsonl"))?;
+    let admin_token = data.admin_token()?;
     let gateway = Arc::new(Gateway { config, base_url, published, publisher, heavy, audit, users, admin_token, _data: data });
     let drain = Drain::default();
     let (limits, grace) = (gateway.config.limits.clone(), gateway.config.shutdown.drain_time());

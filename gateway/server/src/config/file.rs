@@ -10,7 +10,8 @@ use toml::{
 
 use super::{
     KEYS, Problem,
-    problem::{closest, did_you_mean},
+    keys::{near_key, sections},
+    problem::did_you_mean,
 };
 
 /// A configuration file larger than this is not one.
@@ -94,7 +95,7 @@ fn collect(
         } else if is_section(&path) {
             section(value, &path, place, lines, places, problems);
         } else {
-            let hint = did_you_mean(suggestion(
+            let hint = did_you_mean(near_key(
                 &path,
                 matches!(value.get_ref(), DeValue::Table(_)),
             ));
@@ -123,30 +124,8 @@ fn section(
     }
 }
 
-fn sections() -> impl Iterator<Item = &'static str> {
-    KEYS.iter()
-        .filter_map(|key| Some(key.path.split_once('.')?.0))
-}
-
 fn is_section(path: &str) -> bool {
     sections().any(|section| section == path)
-}
-
-fn suggestion(path: &str, is_table: bool) -> Option<&'static str> {
-    if is_table {
-        return closest(path, sections());
-    }
-    // A right name in the wrong section is the commonest slip after a misspelt one.
-    let name = path.rsplit_once('.').map_or(path, |(_, name)| name);
-    let mut elsewhere = KEYS.iter().filter(|key| {
-        key.path
-            .rsplit_once('.')
-            .is_some_and(|(_, other)| other == name)
-    });
-    match (elsewhere.next(), elsewhere.next()) {
-        (Some(only), None) => Some(only.path),
-        _ => closest(path, KEYS.iter().map(|key| key.path)),
-    }
 }
 
 struct Lines<'a> {

@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use figment::value::Value;
 use fluent_uri::Uri;
 
-use super::EgressTarget;
+use super::{
+    EgressTarget,
+    problem::{closest, did_you_mean},
+};
 
 /// What a key's value must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,4 +213,33 @@ pub const KEYS: &[Key] = &[
 /// The key with this path.
 pub fn key(path: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.path == path)
+}
+
+/// ` (did you mean …?)` with the key closest to `path`, or nothing if none is close.
+pub fn suggestion(path: &str) -> String {
+    did_you_mean(near_key(path, false))
+}
+
+/// Names of the sections, some more than once.
+pub(super) fn sections() -> impl Iterator<Item = &'static str> {
+    KEYS.iter()
+        .filter_map(|key| Some(key.path.split_once('.')?.0))
+}
+
+/// The key or, for a table, the section that `path` was probably meant to be.
+pub(super) fn near_key(path: &str, is_table: bool) -> Option<&'static str> {
+    if is_table {
+        return closest(path, sections());
+    }
+    // A right name in the wrong section is the commonest slip after a misspelt one.
+    let name = path.rsplit_once('.').map_or(path, |(_, name)| name);
+    let mut elsewhere = KEYS.iter().filter(|key| {
+        key.path
+            .rsplit_once('.')
+            .is_some_and(|(_, other)| other == name)
+    });
+    match (elsewhere.next(), elsewhere.next()) {
+        (Some(only), None) => Some(only.path),
+        _ => closest(path, KEYS.iter().map(|key| key.path)),
+    }
 }

@@ -50,7 +50,7 @@ impl ClientSecret {
             let hash = digest::digest(&digest::SHA256, secret.as_bytes());
             return Ok(format!("sha256:{}", hex(hash.as_ref())));
         }
-        password::hash(secret).map_err(|reason| PublishError::new("secret", reason.to_string(), "try again"))
+        password::hash(secret.as_bytes()).map_err(|reason| PublishError::new("secret", reason.to_string(), "try again"))
     }
 
     /// Reads what a document keeps.
@@ -79,8 +79,8 @@ impl ClientSecret {
                 if verified.load().as_ref().is_some_and(|known| same(known, &hash)) {
                     return Ok(true);
                 }
-                let (phc, secret) = (phc.clone(), zeroize::Zeroizing::new(presented.to_owned()));
-                let matches = heavy.run(move || password::verify(&secret, &phc)).await?;
+                let (phc, secret) = (phc.clone(), zeroize::Zeroizing::new(presented.as_bytes().to_vec()));
+                let matches = heavy.run(move || password::verify(&secret, &phc)).await??;
                 if matches {
                     verified.store(Some(Arc::new(hash)));
                 }

@@ -35,7 +35,7 @@ impl Publisher {
         check_name(name)?;
         let host = Arc::clone(&self.workshop.plugin_host);
         let bytes = component.clone();
-        let plugin = Arc::new(self.workshop.heavy.run(move || host.compile(&bytes)).await??);
+        let plugin = Arc::new(self.workshop.compilation.run(move || host.compile(&bytes)).await??);
         let mut draft = self.draft().await?;
         precondition.check(draft.registry.plugins.get(name).map(|named| named.revision))?;
         let named = NamedPlugin { plugin: Arc::clone(&plugin), revision: draft.revision };
@@ -100,7 +100,7 @@ impl Publisher {
     /// Compiles a stored component again.
     pub(super) async fn compile(&self, component: Bytes) -> Result<Arc<Plugin>, PublishFailure> {
         let host = Arc::clone(&self.workshop.plugin_host);
-        Ok(Arc::new(self.workshop.heavy.run(move || host.compile(&component)).await??))
+        Ok(Arc::new(self.workshop.compilation.run(move || host.compile(&component)).await??))
     }
 }
 
