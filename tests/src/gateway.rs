@@ -98,8 +98,9 @@ impl TestGateway {
 
     /// Adds a user.
     pub async fn put_user(&self, realm: &str, username: &str, password: &str, attributes: Value) -> Result<(), Failure> {
-        let path = format!("/admin/v1/users/{username}?{}", http::form(&[("realm", realm)]));
-        self.put(&path, &json!({"password": password, "attributes": attributes})).await.map(drop)
+        let user = json!({"realm": realm, "username": username, "password": password, "attributes": attributes});
+        let reply = self.admin(Method::POST, "/admin/v1/users", user.to_string()).await?;
+        if reply.status.is_success() { Ok(()) } else { Err(format!("user {username}: {}", reply.text()).into()) }
     }
 
     /// Posts a form to an instance's token endpoint with `client_secret_basic`.

@@ -36,7 +36,7 @@ pub(super) async fn handle(gateway: &Gateway, request: Request<Incoming>, resour
             json_response(StatusCode::OK, &json!({"issuers": names}), None)
         }
         ("issuers", name) if !name.is_empty() => issuer(gateway, &head, body, name).await,
-        ("users", name) if !name.is_empty() => user(gateway, &head, body, name).await,
+        ("users", "") if head.method == Method::POST => add_user(gateway, body).await,
         ("keys", "") if head.method == Method::GET => json_response(StatusCode::OK, &gateway.publisher.public_keys(), None),
         ("plugins" | "routes" | "issuers" | "keys" | "users", _) => Err(method_not_allowed()),
         _ => Err(Problem::not_found(format!("there is no collection `{collection}`"))),
@@ -143,23 +143,27 @@ async fn issuer(gateway: &Gateway, head: &Parts, body: Incoming, name: &str) -> 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewUser {
-    password: zeroize::Zeroizing<String>,
+    #[serde(default = "root_realm")]
+    realm: String,
+    username: String,
+    password: String,
     #[serde(default)]
     attributes: serde_json::Map<String, Value>,
 }
 
-/// `PUT /admin/v1/users/{username}?realm=/alpha`.
-async fn user(gateway: &Gateway, head: &Parts, body: Incoming, username: &str) -> Answer {
-    if head.method != Method::PUT {
-        return Err(method_not_allowed());
-    }
-    let query = head.uri.query().unwrap_or_default();
-    let realm = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "realm").map_or_else(|| "/".to_owned(), |(_, realm)| realm.into_owned());
+fn root_realm() -> String {
+    "/".to_owned()
+}
+
+async fn add_user(gateway: &Gateway, body: Incoming) -> Answer {
     let new: NewUser = read(body, &gateway.config.limits).await?;
-    gateway.users.put(&realm, username, &new.password, new.attributes).await.map_err(|error| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_user", error.to_string(), "see `cambist user add --help` for what is accepted")
+    let password = zeroize::Zeroizing::new(new.password);
+    let added = gateway.users.add(&new.realm, &new.username, &password, new.attributes).await;
+    added.map_err(|error| {
+        let status = if error.is_conflict() { StatusCode::CONFLICT } else { StatusCode::UNPROCESSABLE_ENTITY };
+        Problem::new(status, "invalid_user", error.to_string(), "see `cambist user add --help` for what is accepted")
     })?;
-    json_response(StatusCode::OK, &json!({"realm": realm, "username": username}), None)
+    json_response(StatusCode::CREATED, &json!({"realm": new.realm, "username": new.username}), None)
 }
 
 async fn read<T: serde::de::DeserializeOwned>(body: Incoming, limits: &Limits) -> Result<T, Problem> {
