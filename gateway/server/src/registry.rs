@@ -13,6 +13,7 @@ use rpds::HashTrieMapSync;
 use crate::{
     instance::SharedInstance,
     proxy::{Route, RouteTable},
+    publish_error::PublishError,
 };
 
 /// A registered issuer and the revision of its document.
@@ -87,10 +88,11 @@ impl Registry {
         self.instances.remove_mut(id);
     }
 
-    /// Puts these routes in place of all.
-    pub fn put_routes(&mut self, routes: BTreeMap<String, Arc<Route>>) {
-        self.route_table = Arc::new(RouteTable::new(routes.values().cloned().collect()));
+    /// Puts these routes in place of all. Two that match alike are refused.
+    pub fn put_routes(&mut self, routes: BTreeMap<String, Arc<Route>>) -> Result<(), PublishError> {
+        self.route_table = Arc::new(RouteTable::new(routes.values().cloned().collect())?);
         self.routes = Arc::new(routes);
+        Ok(())
     }
 }
 

@@ -28,8 +28,8 @@ pub struct PublicHandler {
 
 impl PublicHandler {
     /// A handler with upstream connections of its own.
-    pub fn new(gateway: Arc<Gateway>) -> Self {
-        Self { gateway, upstreams: Upstreams::default() }
+    pub fn new(gateway: Arc<Gateway>, tls: Arc<rustls::ClientConfig>) -> Self {
+        Self { gateway, upstreams: Upstreams::new(tls) }
     }
 }
 
@@ -120,8 +120,9 @@ impl PublicHandler {
     }
 
     async fn proxy(&self, request: Request<Incoming>, peer: SocketAddr, registry: Arc<Registry>, circumstances: Circumstances) -> Response<Body> {
-        let host = proxy::host(&request);
-        let Some(route) = registry.route_table.find(host.as_deref().unwrap_or_default(), request.uri().path()) else {
+        let host = request.uri().authority().map(hyper::http::uri::Authority::as_str);
+        let host = host.or_else(|| request.headers().get(header::HOST)?.to_str().ok()).unwrap_or_default();
+        let Some(route) = registry.route_table.find(host, request.uri().path()) else {
             return plain(StatusCode::NOT_FOUND);
         };
         let Some(instance) = registry.instance(route.instance()) else { return plain(StatusCode::NOT_FOUND) };

@@ -120,7 +120,7 @@ pub fn start(config: Config) -> Result<Running, ServeError> {
         timeout: config.egress.timeout(),
         body_bytes: config.egress.body_bytes,
     };
-    let fetch: Arc<dyn Fetch> = Arc::new(Egress::new(rules, roots, background.handle().clone()));
+    let fetch: Arc<dyn Fetch> = Arc::new(Egress::new(rules, Arc::clone(&roots), background.handle().clone()));
     let (public, listeners) = bind_shared(config.public.listen, config.public.worker_count())
         .map_err(|source| ServeError::Listen { address: config.public.listen, source })?;
     let admin_listener = background
@@ -138,7 +138,7 @@ pub fn start(config: Config) -> Result<Running, ServeError> {
     let gateway = Arc::new(Gateway { config, base_url, published, publisher, heavy, audit, users, admin_token, _data: data });
     let drain = Drain::default();
     let (limits, grace) = (gateway.config.limits.clone(), gateway.config.shutdown.drain_time());
-    let workers = listener::start(listeners, || PublicHandler::new(Arc::clone(&gateway)), &limits, &drain, grace)?;
+    let workers = listener::start(listeners, || PublicHandler::new(Arc::clone(&gateway), Arc::clone(&roots)), &limits, &drain, grace)?;
     let handler = Arc::new(AdminHandler::new(Arc::clone(&gateway)));
     background.spawn(listener::serve(admin_listener, handler, limits, drain.clone()));
     Ok(Running { public, admin, gateway, background, workers, drain })

@@ -8,8 +8,10 @@ use super::{Problem, etag, upload_limits};
 use crate::{
     body::{self, Body},
     config::Limits,
+    directory::UserError,
     document::{self, InstanceDocument},
     gateway::Gateway,
+    store::StoreError,
 };
 
 type Answer = Result<Response<Body>, Problem>;
@@ -160,7 +162,7 @@ async fn add_user(gateway: &Gateway, body: Incoming) -> Answer {
     let password = zeroize::Zeroizing::new(new.password);
     let added = gateway.users.add(&new.realm, &new.username, &password, new.attributes).await;
     added.map_err(|error| {
-        let status = if error.is_conflict() { StatusCode::CONFLICT } else { StatusCode::UNPROCESSABLE_ENTITY };
+        let status = if matches!(error, UserError::Store(StoreError::Exists { .. })) { StatusCode::CONFLICT } else { StatusCode::UNPROCESSABLE_ENTITY };
         Problem::new(status, "invalid_user", error.to_string(), "see `cambist user add --help` for what is accepted")
     })?;
     json_response(StatusCode::CREATED, &json!({"realm": new.realm, "username": new.username}), None)

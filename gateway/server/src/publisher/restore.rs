@@ -89,7 +89,7 @@ impl Publisher {
                 Err(error) => failed.push(format!("route {}: {error}", stored.id)),
             }
         }
-        registry.put_routes(built);
+        registry.put_routes(built)?;
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ impl Publisher {
         let route = build(&draft.registry, name, document.clone(), draft.revision)?;
         let mut routes = BTreeMap::clone(&draft.registry.routes);
         routes.insert(name.to_owned(), Arc::new(route));
-        draft.registry.put_routes(routes);
+        draft.registry.put_routes(routes)?;
         draft.changes.push(Change::PutDocument {
             kind: DocumentKind::Route,
             id: name.to_owned(),
@@ -36,7 +36,7 @@ impl Publisher {
         precondition.check(Some(current))?;
         let mut routes = BTreeMap::clone(&draft.registry.routes);
         routes.remove(name);
-        draft.registry.put_routes(routes);
+        draft.registry.put_routes(routes)?;
         draft.changes.push(Change::DeleteDocument { kind: DocumentKind::Route, id: name.to_owned(), expected: Expected::Any });
         self.commit(draft).await.map(|_| ())
     }
@@ -62,7 +62,7 @@ impl Publisher {
             let built = build(&draft.registry, name, document, route.revision()).map_err(|error| error.within(&format!("routes.{name}")))?;
             routes.insert(name.clone(), Arc::new(built));
         }
-        draft.registry.put_routes(routes);
+        draft.registry.put_routes(routes)?;
         Ok(())
     }
 }
