@@ -11,10 +11,10 @@ use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming, header, he
 pub use problem::Problem;
 
 use crate::{
-    body::{self, Body},
+    body::Body,
     config::Limits,
-    face::rest_publish,
-    gateway::{Circumstances, Gateway},
+    face::{rest, rest_publish, rest_sts::common_rest::Caller},
+    gateway::{Circumstances, Gateway, now},
     listener::Handler,
 };
 
@@ -29,8 +29,7 @@ impl AdminHandler {
         Self { gateway }
     }
 
-    /// Whether the request carries the admin token: as a bearer token, or the way PingAM clients carry a
-    /// session.
+    /// Whether the request carries the admin token as a bearer token.
     fn is_admin(&self, headers: &HeaderMap) -> bool {
         let bearer = headers
             .get(header::AUTHORIZATION)
@@ -40,6 +39,22 @@ impl AdminHandler {
             .map(|(_, token)| token.trim());
         bearer.is_some_and(|token| self.gateway.admin_token.matches(token))
     }
+
+    /// Whether it carries the admin token the way PingAM clients carry a session: in a header named like the
+    /// session cookie, or in that cookie.
+    fn has_session(&self, headers: &HeaderMap) -> bool {
+        const SESSION: &str = "iPlanetDirectoryPro";
+        let header = headers.get(SESSION).and_then(|value| value.to_str().ok());
+        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let cookie = pairs.find(|(name, _)| *name == SESSION).map(|(_, value)| value.trim_matches('"'));
+        header.or(cookie).is_some_and(|token| self.gateway.admin_token.matches(token.trim()))
+    }
+}
+
+/// The part of a publish path behind its mount, without a leading slash.
+fn rest_of(path: &str) -> &str {
+    path.split_once("/sts-publish/rest").map_or("", |(_, rest)| rest.trim_start_matches('/'))
 }
 
 impl Handler for AdminHandler {
@@ -48,18 +63,19 @@ impl Handler for AdminHandler {
             return status(StatusCode::SERVICE_UNAVAILABLE);
         };
         let path = request.uri().path().to_owned();
-        let path = path.strip_prefix("/am").filter(|rest| rest.starts_with("/sts-publish")).unwrap_or(&path);
+        let path = path.as_str();
+        let bare = path.strip_prefix("/am").unwrap_or(path);
         match path {
             "/livez" => text("ok\n".to_owned()),
             "/readyz" => self.ready().await,
             "/metrics" => text(self.gateway.audit.counters().render()),
-            _ if path == "/sts-publish/rest" || path.starts_with("/sts-publish/rest/") => {
-                let (head, body) = request.into_parts();
-                let read = body::read(body, &self.gateway.config.limits).await;
-                let is_admin = self.is_admin(&head.headers)
-                    || rest_publish::session_token(&head.headers).is_some_and(|token| self.gateway.admin_token.matches(&token));
-                let rest = path.trim_start_matches("/sts-publish/rest").trim_start_matches('/');
-                rest_publish::handle(&head, rest, read, is_admin, &self.gateway.publisher).await
+            _ if bare == "/sts-publish/rest" || bare.starts_with("/sts-publish/rest/") => {
+                let mount = path.get(..path.len() - rest_of(path).len()).unwrap_or_default().trim_end_matches('/');
+                let caller = if self.is_admin(request.headers()) || self.has_session(request.headers()) { Caller::Admin } else { Caller::Anonymous };
+                match rest::request(request, mount, rest_of(path), caller, &self.gateway.config.limits).await {
+                    Ok(request) => rest::response(rest_publish::handle(&request, &self.gateway.publisher).await),
+                    Err(refusal) => refusal,
+                }
             }
             _ if path.starts_with("/admin/v1/") => {
                 if !self.is_admin(request.headers()) {
@@ -82,7 +98,8 @@ impl AdminHandler {
         if !self.gateway.audit.is_healthy() {
             wrong.push("the audit trail cannot be written".to_owned());
         }
-        if let Err(error) = self.gateway.publisher.store().canary_write().await {
+        let Some(now) = now() else { return status(StatusCode::SERVICE_UNAVAILABLE) };
+        if let Err(error) = self.gateway.publisher.store().canary_write(now).await {
             wrong.push(format!("the store refuses writes: {error}"));
         }
         if wrong.is_empty() {

@@ -9,7 +9,8 @@ pub(crate) mod password;
 #[cfg(test)]
 mod tests;
 
-use cambist_core::{Fault, Rejection, ValidateError};
+use cambist_core::{BoxFuture, Fault, Rejection, ValidateError};
+use cambist_token::{PasswordDirectory, Profile};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -116,6 +117,20 @@ impl UserDirectory {
             }),
             _ => Err(Rejection::BadSignature.into()),
         }
+    }
+}
+
+impl PasswordDirectory for UserDirectory {
+    fn authenticate<'a>(
+        &'a self,
+        realm: &'a str,
+        username: &'a str,
+        password: &'a str,
+    ) -> BoxFuture<'a, Result<Profile, ValidateError>> {
+        Box::pin(async move {
+            let UserProfile { username, attributes } = Self::authenticate(self, realm, username, password).await?;
+            Ok(Profile { username, attributes })
+        })
     }
 }
 

@@ -15,7 +15,10 @@ use std::sync::Arc;
 
 use cambist_core::Fetch;
 use cambist_plugin::PluginHost;
-use cambist_token::{Keyring, PasswordDirectory, TrustedIssuer, jose::Algorithm};
+use cambist_token::{
+    PasswordDirectory, TrustedIssuer,
+    jose::{Algorithm, Keyring},
+};
 use tokio::sync::{Mutex, MutexGuard};
 
 pub use failure::PublishFailure;

@@ -11,7 +11,8 @@ use crate::{
     body::{self, Body},
     face::{
         oauth::{self, refusal::Refusal},
-        rest_sts,
+        rest,
+        rest_sts::{self, common_rest::Caller},
     },
     gateway::{Circumstances, Gateway},
     instance::{PublishedInstance, SharedInstance},
@@ -84,9 +85,9 @@ impl Handler for PublicHandler {
             Target::Metadata(id) => document(registry.instance(id), request.method(), "application/json", |i| &i.metadata),
             Target::RestSts(id) => {
                 let instance = registry.instance(id).cloned();
-                let id = id.to_owned();
+                let (id, mount) = (id.to_owned(), path.strip_suffix(id).unwrap_or_default().trim_end_matches('/').to_owned());
                 drop(registry);
-                self.rest_sts(request, &id, instance, circumstances).await
+                self.rest_sts(request, &mount, &id, instance, circumstances).await
             }
         }
     }
@@ -104,17 +105,23 @@ impl PublicHandler {
         }
     }
 
-    async fn rest_sts(&self, request: Request<Incoming>, id: &str, instance: Option<SharedInstance>, circumstances: Circumstances) -> Response<Body> {
-        let (head, body) = request.into_parts();
-        let read = body::read(body, &self.gateway.config.limits).await;
-        let Some(instance) = instance else { return rest_sts::unknown_instance(id) };
-        let call = call(&instance, &circumstances);
-        let (response, outcome) = rest_sts::handle(&head, read, &instance.engine, instance.rest.as_ref(), &call).await;
+    async fn rest_sts(&self, request: Request<Incoming>, mount: &str, id: &str, instance: Option<SharedInstance>, circumstances: Circumstances) -> Response<Body> {
+        let request = match rest::request(request, mount, id, Caller::Anonymous, &self.gateway.config.limits).await {
+            Ok(request) => request,
+            Err(refusal) => return refusal,
+        };
+        let Some((instance, face)) = instance.as_ref().and_then(|i| Some((i, i.rest.as_ref()?))) else {
+            let nowhere = Call { now: circumstances.now, instance: "", correlation: &circumstances.correlation, random: circumstances.random };
+            return rest::response(rest_sts::answer(&request, None, &nowhere).await.0);
+        };
+        let call = call(instance, &circumstances);
+        let (answer, outcome) = rest_sts::answer(&request, Some((&instance.engine, face)), &call).await;
+        let response = rest::response(answer);
         let Some(outcome) = outcome else { return response };
-        let mut event = Event::new("rest-sts", &instance, &circumstances);
-        record(&mut event, &outcome, response.status());
+        let mut event = Event::new("rest-sts", instance, &circumstances);
+        record(&mut event, &outcome);
         if self.gateway.audit.record(event).is_err() && response.status().is_success() {
-            return rest_sts::unavailable();
+            return rest::unavailable(&request);
         }
         response
     }
@@ -155,7 +162,7 @@ impl RouteExchange for Exchange<'_> {
         let mut event = Event::new("proxy", self.instance, self.circumstances);
         event.client(&route.client().id);
         event.asked(&request);
-        record(&mut event, &outcome, StatusCode::FORBIDDEN);
+        record(&mut event, &outcome);
         if self.gateway.audit.record(event).is_err() {
             let fault = cambist_core::Fault::Unavailable("the audit trail".to_owned());
             return Err(cambist_core::IssueError::Fault(fault).into());
@@ -172,13 +179,10 @@ impl RouteExchange for Exchange<'_> {
     }
 }
 
-fn record(event: &mut Event, outcome: &Result<Exchanged, ExchangeError>, status: StatusCode) {
+fn record(event: &mut Event, outcome: &Result<Exchanged, ExchangeError>) {
     match outcome {
         Ok(exchanged) => event.issued(exchanged),
-        Err(error) => {
-            let code = if status.is_server_error() { "server_error" } else { Refusal::from(error).code() };
-            event.refused(code, Some(error.to_string()));
-        }
+        Err(error) => event.refused(Refusal::from(error).code(), Some(error.to_string())),
     }
 }
 

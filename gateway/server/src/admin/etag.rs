@@ -6,12 +6,12 @@ use super::Problem;
 use crate::publisher::Precondition;
 
 /// The entity tag of a revision.
-pub fn etag(revision: u64) -> HeaderValue {
+pub(super) fn etag(revision: u64) -> HeaderValue {
     HeaderValue::try_from(format!("\"{revision}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
 /// What `If-Match` and `If-None-Match` demand of a write.
-pub fn precondition(headers: &HeaderMap) -> Result<Precondition, Problem> {
+pub(super) fn precondition(headers: &HeaderMap) -> Result<Precondition, Problem> {
     let malformed = |name: &str| {
         Problem::new(StatusCode::BAD_REQUEST, "malformed_header", format!("{name} is not understood"), "send one ETag as it was received, or `*`")
     };

@@ -88,7 +88,7 @@ impl From<PublishFailure> for Problem {
             PublishFailure::NotFound => (StatusCode::NOT_FOUND, "not_found", "list the collection to see what is there"),
             PublishFailure::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "try again in a moment"),
             PublishFailure::Plugin(rejected) => {
-                return Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_component", rejected.to_string(), rejected.hint());
+                return Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_component", rejected.to_string(), "the text says what would be right");
             }
             PublishFailure::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "nothing was changed; see the log for the store's state"),
         };

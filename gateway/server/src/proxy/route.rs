@@ -153,6 +153,11 @@ impl Route {
         &self.instance
     }
 
+    /// The type its callers' tokens are validated as.
+    pub const fn subject_token_type(&self) -> &TokenType {
+        &self.subject_token_type
+    }
+
     /// The relying party it exchanges for.
     pub fn audience(&self) -> &str {
         &self.audience

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use cambist_token::{
-    Keyring,
-    jose::{Algorithm, SigningKey},
-};
+use cambist_token::jose::{Algorithm, Keyring, SigningKey};
 
 use super::ServeError;
 use crate::data_directory::DataDirectory;
