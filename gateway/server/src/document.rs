@@ -1,0 +1,188 @@
+//! What an operator writes to publish an instance: plain data, checked when it is built.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cambist_core::Scope;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::publish_error::PublishError;
+
+/// A published instance as JSON, the body of `PUT /admin/v1/instances/{id}`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstanceDocument {
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Ways to read tokens, by a name of the operator's choosing.
+    #[serde(default)]
+    pub validators: BTreeMap<String, PartDocument>,
+    /// Ways to make tokens, by a name of the operator's choosing.
+    #[serde(default)]
+    pub providers: BTreeMap<String, PartDocument>,
+    /// Which validator feeds which provider.
+    #[serde(default)]
+    pub transformations: Vec<TransformationDocument>,
+    /// Validators whose tokens may be presented as actor tokens. None by default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actors: Vec<String>,
+    /// Whom tokens are issued for, by audience.
+    #[serde(default)]
+    pub relying_parties: BTreeMap<String, RelyingPartyDocument>,
+    /// Who may ask, by `client_id`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub clients: BTreeMap<String, ClientDocument>,
+    /// Set when several sources of subjects speak of the same people on purpose.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared_subjects: bool,
+    /// Bounds on delegation chains.
+    #[serde(default, skip_serializing_if = "LimitsDocument::is_default")]
+    pub limits: LimitsDocument,
+    /// The REST STS face, if the instance has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest_sts: Option<RestStsDocument>,
+}
+
+/// A validator or provider: its kind and that kind's own settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartDocument {
+    /// A builtin's name, or `plugin`.
+    pub kind: String,
+    /// Everything else; the kind knows what it may hold.
+    #[serde(flatten)]
+    pub settings: Map<String, Value>,
+}
+
+/// One of each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransformationDocument {
+    /// The name of a validator.
+    pub subject: String,
+    /// The name of a provider.
+    pub issue: String,
+}
+
+/// Whom tokens are issued for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RelyingPartyDocument {
+    /// Its resources: absolute URIs without fragment (RFC 8707 §2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// The scope it understands.
+    #[serde(default, skip_serializing_if = "Scope::is_empty")]
+    pub scopes: Scope,
+    /// Longest life of a token issued for it, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_lifetime_seconds: Option<u64>,
+}
+
+/// Who may ask, with its allow-lists. What is not listed is not allowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientDocument {
+    /// The secret in clear, on the way in only: it is hashed before anything is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// What is kept of the secret: `sha256:<hex>` or an argon2id PHC string.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_hash: Option<String>,
+    /// Audiences it may ask for.
+    #[serde(default)]
+    pub audiences: BTreeSet<String>,
+    /// Scope it may ask for.
+    #[serde(default, skip_serializing_if = "Scope::is_empty")]
+    pub scopes: Scope,
+    /// Audiences of the subject tokens it may present; its own id by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_audiences: Option<BTreeSet<String>>,
+    /// Whether it may receive tokens that do not name it as the actor.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub impersonation: bool,
+    /// Actors besides itself whose tokens it may present.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actors: Vec<ActorDocument>,
+    /// Longest life of a token issued to it, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_lifetime_seconds: Option<u64>,
+}
+
+/// An actor a client may bring.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActorDocument {
+    /// Its issuer; any accepted one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// Its subject identifier.
+    pub subject: String,
+}
+
+/// Bounds on delegation chains (TX-57).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsDocument {
+    /// Most actors, 1 to 8.
+    pub chain_depth: usize,
+}
+
+impl Default for LimitsDocument {
+    fn default() -> Self {
+        Self { chain_depth: 8 }
+    }
+}
+
+impl LimitsDocument {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How an instance answers on the REST STS face, where token types go by short names.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestStsDocument {
+    /// Validators by input token type name (`USERNAME`, `OPENIDCONNECT`, or a custom name).
+    pub inputs: BTreeMap<String, String>,
+    /// Providers by output token type name (`OPENIDCONNECT`, or a custom name).
+    pub outputs: BTreeMap<String, String>,
+    /// The pairs that may be translated.
+    pub transforms: Vec<RestTransformDocument>,
+    /// Audiences every issued token is addressed to; each a relying party.
+    pub audiences: BTreeSet<String>,
+    /// The `instance_state` this was published from, when it was published through `/sts-publish/rest`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_state: Option<Value>,
+}
+
+/// One translatable pair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestTransformDocument {
+    /// Input token type name.
+    pub input: String,
+    /// Output token type name.
+    pub output: String,
+    /// Whether a session made while validating the input ends with the translation.
+    #[serde(default)]
+    pub invalidate_interim_session: bool,
+}
+
+/// Reads a document of any kind; an error names the path of the member that does not fit.
+pub fn read<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, PublishError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let document = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        PublishError::new(
+            if path == "." { String::new() } else { path },
+            error.into_inner().to_string(),
+            "see the reference of this document",
+        )
+    })?;
+    deserializer.end().map_err(|error| {
+        PublishError::new("", error.to_string(), "send exactly one JSON object")
+    })?;
+    Ok(document)
+}
