@@ -25,3 +25,4 @@ pub use verify::{
 };
 
 pub(crate) use base64url::encode as base64url;
+pub(crate) use verify::moment;
