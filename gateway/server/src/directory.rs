@@ -97,7 +97,11 @@ impl UserDirectory {
             return Err(Rejection::TooLarge.into());
         }
         let found = match (realm_path(realm), username(name)) {
-            (Ok(realm), Ok(name)) => self.store.user(&realm, name).await.map_err(unavailable)?,
+            (Ok(realm), Ok(name)) => self
+                .store
+                .user(&realm, name)
+                .await
+                .map_err(|error| unavailable(&error))?,
             _ => None,
         };
         let stored = found.as_ref().map_or_else(
@@ -134,9 +138,9 @@ impl PasswordDirectory for UserDirectory {
     }
 }
 
-fn unavailable(error: StoreError) -> ValidateError {
+fn unavailable(error: &StoreError) -> ValidateError {
     tracing::error!(
-        error = &error as &dyn std::error::Error,
+        error = error as &dyn std::error::Error,
         "the user directory cannot be read"
     );
     Fault::Unavailable("the user directory cannot be read".to_owned()).into()

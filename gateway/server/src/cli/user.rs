@@ -179,15 +179,13 @@ fn password(file: Option<PathBuf>) -> Result<Zeroizing<String>, CliError> {
         from: from.clone(),
         source,
     };
-    let input: Box<dyn Read> = match file {
-        Some(path) => Box::new(File::open(path).map_err(failed)?),
-        None => {
-            let input = io::stdin();
-            if input.is_terminal() {
-                eprintln!("Type the password (it will be visible), then Enter and Ctrl-D.");
-            }
-            Box::new(input)
+    let input: Box<dyn Read> = if let Some(path) = file {
+        Box::new(File::open(path).map_err(failed)?)
+    } else {
+        if io::stdin().is_terminal() {
+            eprintln!("Type the password (it will be visible), then Enter and Ctrl-D.");
         }
+        Box::new(io::stdin())
     };
     read_password(input)
         .map_err(failed)?

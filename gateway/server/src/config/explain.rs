@@ -54,5 +54,5 @@ pub fn explain_all(loaded: &Loaded) -> String {
 }
 
 fn default(key: &Key) -> Option<String> {
-    notation(Value::serialize(Config::default()).ok()?.find(key.path)?)
+    notation(&Value::serialize(Config::default()).ok()?.find(key.path)?)
 }

@@ -60,16 +60,16 @@ impl Loaded {
 
     /// The value of the key with this path, in TOML notation; none if it is not set.
     pub fn value(&self, path: &str) -> Option<String> {
-        notation(self.figment.find_value(path).ok()?)
+        notation(&self.figment.find_value(path).ok()?)
     }
 }
 
 /// `value` in TOML notation, which for our kinds is that of JSON.
-pub(super) fn notation(value: Value) -> Option<String> {
+pub(super) fn notation(value: &Value) -> Option<String> {
     if matches!(value, Value::Empty(..)) {
         return None;
     }
-    serde_json::to_string(&value).ok()
+    serde_json::to_string(value).ok()
 }
 
 fn origin(figment: &Figment, path: &str) -> String {
@@ -253,7 +253,7 @@ fn check(layer: &Layer, problems: &mut Vec<Problem>) {
             continue;
         };
         if !key.kind.accepts(&value) {
-            let found = notation(value).unwrap_or_default();
+            let found = notation(&value).unwrap_or_default();
             problems.push(Problem::new(
                 place,
                 format!("`{path}` expects {}, not {found}", key.kind.expected()),

@@ -61,7 +61,7 @@ pub(super) fn read_or_create(path: &Path) -> Result<AdminToken, DataDirectoryErr
         path: path.display().to_string(),
         source: "the random number generator failed".into(),
     })?;
-    let value = Zeroizing::new(URL_SAFE_NO_PAD.encode_to_string(&*random));
+    let value = Zeroizing::new(URL_SAFE_NO_PAD.encode_to_string(random.as_slice()));
     write_secret(path, format!("{}\n", *value).as_bytes())?;
     Ok(AdminToken {
         value,

@@ -14,8 +14,14 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-fn pem(text: &str) -> Result<Zeroizing<String>, Infallible> {
-    Ok(Zeroizing::new(text.to_owned()))
+fn key(
+    directory: &DataDirectory,
+    name: &str,
+    made: &str,
+) -> Result<Zeroizing<String>, DataDirectoryError> {
+    directory.read_or_create_key(name, || {
+        Ok::<_, Infallible>(Zeroizing::new(made.to_owned()))
+    })
 }
 
 #[test]
@@ -23,7 +29,7 @@ fn a_new_directory_is_private() {
     let (_parent, directory) = fresh();
     assert_eq!(mode(directory.path()), 0o700);
     directory.admin_token().unwrap();
-    directory.read_or_create_key("es256", || pem("x")).unwrap();
+    key(&directory, "es256", "x").unwrap();
     assert_eq!(mode(&directory.path().join("admin-token")), 0o600);
     assert_eq!(mode(&directory.path().join("keys")), 0o700);
     assert_eq!(mode(&directory.path().join("keys/es256.pem")), 0o600);
@@ -58,14 +64,14 @@ fn a_directory_open_to_others_is_refused_with_the_remedy() {
 fn a_secret_open_to_others_is_refused_with_the_remedy() {
     let (_parent, directory) = fresh();
     directory.admin_token().unwrap();
-    directory.read_or_create_key("es256", || pem("x")).unwrap();
+    key(&directory, "es256", "x").unwrap();
     for (name, mode) in [("admin-token", 0o640), ("keys/es256.pem", 0o604)] {
         fs::set_permissions(directory.path().join(name), Permissions::from_mode(mode)).unwrap();
     }
     let token = directory.admin_token().unwrap_err().to_string();
     assert!(token.contains("chmod 600"), "{token}");
     assert!(matches!(
-        directory.read_or_create_key("es256", || pem("y")),
+        key(&directory, "es256", "y"),
         Err(DataDirectoryError::Exposed { .. })
     ));
 }
@@ -129,34 +135,16 @@ fn an_admin_token_that_could_be_guessed_is_refused() {
 #[test]
 fn a_key_is_made_once() {
     let (_parent, directory) = fresh();
-    assert_eq!(
-        *directory
-            .read_or_create_key("es256", || pem("one"))
-            .unwrap(),
-        "one"
-    );
-    assert_eq!(
-        *directory
-            .read_or_create_key("es256", || pem("two"))
-            .unwrap(),
-        "one"
-    );
-    assert_eq!(
-        *directory
-            .read_or_create_key("rs256", || pem("two"))
-            .unwrap(),
-        "two"
-    );
+    assert_eq!(*key(&directory, "es256", "one").unwrap(), "one");
+    assert_eq!(*key(&directory, "es256", "two").unwrap(), "one");
+    assert_eq!(*key(&directory, "rs256", "two").unwrap(), "two");
     let failed = directory
         .read_or_create_key("eddsa", || Err("no entropy"))
         .unwrap_err();
     assert!(matches!(failed, DataDirectoryError::NotMade { .. }));
     assert!(!directory.path().join("keys/eddsa.pem").exists());
     for name in ["", "../x", "a/b", "A"] {
-        assert!(
-            directory.read_or_create_key(name, || pem("x")).is_err(),
-            "{name}"
-        );
+        assert!(key(&directory, name, "x").is_err(), "{name}");
     }
 }
 

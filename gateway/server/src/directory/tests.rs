@@ -1,6 +1,6 @@
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::oneshot};
 
 use super::*;
 
@@ -101,13 +101,19 @@ async fn an_unknown_user_costs_a_hash_like_a_known_one() {
     // A pool without room answers "overloaded" exactly to those who come to hash.
     let heavy = HeavyPool::new(Handle::current(), 1, 0);
     let (end, ended) = std::sync::mpsc::channel::<()>();
+    let (start, started) = oneshot::channel();
     let occupied = tokio::spawn({
         let heavy = heavy.clone();
-        async move { heavy.run(move || ended.recv().is_err()).await }
+        async move {
+            heavy
+                .run(move || {
+                    start.send(()).unwrap();
+                    ended.recv().is_err()
+                })
+                .await
+        }
     });
-    while heavy.run(|| ()).await.is_ok() {
-        tokio::task::yield_now().await;
-    }
+    started.await.unwrap();
     let crowded = UserDirectory::new(store, heavy);
     for name in ["alice", "nobody", "no\nbody"] {
         let outcome = crowded.authenticate("/", name, "secret").await;

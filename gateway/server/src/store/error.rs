@@ -83,14 +83,15 @@ pub enum StoreError {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         // Extended result codes hold the primary one in their low byte: https://www.sqlite.org/rescode.html
-        let primary = error
+        let code = error
             .as_database_error()
-            .and_then(|e| e.code())
-            .and_then(|code| code.parse::<u32>().ok())
-            .map(|code| code & 0xff);
-        match (primary, &error) {
+            .and_then(sqlx::error::DatabaseError::code);
+        match (
+            code.and_then(|code| code.parse::<u32>().ok())
+                .map(|code| code & 0xff),
+            &error,
+        ) {
             (Some(3 | 8), _) => Self::ReadOnly(error),
-            (Some(5 | 6 | 7 | 9 | 14 | 15), _) => Self::Unavailable(error),
             (Some(10), _) => Self::Broken {
                 source: Some(error),
             },
@@ -106,7 +107,8 @@ impl From<sqlx::Error> for StoreError {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(error),
                 _ => Self::Unavailable(error),
             },
-            (
+            (Some(5 | 6 | 7 | 9 | 14 | 15), _)
+            | (
                 None,
                 sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed,
             ) => Self::Unavailable(error),
