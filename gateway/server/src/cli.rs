@@ -94,6 +94,11 @@ impl Place {
     }
 }
 
+/// Reads the process's arguments and does what they say.
+pub fn main() -> ExitCode {
+    run(Cli::parse())
+}
+
 /// Does what the command line says; errors go to standard error.
 pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {

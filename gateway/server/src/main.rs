@@ -1,10 +1,5 @@
 //! The `cambist` program.
 
-use std::process::ExitCode;
-
-use cambist::{Cli, run};
-use clap::Parser;
-
-fn main() -> ExitCode {
-    run(Cli::parse())
+fn main() -> std::process::ExitCode {
+    cambist::cli::main()
 }

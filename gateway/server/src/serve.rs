@@ -2,6 +2,7 @@
 
 mod banner;
 mod keys;
+mod log;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -58,6 +59,9 @@ pub enum ServeError {
     /// Trust roots cannot be read.
     #[error("egress.ca_file: {0}")]
     Trust(String),
+    /// The log cannot be written as configured.
+    #[error("{0}")]
+    Log(String),
     /// The machine refused something.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -78,6 +82,7 @@ pub struct Running {
 
 /// Runs until told to stop, then drains.
 pub fn serve(config: Config) -> Result<(), ServeError> {
+    log::start(&config.log).map_err(ServeError::Log)?;
     let running = start(config)?;
     banner::print(&running);
     let waited = running.background.block_on(stopped());
