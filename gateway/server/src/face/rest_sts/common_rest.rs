@@ -9,7 +9,7 @@ use hyper::{HeaderMap, Method, StatusCode, header};
 use serde_json::Value;
 
 pub use condition::{if_match, refuse_conditions};
-pub use response::{RestResponse, render};
+pub use response::{Content, RestResponse, render};
 
 /// The largest JSON body that is read, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -131,7 +131,7 @@ pub enum ContentType {
 pub enum Protocol {
     /// None.
     V1,
-    /// `_id` and `_rev`, first.
+    /// `_id` and `_rev`.
     V2,
 }
 
@@ -184,7 +184,7 @@ pub fn shown(name: &str) -> String {
 }
 
 /// Says where the JSON is broken but repeats none of it: it may hold a password.
-fn not_json(error: &serde_json::Error) -> RestError {
+pub(super) fn not_json(error: &serde_json::Error) -> RestError {
     RestError {
         status: StatusCode::BAD_REQUEST,
         message: "The request could not be processed because the provided content is not valid JSON".to_owned(),
