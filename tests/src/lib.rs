@@ -1,1 +1,11 @@
-//! Placeholder.
+//! What integration tests, the demonstration and the benchmarks stand on: the real gateway, and stand-ins for
+//! everything around it.
+
+pub mod documents;
+pub mod gateway;
+pub mod guests;
+pub mod http;
+pub mod issuer;
+pub mod server;
+pub mod ticket;
+pub mod upstream;

@@ -1,4 +1,6 @@
-//! Protocol faces: each turns one wire protocol into exchanges or published instances, and back.
+//! Protocol faces: each turns its wire form into an exchange request and the outcome back.
 
+pub mod oauth;
+pub mod rest;
 pub mod rest_publish;
 pub mod rest_sts;

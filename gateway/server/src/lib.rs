@@ -1,5 +1,25 @@
 //! The gateway: published instances, protocol faces and the reverse proxy over the exchange engine.
 
+pub mod admin;
+pub mod audit;
+pub mod body;
+pub mod cli;
+pub mod config;
+pub mod data_directory;
+pub mod directory;
 pub mod document;
+pub mod egress;
 pub mod face;
+pub mod gateway;
+pub mod heavy;
+pub mod instance;
+pub mod listener;
+pub mod proxy;
 pub mod publish_error;
+pub mod publisher;
+pub mod registry;
+pub mod router;
+pub mod serve;
+pub mod store;
+
+pub use cli::{Cli, run};

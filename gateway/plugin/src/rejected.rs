@@ -1,0 +1,95 @@
+//! Why an upload was not taken.
+
+use std::time::Duration;
+
+/// Why a component cannot be used, in words its author can act on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PluginRejected {
+    /// Larger than the host takes.
+    #[error("{size} bytes are more than the {limit} allowed")]
+    TooLarge {
+        /// Uploaded bytes.
+        size: usize,
+        /// Allowed bytes.
+        limit: usize,
+    },
+    /// Native code from some engine's cache. Loading it would mean to trust it entirely.
+    #[error("this is precompiled native code; upload the component it was compiled from")]
+    Precompiled,
+    /// Not WebAssembly at all.
+    #[error(
+        "this is {found}, not a WebAssembly component; in Rust, `cargo build --release --target wasm32-wasip2` makes one"
+    )]
+    NotWasm {
+        /// What it looks like.
+        found: &'static str,
+    },
+    /// WebAssembly, and not a component.
+    #[error(
+        "this is a core WebAssembly module, not a component; in Rust, `cargo build --release --target wasm32-wasip2` makes one, \
+         elsewhere `wasm-tools component new` turns a module into one"
+    )]
+    CoreModule,
+    /// A component that cannot be read.
+    #[error("the component cannot be read: {0}")]
+    Malformed(String),
+    /// Compiling it could take too long.
+    #[error("{found} {what} are more than the {limit} allowed")]
+    TooComplex {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many were found, or how many when the scan stopped.
+        found: u64,
+        /// How many are allowed.
+        limit: u64,
+    },
+    /// It imports something that is not granted.
+    #[error("the component imports `{import}`, which is not granted to plugins: {hint}")]
+    Import {
+        /// The import, exactly as the component names it.
+        import: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// It does not export what the gateway calls.
+    #[error(
+        "the component does not export `{expected}`; it exports {}",
+        list(found)
+    )]
+    MissingExport {
+        /// The missing export.
+        expected: &'static str,
+        /// Everything it exports.
+        found: Vec<String>,
+    },
+    /// An export or import has another shape than this version of the interface gives it.
+    #[error("the component was built against another shape of the interface: {0}")]
+    WrongType(String),
+    /// It asks for more memory or tables than a sandbox has.
+    #[error("{found} {what} are more than the {limit} of a sandbox")]
+    Resources {
+        /// What it wants too much of.
+        what: &'static str,
+        /// How much it wants.
+        found: u64,
+        /// How much there is.
+        limit: u64,
+    },
+    /// The compiler does not accept it.
+    #[error("the component does not compile: {0}")]
+    Compile(String),
+    /// It failed in its trial, before any call.
+    #[error("a trial instance failed: {0}")]
+    Trial(String),
+    /// Its trial did not end.
+    #[error("a trial instance was not ready within {0:?}")]
+    TrialTime(Duration),
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        "nothing".to_owned()
+    } else {
+        format!("`{}`", names.join("`, `"))
+    }
+}

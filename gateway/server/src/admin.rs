@@ -1,0 +1,129 @@
+//! The admin listener: native API, REST STS publish service, operations.
+
+mod api;
+mod etag;
+mod problem;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue};
+
+pub use problem::Problem;
+
+use crate::{
+    body::Body,
+    config::Limits,
+    face::{rest, rest_publish, rest_sts::common_rest::Caller},
+    gateway::{Circumstances, Gateway, now},
+    listener::Handler,
+};
+
+/// Answers the admin listener's requests.
+pub struct AdminHandler {
+    gateway: Arc<Gateway>,
+}
+
+impl AdminHandler {
+    /// A handler for this gateway.
+    pub const fn new(gateway: Arc<Gateway>) -> Self {
+        Self { gateway }
+    }
+
+    /// Whether the request carries the admin token as a bearer token.
+    fn is_admin(&self, headers: &HeaderMap) -> bool {
+        let bearer = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim());
+        bearer.is_some_and(|token| self.gateway.admin_token.matches(token))
+    }
+
+    /// Whether it carries the admin token the way PingAM clients carry a session: in a header named like the
+    /// session cookie, or in that cookie.
+    fn has_session(&self, headers: &HeaderMap) -> bool {
+        const SESSION: &str = "iPlanetDirectoryPro";
+        let header = headers.get(SESSION).and_then(|value| value.to_str().ok());
+        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let cookie = pairs.find(|(name, _)| *name == SESSION).map(|(_, value)| value.trim_matches('"'));
+        header.or(cookie).is_some_and(|token| self.gateway.admin_token.matches(token.trim()))
+    }
+}
+
+/// The part of a publish path behind its mount, without a leading slash.
+fn rest_of(path: &str) -> &str {
+    path.split_once("/sts-publish/rest").map_or("", |(_, rest)| rest.trim_start_matches('/'))
+}
+
+impl Handler for AdminHandler {
+    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let Some(circumstances) = Circumstances::draw(Some(peer)) else {
+            return status(StatusCode::SERVICE_UNAVAILABLE);
+        };
+        let path = request.uri().path().to_owned();
+        let path = path.as_str();
+        let bare = path.strip_prefix("/am").unwrap_or(path);
+        match path {
+            "/livez" => text("ok\n".to_owned()),
+            "/readyz" => self.ready().await,
+            "/metrics" => text(self.gateway.audit.counters().render()),
+            _ if bare == "/sts-publish/rest" || bare.starts_with("/sts-publish/rest/") => {
+                let mount = path.get(..path.len() - rest_of(path).len()).unwrap_or_default().trim_end_matches('/');
+                let caller = if self.is_admin(request.headers()) || self.has_session(request.headers()) { Caller::Admin } else { Caller::Anonymous };
+                match rest::request(request, mount, rest_of(path), caller, &self.gateway.config.limits).await {
+                    Ok(request) => rest::response(rest_publish::handle(&request, &self.gateway.publisher).await),
+                    Err(refusal) => refusal,
+                }
+            }
+            _ if path.starts_with("/admin/v1/") => {
+                if !self.is_admin(request.headers()) {
+                    return Problem::unauthorized().response(&circumstances.correlation);
+                }
+                let resource = path.trim_start_matches("/admin/v1/").to_owned();
+                api::handle(&self.gateway, request, &resource)
+                    .await
+                    .unwrap_or_else(|problem| problem.response(&circumstances.correlation))
+            }
+            _ => Problem::not_found("nothing lives at this path").response(&circumstances.correlation),
+        }
+    }
+}
+
+impl AdminHandler {
+    /// Ready means that an exchange could be recorded and a publication stored.
+    async fn ready(&self) -> Response<Body> {
+        let mut wrong = Vec::new();
+        if !self.gateway.audit.is_healthy() {
+            wrong.push("the audit trail cannot be written".to_owned());
+        }
+        let Some(now) = now() else { return status(StatusCode::SERVICE_UNAVAILABLE) };
+        if let Err(error) = self.gateway.publisher.store().canary_write(now).await {
+            wrong.push(format!("the store refuses writes: {error}"));
+        }
+        if wrong.is_empty() {
+            return text("ready\n".to_owned());
+        }
+        let mut response = text(wrong.join("\n") + "\n");
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        response
+    }
+}
+
+/// The limits of a plugin upload: a component is larger than a document.
+fn upload_limits(limits: &Limits) -> Limits {
+    Limits { body_bytes: limits.plugin_bytes, ..limits.clone() }
+}
+
+fn text(text: String) -> Response<Body> {
+    let mut response = Response::new(Body::full(text));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+fn status(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}

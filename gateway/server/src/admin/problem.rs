@@ -1,0 +1,97 @@
+//! Errors of the admin API (RFC 9457).
+
+use hyper::{Response, StatusCode, header, header::HeaderValue};
+use serde_json::json;
+
+use crate::{body::Body, publish_error::PublishError, publisher::PublishFailure};
+
+/// What went wrong, for a person and for a program.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    hint: String,
+    path: String,
+}
+
+impl Problem {
+    /// A problem without a path.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), hint: hint.into(), path: String::new() }
+    }
+
+    /// 401.
+    pub fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "the admin token is missing or wrong",
+            "send `Authorization: Bearer` with the content of the data directory's `admin-token`",
+        )
+    }
+
+    /// 404.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail, "list the collection to see what is there")
+    }
+
+    /// The response.
+    pub fn response(&self, correlation: &str) -> Response<Body> {
+        let body = json!({
+            "type": format!("urn:cambist:problem:{}", self.code),
+            "title": self.status.canonical_reason(),
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+            "hint": self.hint,
+            "path": self.path,
+            "correlation_id": correlation,
+        });
+        let mut response = Response::new(Body::full(body.to_string()));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"cambist admin\""));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+impl From<PublishError> for Problem {
+    fn from(error: PublishError) -> Self {
+        Self {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            code: "invalid_document",
+            detail: error.reason,
+            hint: error.hint,
+            path: error.path,
+        }
+    }
+}
+
+impl From<PublishFailure> for Problem {
+    fn from(failure: PublishFailure) -> Self {
+        let detail = failure.to_string();
+        let (status, code, hint) = match failure {
+            PublishFailure::Invalid(error) => return error.into(),
+            PublishFailure::Changed => (StatusCode::PRECONDITION_FAILED, "changed", "read it again and send its ETag in If-Match"),
+            PublishFailure::Exists => (StatusCode::PRECONDITION_FAILED, "exists", "leave out If-None-Match to replace it"),
+            PublishFailure::InUse(_) => (StatusCode::CONFLICT, "in_use", "change or delete what uses it first"),
+            PublishFailure::NotFound => (StatusCode::NOT_FOUND, "not_found", "list the collection to see what is there"),
+            PublishFailure::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "try again in a moment"),
+            PublishFailure::Plugin(rejected) => {
+                return Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_component", rejected.to_string(), "the text says what would be right");
+            }
+            PublishFailure::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "nothing was changed; see the log for the store's state"),
+        };
+        Self::new(status, code, detail, hint)
+    }
+}

@@ -1,0 +1,133 @@
+//! The one table from an error to what an OAuth client sees (RFC 6749 §5.2, RFC 8693 §2.2.2).
+
+use bytes::Bytes;
+use cambist_core::{ExchangeError, Fault, ValidateError};
+use hyper::{HeaderMap, Response, StatusCode, header, header::HeaderValue};
+use serde_json::json;
+
+use crate::body::Body;
+
+/// A refused token request. Texts are constant: they say which parameter is at fault, never what about a
+/// token or secret was wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The client did not prove who it is.
+    InvalidClient(&'static str),
+    /// The request is malformed, or a token in it is not acceptable.
+    InvalidRequest(&'static str),
+    /// The scope is malformed or too wide.
+    InvalidScope(&'static str),
+    /// A target is malformed, unknown or not allowed.
+    InvalidTarget(&'static str),
+    /// Ours.
+    ServerError,
+    /// Ours, and trying again helps.
+    TemporarilyUnavailable,
+    /// The body is too large.
+    TooLarge,
+    /// The body is not a form.
+    UnsupportedMediaType,
+    /// Another grant type.
+    UnsupportedGrantType,
+    /// Not a POST.
+    MethodNotAllowed,
+    /// No such instance.
+    UnknownInstance,
+}
+
+impl From<&ExchangeError> for Refusal {
+    fn from(error: &ExchangeError) -> Self {
+        if let Some(fault) = error.fault() {
+            return match fault {
+                Fault::Overloaded(_) | Fault::Unavailable(_) => Self::TemporarilyUnavailable,
+                Fault::Plugin { .. } | Fault::Internal(_) => Self::ServerError,
+            };
+        }
+        match error {
+            ExchangeError::Actor(_) => Self::InvalidRequest("the actor token is not acceptable"),
+            ExchangeError::Issue(_) => Self::InvalidRequest("the requested token cannot be issued for this subject"),
+            ExchangeError::NoActors(_) => Self::InvalidRequest("actor tokens of this type are not accepted"),
+            ExchangeError::NoTransformation { .. } => {
+                Self::InvalidRequest("this exchange of token types is not offered")
+            }
+            ExchangeError::Policy(_) => Self::InvalidRequest("the exchange is not allowed"),
+            ExchangeError::Scope => Self::InvalidScope("the scope is wider than allowed"),
+            ExchangeError::Subject(_) => Self::InvalidRequest("the subject token is not acceptable"),
+            ExchangeError::Target(_) => Self::InvalidTarget("the target is unknown or not allowed"),
+        }
+    }
+}
+
+impl Refusal {
+    const fn parts(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::InvalidClient(text) => (StatusCode::UNAUTHORIZED, "invalid_client", text),
+            Self::InvalidRequest(text) => (StatusCode::BAD_REQUEST, "invalid_request", text),
+            Self::InvalidScope(text) => (StatusCode::BAD_REQUEST, "invalid_scope", text),
+            Self::InvalidTarget(text) => (StatusCode::BAD_REQUEST, "invalid_target", text),
+            Self::ServerError => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "the gateway failed"),
+            Self::TemporarilyUnavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "try again later")
+            }
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "the body is too large"),
+            Self::UnsupportedMediaType => (
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                "the body must be application/x-www-form-urlencoded",
+            ),
+            Self::UnsupportedGrantType => {
+                (StatusCode::BAD_REQUEST, "unsupported_grant_type", "only token exchange is offered")
+            }
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "invalid_request", "use POST"),
+            Self::UnknownInstance => (StatusCode::NOT_FOUND, "invalid_request", "no such instance"),
+        }
+    }
+
+    /// The OAuth error code.
+    pub const fn code(self) -> &'static str {
+        self.parts().1
+    }
+
+    /// The response, with an identifier by which operators find the reason.
+    pub fn response(self, correlation: &str, plugin_message: Option<&str>) -> Response<Body> {
+        let (status, error, description) = self.parts();
+        let body = json!({
+            "error": error,
+            "error_description": plugin_message.unwrap_or(description),
+            "correlation_id": correlation,
+        });
+        let mut response = Response::new(Body::full(Bytes::from(body.to_string())));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        json_headers(headers);
+        match self {
+            Self::InvalidClient(_) => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"cambist\", charset=\"UTF-8\""));
+            }
+            Self::MethodNotAllowed => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+            }
+            Self::TemporarilyUnavailable => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// Headers of every answer of the token endpoint (RFC 6749 §5.1).
+pub fn json_headers(headers: &mut HeaderMap) {
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+}
+
+/// The text a plugin allows its caller to see.
+pub fn plugin_message(error: &ExchangeError) -> Option<&str> {
+    match error {
+        ExchangeError::Subject(ValidateError::RefusedWith { message, .. })
+        | ExchangeError::Actor(ValidateError::RefusedWith { message, .. }) => message.as_deref(),
+        _ => None,
+    }
+}

@@ -1,0 +1,161 @@
+//! The token endpoint (RFC 8693 §2).
+
+use cambist_core::{Call, ExchangeError, ExchangeRequest, Exchanged, Presented, Timestamp, Token, TokenType, Usage, exchange};
+use hyper::{HeaderMap, Method, Response, header};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::{
+    client_authentication,
+    form::{self, TokenForm},
+    refusal::{self, Refusal, json_headers},
+};
+use crate::{
+    audit::Event,
+    body::Body,
+    gateway::{Circumstances, Gateway},
+    instance::{PublishedInstance, RegisteredClient},
+};
+
+/// The grant type this endpoint serves (RFC 8693 §2.1).
+pub const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+/// Answers one request to an instance's token endpoint. `body` is already within the size limit.
+pub async fn handle(
+    gateway: &Gateway,
+    instance: &PublishedInstance,
+    method: &Method,
+    headers: &HeaderMap,
+    body: &[u8],
+    circumstances: &Circumstances,
+) -> Response<Body> {
+    let correlation = &circumstances.correlation;
+    if method != Method::POST {
+        return Refusal::MethodNotAllowed.response(correlation, None);
+    }
+    let mut event = Event::new("oauth", instance, circumstances);
+    let outcome = token(gateway, instance, headers, body, circumstances, &mut event).await;
+    let response = match &outcome {
+        Ok(exchanged) => issued(exchanged, circumstances.now),
+        Err(Failure::Refused(refusal)) => refusal.response(correlation, None),
+        Err(Failure::Exchange(error)) => Refusal::from(error).response(correlation, refusal::plugin_message(error)),
+    };
+    match outcome {
+        Ok(exchanged) => event.issued(&exchanged),
+        Err(Failure::Refused(refusal)) => event.refused(refusal.code(), None),
+        Err(Failure::Exchange(error)) => event.refused(Refusal::from(&error).code(), Some(error.to_string())),
+    }
+    // A token whose issuance cannot be recorded does not leave (AU-01).
+    if gateway.audit.record(event).is_err() && response.status().is_success() {
+        return Refusal::TemporarilyUnavailable.response(correlation, None);
+    }
+    response
+}
+
+enum Failure {
+    Refused(Refusal),
+    Exchange(ExchangeError),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+async fn token(
+    gateway: &Gateway,
+    instance: &PublishedInstance,
+    headers: &HeaderMap,
+    body: &[u8],
+    circumstances: &Circumstances,
+    event: &mut Event,
+) -> Result<Exchanged, Failure> {
+    if !is_form(headers) {
+        return Err(Refusal::UnsupportedMediaType.into());
+    }
+    let mut form = form::parse(body)?;
+    let client = client_authentication::authenticate(headers, &form, instance, &gateway.heavy).await?;
+    event.client(&client.client.id);
+    match form.grant_type.as_deref() {
+        Some(TOKEN_EXCHANGE) => {}
+        Some(_) => return Err(Refusal::UnsupportedGrantType.into()),
+        None => return Err(Refusal::InvalidRequest("grant_type is missing").into()),
+    }
+    let request = request(&mut form, client)?;
+    event.asked(&request);
+    let call = Call {
+        now: circumstances.now,
+        instance: &instance.id,
+        correlation: &circumstances.correlation,
+        random: circumstances.random,
+    };
+    exchange(&instance.engine, &request, &call).await.map_err(Failure::Exchange)
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    media.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+}
+
+fn request<'c>(form: &mut TokenForm, client: &'c RegisteredClient) -> Result<ExchangeRequest<'c>, Refusal> {
+    if form.foreign_extension.is_some() {
+        return Err(Refusal::InvalidRequest("the request uses an extension that is not offered"));
+    }
+    let subject = presented(form.subject_token.take(), form.subject_token_type.take())?
+        .ok_or(Refusal::InvalidRequest("subject_token and subject_token_type are required"))?;
+    let actor = match (form.actor_token.take(), form.actor_token_type.take()) {
+        (None, Some(_)) => return Err(Refusal::InvalidRequest("actor_token_type was sent without actor_token")),
+        (Some(_), None) => return Err(Refusal::InvalidRequest("actor_token needs actor_token_type")),
+        (token, token_type) => presented(token, token_type)?,
+    };
+    Ok(ExchangeRequest {
+        client: &client.client,
+        subject,
+        actor,
+        requested_token_type: form.requested_token_type.take().map(TokenType::new),
+        audiences: std::mem::take(&mut form.audiences),
+        resources: std::mem::take(&mut form.resources),
+        scope: form.scope.take(),
+        nonce: None,
+    })
+}
+
+fn presented(token: Option<Zeroizing<String>>, token_type: Option<String>) -> Result<Option<Presented>, Refusal> {
+    match (token, token_type) {
+        (Some(mut token), Some(token_type)) => {
+            let token = Token::new(std::mem::take(&mut *token).into_bytes());
+            Ok(Some(Presented { token, token_type: TokenType::new(token_type) }))
+        }
+        (None, None) => Ok(None),
+        _ => Err(Refusal::InvalidRequest("a token and its type must be sent together")),
+    }
+}
+
+#[derive(Serialize)]
+struct TokenResponse<'a> {
+    access_token: &'a str,
+    issued_token_type: &'a TokenType,
+    token_type: &'static str,
+    expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+}
+
+fn issued(exchanged: &Exchanged, now: Timestamp) -> Response<Body> {
+    let issued = &exchanged.issued;
+    let answer = TokenResponse {
+        access_token: issued.token.as_str().unwrap_or_default(),
+        issued_token_type: &issued.token_type,
+        token_type: match issued.usage {
+            Usage::Bearer => "Bearer",
+            Usage::NotApplicable => "N_A",
+        },
+        expires_in: issued.expires_at.since(now),
+        scope: (!exchanged.scope.is_empty()).then(|| exchanged.scope.to_string()),
+    };
+    let Ok(body) = serde_json::to_vec(&answer) else { return Response::new(Body::empty()) };
+    let mut response = Response::new(Body::full(body));
+    json_headers(response.headers_mut());
+    response
+}

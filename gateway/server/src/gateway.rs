@@ -1,0 +1,60 @@
+//! What every request can reach, and the circumstances of one.
+
+use std::{sync::Arc, time::SystemTime};
+
+use aws_lc_rs::rand;
+use cambist_core::Timestamp;
+
+use crate::{audit::Audit, config::Config, data_directory::{AdminToken, DataDirectory}, directory::UserDirectory, heavy::HeavyPool, publisher::Publisher, registry::Published};
+
+/// The running gateway, shared by all listeners.
+pub struct Gateway {
+    /// What the operator configured.
+    pub config: Config,
+    /// Base of all issuer identifiers, without a trailing slash.
+    pub base_url: String,
+    /// What is published.
+    pub published: Arc<Published>,
+    /// Changes what is published.
+    pub publisher: Publisher,
+    /// Where slow work goes.
+    pub heavy: HeavyPool,
+    /// Where every exchange is recorded.
+    pub audit: Audit,
+    /// Who signs in with a password.
+    pub users: Arc<UserDirectory>,
+    /// Who may administer.
+    pub admin_token: AdminToken,
+    /// Held for its lock: one gateway per directory.
+    pub(crate) _data: DataDirectory,
+}
+
+/// Time and randomness of one request, drawn once.
+#[derive(Clone, Debug)]
+pub struct Circumstances {
+    /// When it arrived.
+    pub now: Timestamp,
+    /// Identifies it to client and operator: 16 hexadecimal digits.
+    pub correlation: String,
+    /// For the identifier of what it issues.
+    pub random: [u8; 16],
+    /// Whence it came.
+    pub peer: Option<std::net::SocketAddr>,
+}
+
+impl Circumstances {
+    /// Reads the clock and draws randomness. None when the machine has no randomness to give, or its clock
+    /// stands before 1970; nothing may be issued then.
+    pub fn draw(peer: Option<std::net::SocketAddr>) -> Option<Self> {
+        let mut drawn = [0; 24];
+        rand::fill(&mut drawn).ok()?;
+        let (random, correlation) = drawn.split_first_chunk::<16>()?;
+        let correlation = u64::from_ne_bytes(*correlation.first_chunk::<8>()?);
+        Some(Self { now: now()?, correlation: format!("{correlation:016x}"), random: *random, peer })
+    }
+}
+
+/// The clock. Everything below takes time as an argument.
+pub fn now() -> Option<Timestamp> {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok().map(|since| Timestamp(since.as_secs()))
+}

@@ -1,0 +1,81 @@
+//! A published instance: an immutable snapshot that a request loads once and keeps to its end.
+
+pub mod build;
+pub mod client_secret;
+
+use std::{collections::HashMap, sync::Arc};
+
+use bytes::Bytes;
+use cambist_core::Client;
+
+pub use build::{Shelf, build};
+pub use client_secret::ClientSecret;
+
+use crate::face::rest_sts::RestFace;
+
+/// Everything a request to one instance needs, resolved when it was published.
+pub struct PublishedInstance {
+    /// Realm path without its leading slash, `/`, name.
+    pub id: String,
+    /// Which publication this is; it never repeats.
+    pub revision: u64,
+    /// The issuer identifier of its OAuth face, the `iss` of what it issues by default.
+    pub issuer: String,
+    /// What the engine reads.
+    pub engine: cambist_core::Instance,
+    /// Who may ask on the OAuth face.
+    pub clients: HashMap<String, RegisteredClient>,
+    /// The REST STS face, if it has one.
+    pub rest: Option<RestFace>,
+    /// Its JWK set, serialised (RFC 7517 §5).
+    pub jwks: Bytes,
+    /// Its authorization server metadata, serialised (RFC 8414 §2).
+    pub metadata: Bytes,
+    /// What it was built from that may be replaced under it.
+    pub uses: Uses,
+}
+
+/// A client and how it proves itself.
+pub struct RegisteredClient {
+    /// Its allow-lists.
+    pub client: Client,
+    /// What is known of its secret.
+    pub secret: ClientSecret,
+}
+
+/// Other published things an instance was built from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// Plugins by name, for those bound by name and not by digest.
+    pub plugins: Vec<String>,
+    /// Plugins by name, for those bound by digest.
+    pub pinned: Vec<String>,
+    /// Digests of all bound plugins.
+    pub digests: Vec<String>,
+    /// Registered issuers by name.
+    pub issuers: Vec<String>,
+}
+
+/// An instance as the registry holds it.
+pub type SharedInstance = Arc<PublishedInstance>;
+
+/// Whether `id` can name an instance: realm segments and a name, each 1 to 64 characters of
+/// `[A-Za-z0-9._-]`, at most eight in all, none of them `.` or `..`.
+pub fn is_valid_id(id: &str) -> bool {
+    let segments: Vec<&str> = id.split('/').collect();
+    segments.len() <= 8
+        && segments.iter().all(|segment| {
+            (1..=64).contains(&segment.len())
+                && *segment != "."
+                && *segment != ".."
+                && segment.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        })
+}
+
+/// The realm of an instance id: `/alpha` of `alpha/orders`, `/` of `orders`.
+pub fn realm(id: &str) -> String {
+    match id.rsplit_once('/') {
+        Some((realm, _)) => format!("/{realm}"),
+        None => "/".to_owned(),
+    }
+}

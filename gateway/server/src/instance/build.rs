@@ -1,0 +1,336 @@
+//! From a document to a published instance: everything that can fail, fails here.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use cambist_core::{
+    Actor, Client, Declared, Instance, Limits, MayPresent, Provider, RelyingParty, TokenType, Transformation, Validator,
+};
+use cambist_plugin::{Plugin, PluginBinding};
+use cambist_token::{
+    BUILTINS, Parts, PasswordDirectory, TrustedIssuer,
+    jose::{Algorithm, Keyring},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{ClientSecret, PublishedInstance, RegisteredClient, Uses, realm};
+use crate::{
+    document::{ClientDocument, InstanceDocument, PartDocument},
+    face::{oauth::metadata, rest_sts::RestFace},
+    publish_error::PublishError,
+};
+
+/// What instances are built from: shared things by name.
+pub struct Shelf<'a> {
+    /// The base of every issuer identifier, without a trailing slash.
+    pub base_url: &'a str,
+    /// Signing keys.
+    pub keyring: &'a Arc<Keyring>,
+    /// Where user names and passwords are checked.
+    pub directory: &'a Arc<dyn PasswordDirectory>,
+    /// Registered issuers.
+    pub issuer: &'a dyn Fn(&str) -> Option<Arc<TrustedIssuer>>,
+    /// Plugins by reference: `name` or `name@sha256:…`.
+    pub plugin: &'a dyn Fn(&str) -> Option<Arc<Plugin>>,
+}
+
+struct BuiltValidator {
+    token_type: TokenType,
+    validator: Arc<dyn Validator>,
+    declared: Declared,
+    /// Whether it speaks of subjects that some other party named.
+    is_foreign: bool,
+}
+
+type Validators = BTreeMap<String, BuiltValidator>;
+type Providers = BTreeMap<String, Arc<dyn Provider>>;
+
+/// Builds `document` as instance `id`. Changes nothing; an error names the member at fault.
+pub fn build(id: &str, revision: u64, document: &InstanceDocument, shelf: &Shelf<'_>) -> Result<PublishedInstance, PublishError> {
+    if !super::is_valid_id(id) {
+        return Err(PublishError::new("", format!("`{id}` is not an instance id"), "use realm segments and a name of [A-Za-z0-9._-], such as `alpha/orders`"));
+    }
+    let issuer = format!("{}/oauth2/{id}", shelf.base_url);
+    let realm = realm(id);
+    let mut uses = Uses::default();
+    let parts = Parts {
+        issuer: &issuer,
+        realm: &realm,
+        keyring: shelf.keyring,
+        directory: shelf.directory,
+        trusted_issuer: shelf.issuer,
+    };
+    let validators = validators(document, &parts, shelf, &mut uses)?;
+    check_subject_namespaces(document, &validators)?;
+    let (providers, algorithms) = providers(document, &parts)?;
+    let transformations = transformations(document, &validators, &providers)?;
+    let actors = actors(document, &validators)?;
+    let (relying_parties, resources) = relying_parties(document)?;
+    let clients = clients(document, &relying_parties)?;
+    let rest = rest(document, &validators, &providers, &relying_parties)?;
+    let jwks = Bytes::from(shelf.keyring.jwks(&algorithms).to_string());
+    let metadata = metadata::document(&issuer, &relying_parties);
+    let limits = Limits { chain_depth: document.limits.chain_depth.clamp(1, 8), ..Limits::default() };
+    let engine = Instance { transformations, actors, relying_parties, resources, limits };
+    Ok(PublishedInstance { id: id.to_owned(), revision, issuer, engine, clients, rest, jwks, metadata, uses })
+}
+
+fn validators(document: &InstanceDocument, parts: &Parts<'_>, shelf: &Shelf<'_>, uses: &mut Uses) -> Result<Validators, PublishError> {
+    let mut built = Validators::new();
+    let mut types = HashMap::new();
+    for (name, part) in &document.validators {
+        let path = format!("validators.{name}");
+        let validator = if part.kind == "plugin" {
+            plugin_validator(part, shelf, uses).map_err(|error| error.within(&path))?
+        } else {
+            builtin_validator(part, parts, uses).map_err(|error| error.within(&path))?
+        };
+        if let Some(other) = types.insert(validator.token_type.clone(), name) {
+            return Err(PublishError::new(
+                path,
+                format!("reads `{}` as does `validators.{other}`", validator.token_type),
+                "let one validator read each token type; a builtin may list several issuers",
+            ));
+        }
+        built.insert(name.clone(), validator);
+    }
+    Ok(built)
+}
+
+fn builtin_validator(part: &PartDocument, parts: &Parts<'_>, uses: &mut Uses) -> Result<BuiltValidator, PublishError> {
+    let known = || BUILTINS.iter().filter(|b| b.validator.is_some()).map(|b| b.kind).chain(["plugin"]);
+    let unknown = || unknown_kind(&part.kind, known());
+    let builtin = BUILTINS.iter().find(|b| b.kind == part.kind).ok_or_else(unknown)?;
+    let make = builtin.validator.ok_or_else(unknown)?;
+    let validator = make(&part.settings, parts).map_err(settings_error)?;
+    let issuers = part.settings.get("issuers").and_then(Value::as_array);
+    uses.issuers.extend(issuers.into_iter().flatten().filter_map(Value::as_str).filter(|n| *n != "self").map(ToOwned::to_owned));
+    let is_foreign = issuers.is_some_and(|names| names.iter().any(|name| name != "self"));
+    Ok(BuiltValidator { token_type: builtin.token_type.clone(), validator, declared: declared(&part.settings)?, is_foreign })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PluginSettings {
+    plugin: String,
+    token_type: TokenType,
+    #[serde(default)]
+    settings: BTreeMap<String, String>,
+    #[serde(default)]
+    subject_prefix: String,
+    #[serde(default)]
+    scopes: Option<cambist_core::Scope>,
+}
+
+fn plugin_validator(part: &PartDocument, shelf: &Shelf<'_>, uses: &mut Uses) -> Result<BuiltValidator, PublishError> {
+    let settings: PluginSettings = serde_path_to_error::deserialize(Value::Object(part.settings.clone())).map_err(|error| {
+        PublishError::new(error.path().to_string(), error.inner().to_string(), "a plugin validator has `plugin`, `token_type`, and optionally `settings`, `subject_prefix`, `scopes`")
+    })?;
+    if settings.token_type.is_ietf() || !settings.token_type.as_str().contains(':') {
+        return Err(PublishError::new("token_type", format!("`{}` cannot be a plugin's type", settings.token_type), "use a URI outside `urn:ietf:`, such as `urn:example:legacy-ticket`"));
+    }
+    let plugin = (shelf.plugin)(&settings.plugin).ok_or_else(|| {
+        PublishError::new("plugin", format!("no plugin `{}` has been uploaded", settings.plugin), "upload it with PUT /admin/v1/plugins/{name}, and name it as `name` or `name@sha256:…`")
+    })?;
+    let name = settings.plugin.split_once('@').map_or(settings.plugin.as_str(), |(name, _)| name);
+    if name == settings.plugin {
+        uses.plugins.push(name.to_owned());
+    } else {
+        uses.pinned.push(name.to_owned());
+    }
+    uses.digests.push(plugin.digest().to_owned());
+    let declared = Declared { subject_prefix: settings.subject_prefix, scopes: settings.scopes };
+    let validator = plugin.validator(PluginBinding {
+        name: name.to_owned(),
+        token_type: settings.token_type.clone(),
+        settings: settings.settings,
+        declared: declared.clone(),
+    });
+    Ok(BuiltValidator { token_type: settings.token_type, validator, declared, is_foreign: true })
+}
+
+fn declared(settings: &Map<String, Value>) -> Result<Declared, PublishError> {
+    let own = ["subject_prefix", "scopes"].iter().filter_map(|name| Some(((*name).to_owned(), settings.get(*name)?.clone())));
+    serde_json::from_value(Value::Object(own.collect()))
+        .map_err(|error| PublishError::new("", error.to_string(), "`subject_prefix` is text, `scopes` a list of scope words"))
+}
+
+/// TX-60: two foreign sources may not speak of the same `sub` by accident.
+fn check_subject_namespaces(document: &InstanceDocument, validators: &Validators) -> Result<(), PublishError> {
+    if document.shared_subjects {
+        return Ok(());
+    }
+    let mut seen: HashMap<&str, &str> = HashMap::new();
+    for (name, validator) in validators {
+        let several_issuers = document
+            .validators
+            .get(name)
+            .and_then(|part| part.settings.get("issuers"))
+            .and_then(Value::as_array)
+            .is_some_and(|issuers| issuers.len() > 1);
+        // What this instance issued itself already carries its source's prefix.
+        let speaks = validator.is_foreign || validator.token_type == TokenType::USERNAME;
+        let clash = speaks.then(|| seen.insert(&validator.declared.subject_prefix, name)).flatten();
+        if clash.is_some() || several_issuers {
+            let other = clash.map_or_else(|| "another of its issuers".to_owned(), |other| format!("`validators.{other}`"));
+            return Err(PublishError::new(
+                format!("validators.{name}.subject_prefix"),
+                format!("subjects of `{name}` could be mistaken for those of {other}"),
+                "give each source its own `subject_prefix`, or set `shared_subjects` to true if they name the same people",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn providers(document: &InstanceDocument, parts: &Parts<'_>) -> Result<(Providers, Vec<Algorithm>), PublishError> {
+    let mut built = Providers::new();
+    let mut algorithms = Vec::new();
+    for (name, part) in &document.providers {
+        let path = format!("providers.{name}");
+        let unknown = || unknown_kind(&part.kind, BUILTINS.iter().filter(|b| b.provider.is_some()).map(|b| b.kind)).within(&path);
+        let builtin = BUILTINS.iter().find(|b| b.kind == part.kind).ok_or_else(unknown)?;
+        let make = builtin.provider.ok_or_else(unknown)?;
+        let (provider, algorithm) = make(&part.settings, parts).map_err(|error| settings_error(error).within(&path))?;
+        built.insert(name.clone(), provider);
+        algorithms.extend(algorithm.filter(|a| !algorithms.contains(a)));
+    }
+    Ok((built, algorithms))
+}
+
+fn transformations(document: &InstanceDocument, validators: &Validators, providers: &Providers) -> Result<Vec<Transformation>, PublishError> {
+    if document.transformations.is_empty() {
+        return Err(PublishError::new("transformations", "is empty", "list at least one {\"subject\": validator, \"issue\": provider}"));
+    }
+    let mut built = Vec::new();
+    let mut pairs = HashSet::new();
+    for (index, wanted) in document.transformations.iter().enumerate() {
+        let path = format!("transformations[{index}]");
+        let validator = validators.get(&wanted.subject).ok_or_else(|| unknown_name(&format!("{path}.subject"), &wanted.subject, "validators"))?;
+        let provider = providers.get(&wanted.issue).ok_or_else(|| unknown_name(&format!("{path}.issue"), &wanted.issue, "providers"))?;
+        if !pairs.insert((validator.token_type.clone(), provider.token_type().clone())) {
+            return Err(PublishError::new(path, format!("makes `{}` out of `{}` a second time", provider.token_type(), validator.token_type), "list each pair of token types once"));
+        }
+        built.push(Transformation {
+            subject: validator.token_type.clone(),
+            validator: Arc::clone(&validator.validator),
+            provider: Arc::clone(provider),
+        });
+    }
+    Ok(built)
+}
+
+fn actors(document: &InstanceDocument, validators: &Validators) -> Result<HashMap<TokenType, Arc<dyn Validator>>, PublishError> {
+    let mut built = HashMap::new();
+    for (index, name) in document.actors.iter().enumerate() {
+        let validator = validators.get(name).ok_or_else(|| unknown_name(&format!("actors[{index}]"), name, "validators"))?;
+        built.insert(validator.token_type.clone(), Arc::clone(&validator.validator));
+    }
+    Ok(built)
+}
+
+type Parties = HashMap<String, Arc<RelyingParty>>;
+
+fn relying_parties(document: &InstanceDocument) -> Result<(Parties, HashMap<String, String>), PublishError> {
+    let (mut parties, mut resources) = (Parties::new(), HashMap::new());
+    for (audience, wanted) in &document.relying_parties {
+        let path = format!("relying_parties.{audience}");
+        if audience.is_empty() || audience.len() > 512 || audience.chars().any(char::is_control) {
+            return Err(PublishError::new(path, "is not an audience", "use 1 to 512 visible characters"));
+        }
+        if wanted.max_lifetime_seconds == Some(0) {
+            return Err(PublishError::new(format!("{path}.max_lifetime_seconds"), "is zero", "use one second or more, or leave it out"));
+        }
+        for (index, resource) in wanted.resources.iter().enumerate() {
+            let at = format!("{path}.resources[{index}]");
+            let canonical = crate::face::oauth::resource::canonical(resource)
+                .ok_or_else(|| PublishError::new(&at, format!("`{resource}` is not an absolute URI without fragment"), "write it as `https://api.example/orders`"))?;
+            if let Some(other) = resources.insert(canonical, audience.clone()) {
+                return Err(PublishError::new(at, format!("belongs to `{other}` already"), "list each resource under one relying party"));
+            }
+        }
+        parties.insert(
+            audience.clone(),
+            Arc::new(RelyingParty {
+                audience: audience.clone(),
+                resources: wanted.resources.clone(),
+                scope: wanted.scopes.clone(),
+                max_lifetime: wanted.max_lifetime_seconds,
+            }),
+        );
+    }
+    Ok((parties, resources))
+}
+
+fn clients(document: &InstanceDocument, parties: &Parties) -> Result<HashMap<String, RegisteredClient>, PublishError> {
+    let mut built = HashMap::new();
+    for (id, wanted) in &document.clients {
+        let client = client(id, wanted, parties).map_err(|error| error.within(&format!("clients.{id}")))?;
+        built.insert(id.clone(), client);
+    }
+    Ok(built)
+}
+
+fn client(id: &str, wanted: &ClientDocument, parties: &Parties) -> Result<RegisteredClient, PublishError> {
+    if id.is_empty() || id.len() > 256 || !id.bytes().all(|b| (0x20..=0x7e).contains(&b)) {
+        return Err(PublishError::new("", "is not a client id", "use 1 to 256 printable ASCII characters (RFC 6749 §A.1)"));
+    }
+    check_audiences("audiences", &wanted.audiences, parties)?;
+    let kept = wanted.secret_hash.as_deref().ok_or_else(|| {
+        PublishError::new("secret", "is missing", "send `secret` in clear (it is kept as a hash only) or `secret_hash`")
+    })?;
+    let accepted = wanted.subject_audiences.clone().unwrap_or_else(|| [id.to_owned()].into());
+    Ok(RegisteredClient {
+        secret: ClientSecret::parse(kept)?,
+        client: Client {
+            id: id.to_owned(),
+            audiences: wanted.audiences.clone(),
+            scope: wanted.scopes.clone(),
+            may_present: MayPresent::AddressedTo(accepted),
+            impersonation: wanted.impersonation,
+            is_named: true,
+            actors: wanted.actors.iter().map(|a| Actor { issuer: a.issuer.clone(), subject: a.subject.clone() }).collect(),
+            max_lifetime: wanted.max_lifetime_seconds,
+        },
+    })
+}
+
+fn check_audiences(path: &str, audiences: &std::collections::BTreeSet<String>, parties: &Parties) -> Result<(), PublishError> {
+    match audiences.iter().find(|audience| !parties.contains_key(*audience)) {
+        Some(unknown) => Err(PublishError::new(path, format!("`{unknown}` is not a relying party"), "name only members of `relying_parties`")),
+        None => Ok(()),
+    }
+}
+
+fn rest(document: &InstanceDocument, validators: &Validators, providers: &Providers, parties: &Parties) -> Result<Option<RestFace>, PublishError> {
+    let Some(rest) = &document.rest_sts else { return Ok(None) };
+    check_audiences("rest_sts.audiences", &rest.audiences, parties)?;
+    let mut inputs = HashMap::new();
+    for (name, validator) in &rest.inputs {
+        let found = validators.get(validator).ok_or_else(|| unknown_name(&format!("rest_sts.inputs.{name}"), validator, "validators"))?;
+        inputs.insert(name.clone(), found.token_type.clone());
+    }
+    let mut outputs = HashMap::new();
+    for (name, provider) in &rest.outputs {
+        let found = providers.get(provider).ok_or_else(|| unknown_name(&format!("rest_sts.outputs.{name}"), provider, "providers"))?;
+        outputs.insert(name.clone(), found.token_type().clone());
+    }
+    Ok(Some(RestFace::new(rest, inputs, outputs)))
+}
+
+fn settings_error(error: cambist_token::BuildError) -> PublishError {
+    PublishError::new(error.member, error.reason, error.hint)
+}
+
+fn unknown_kind<'a>(kind: &str, known: impl Iterator<Item = &'a str>) -> PublishError {
+    let known: Vec<&str> = known.collect();
+    PublishError::new("kind", format!("`{kind}` is unknown"), format!("use one of {}", known.join(", ")))
+}
+
+fn unknown_name(path: &str, name: &str, among: &str) -> PublishError {
+    PublishError::new(path, format!("`{name}` is not in `{among}`"), format!("name a member of `{among}`"))
+}

@@ -1,0 +1,175 @@
+//! The reverse proxy: takes the client's token out of a request, puts the exchanged one in, and streams
+//! both ways. [`forward`] is the order of its phases.
+
+mod cache;
+mod credential;
+mod headers;
+mod hygiene;
+mod refusal;
+mod route;
+mod table;
+mod upstream;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use cambist_core::{ExchangeError, Exchanged, Presented, Timestamp, Token, Usage};
+use hyper::{
+    Request, Response, Version, body::Incoming, header::HeaderValue, http::request::Parts,
+};
+use tokio::time::timeout;
+
+use self::{
+    cache::{Authorization, Key},
+    credential::{Credential, LONGEST_TOKEN, is_token68},
+    headers::Said,
+    hygiene::Malformed,
+    refusal::Refusal,
+    upstream::Limits,
+};
+pub use self::{
+    route::{Route, RouteDocument},
+    table::RouteTable,
+    upstream::{ResponseStream, Upstreams},
+};
+use crate::body::Body;
+
+/// What the proxy asks of the engine. One of these holds one published instance for one request, so that
+/// revision and exchange belong together (AB-26).
+pub trait RouteExchange: Sync {
+    /// Exchanges a subject token under the route's own policy, for the route's audience.
+    fn exchange(
+        &self,
+        route: &Route,
+        subject: Presented,
+    ) -> impl Future<Output = Result<Exchanged, ExchangeError>> + Send;
+
+    /// When the request is judged.
+    fn now(&self) -> Timestamp;
+
+    /// Changes whenever the instance is published anew: exchanges made before are not served after.
+    fn instance_revision(&self) -> u64;
+}
+
+/// Forwards one request. The token that came in never goes out: without an exchanged one, the request
+/// ends here (AB-21).
+pub async fn forward(
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    route: &Arc<Route>,
+    exchange: &impl RouteExchange,
+    upstreams: &Upstreams,
+    correlation: &str,
+) -> Response<Body> {
+    match try_forward(request, peer, route, exchange, upstreams).await {
+        Ok(response) => response,
+        Err(refusal) => {
+            refusal.log(route.name(), correlation);
+            refusal.into_response(route.name(), correlation)
+        }
+    }
+}
+
+async fn try_forward(
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    route: &Route,
+    exchange: &impl RouteExchange,
+    upstreams: &Upstreams,
+) -> Result<Response<Body>, Refusal> {
+    let (mut parts, body) = request.into_parts();
+    hygiene::check(&parts)?;
+    let credential = Credential::take(&mut parts.headers)?;
+    let authorization = authorize(&credential, route, exchange).await?;
+    let request = rewrite(
+        parts,
+        route,
+        Said {
+            host: &route.origin.authority,
+            authorization,
+            client: peer.ip(),
+        },
+    )?;
+    let limits = Limits {
+        head: route.timeout,
+        idle: route.idle,
+    };
+    let response = upstreams
+        .send(request.map(|()| body), &route.origin, limits)
+        .await?;
+    Ok(answer(response))
+}
+
+/// The header for the upstream, from the cache if it is there.
+async fn authorize(
+    credential: &Credential,
+    route: &Route,
+    exchange: &impl RouteExchange,
+) -> Result<HeaderValue, Refusal> {
+    let now = exchange.now();
+    let key = Key::new(
+        exchange.instance_revision(),
+        &route.subject_token_type,
+        credential.token(),
+    );
+    if let Some(known) = route.cache.find(&key, now) {
+        return Ok(known);
+    }
+    let subject = || Presented {
+        token: Token::new(credential.token()),
+        token_type: route.subject_token_type.clone(),
+    };
+    let exchanged = async { to_authorization(exchange.exchange(route, subject()).await?) };
+    // The time spent waiting for another request's exchange counts as well.
+    timeout(
+        route.timeout,
+        route.cache.find_or_exchange(&key, now, exchanged),
+    )
+    .await
+    .unwrap_or(Err(Refusal::ExchangeTooSlow))
+}
+
+/// RFC 6750 §2.1, for the upstream's sake as strictly as for ours.
+fn to_authorization(exchanged: Exchanged) -> Result<Authorization, Refusal> {
+    let issued = exchanged.issued;
+    if issued.usage != Usage::Bearer {
+        return Err(Refusal::NotBearer("it is not an access token"));
+    }
+    let token = issued.token.as_bytes();
+    if token.len() > LONGEST_TOKEN || !is_token68(token) {
+        return Err(Refusal::NotBearer(
+            "it is too long or holds other characters",
+        ));
+    }
+    let mut value =
+        HeaderValue::from_maybe_shared(bytes::Bytes::from([b"Bearer ", token].concat()))
+            .map_err(|_| Refusal::NotBearer("it does not fit into a header"))?;
+    value.set_sensitive(true);
+    Ok(Authorization {
+        value,
+        expires_at: issued.expires_at,
+    })
+}
+
+/// The head of the request as the upstream receives it. Nothing of the client's connection goes along.
+fn rewrite(parts: Parts, route: &Route, said: Said<'_>) -> Result<Request<()>, Refusal> {
+    let mut request = Request::new(());
+    *request.uri_mut() = route.target(&parts.uri).ok_or(Malformed::Path)?;
+    *request.method_mut() = parts.method;
+    *request.version_mut() = Version::HTTP_11;
+    *request.headers_mut() = parts.headers;
+    headers::towards_upstream(request.headers_mut(), said);
+    Ok(request)
+}
+
+/// The response as the client receives it.
+fn answer(response: Response<ResponseStream>) -> Response<Body> {
+    let (parts, body) = response.into_parts();
+    let mut response = Response::new(Body::Upstream(body));
+    *response.status_mut() = parts.status;
+    *response.headers_mut() = parts.headers;
+    headers::towards_client(response.headers_mut());
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! Which headers cross the gateway, in either direction.
+
+use std::net::IpAddr;
+
+use hyper::{
+    HeaderMap,
+    header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, VIA},
+};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// The gateway's own name in `Via` (RFC 9110 §7.6.3).
+const VIA_US: HeaderValue = HeaderValue::from_static("1.1 cambist");
+
+/// Meant for one connection only (RFC 9110 §7.6.1). Everything named `proxy-…` is, too.
+const HOP_BY_HOP: [&str; 7] = [
+    "connection",
+    "http2-settings",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Set by the gateway or relied upon to be its own: removed from what clients send, in any spelling
+/// that some server folds into these (PX-07, PX-08).
+/// `client-cert…` is what a TLS-terminating proxy asserts (RFC 9440 §2.4), `proxy` becomes an environment
+/// variable in CGI.
+const OURS: [&str; 7] = [
+    "authorization",
+    "client-cert",
+    "client-cert-chain",
+    "forwarded",
+    "proxy",
+    "x-real-ip",
+    "x-rewrite-url",
+];
+const OUR_PREFIXES: [&str; 4] = ["x-envoy-", "x-forwarded-", "x-original-", "proxy-"];
+
+/// Frame the message or name its host: genuine in their own spelling, never in another.
+const GENUINE: [&str; 3] = ["content-length", "cookie", "host"];
+
+/// What the gateway says about a request.
+pub(super) struct Said<'a> {
+    /// The upstream's authority.
+    pub(super) host: &'a HeaderValue,
+    /// The exchanged token.
+    pub(super) authorization: HeaderValue,
+    /// Who sent the request.
+    pub(super) client: IpAddr,
+}
+
+/// Makes a client's headers into those the upstream receives. What the client said about itself is
+/// removed before what the gateway says is set, so naming one of ours in `Connection` removes nothing
+/// (PX-06).
+pub(super) fn towards_upstream(headers: &mut HeaderMap, said: Said<'_>) {
+    let original_host = headers.remove(HOST);
+    strip(headers, |name| is_hop_by_hop(name) || is_ours(name));
+    headers.insert(HOST, said.host.clone());
+    headers.insert(AUTHORIZATION, said.authorization);
+    if let Ok(client) = HeaderValue::try_from(said.client.to_canonical().to_string()) {
+        headers.insert(X_FORWARDED_FOR, client);
+    }
+    if let Some(host) = original_host {
+        headers.insert(X_FORWARDED_HOST, host);
+    }
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+    headers.append(VIA, VIA_US);
+}
+
+/// Makes an upstream's headers into those the client receives.
+pub(super) fn towards_client(headers: &mut HeaderMap) {
+    strip(headers, is_hop_by_hop);
+}
+
+/// Removes what `unwanted` says, and what `Connection` lists. Only the length stays though listed:
+/// without it the body would be framed another way, and not be another body.
+fn strip(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
+    let listed = headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|b| *b == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .filter(|name| *name != CONTENT_LENGTH);
+    let names: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| unwanted(name.as_str()))
+        .cloned()
+        .chain(listed)
+        .collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+fn is_hop_by_hop(name: &str) -> bool {
+    HOP_BY_HOP.contains(&name) || name.starts_with("proxy-")
+}
+
+/// Whether some server would read this name as one the gateway owns. CGI and its heirs fold `-`, `_` and
+/// `.` into one character.
+fn is_ours(name: &str) -> bool {
+    let is_alias = name.bytes().any(|b| matches!(b, b'_' | b'.'));
+    OURS.iter()
+        .any(|ours| folds_to(name, ours) && name.len() == ours.len())
+        || OUR_PREFIXES.iter().any(|prefix| folds_to(name, prefix))
+        || (is_alias
+            && GENUINE
+                .iter()
+                .chain(&HOP_BY_HOP)
+                .any(|own| folds_to(name, own) && name.len() == own.len()))
+}
+
+/// Whether `name` begins with `start` once its separators are folded.
+fn folds_to(name: &str, start: &str) -> bool {
+    let folded = name
+        .bytes()
+        .map(|b| if matches!(b, b'_' | b'.') { b'-' } else { b });
+    name.len() >= start.len()
+        && folded
+            .zip(start.bytes())
+            .all(|(have, wanted)| have == wanted)
+}
+
+#[cfg(test)]
+mod tests;

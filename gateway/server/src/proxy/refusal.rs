@@ -1,0 +1,184 @@
+//! Every way a proxied request ends here instead of at the upstream, and what the client learns of it.
+
+use cambist_core::{ExchangeError, Fault, PolicyRefusal, TargetRefusal};
+use hyper::{
+    Response, StatusCode,
+    header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+
+use super::{hygiene::Malformed, upstream::UpstreamError};
+use crate::body::Body;
+
+/// What a client is asked to wait, in seconds, when trying again may help.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// Why a request was not forwarded, or why no answer of the upstream came back.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    /// The request could mean one thing here and another at the upstream.
+    #[error("malformed request: {0}")]
+    Malformed(#[from] Malformed),
+    /// No bearer token came.
+    #[error("no bearer token")]
+    NoCredential,
+    /// Something came that is not a bearer token.
+    #[error("not a bearer token")]
+    BadCredential,
+    /// The token was not exchanged.
+    #[error("exchange: {0}")]
+    Exchange(#[from] ExchangeError),
+    /// The exchange did not end in time.
+    #[error("the exchange took too long")]
+    ExchangeTooSlow,
+    /// What was issued cannot be sent as a bearer token.
+    #[error("the instance issued something that cannot be sent as a bearer token: {0}")]
+    NotBearer(&'static str),
+    /// The upstream did not answer.
+    #[error("upstream: {0}")]
+    Upstream(#[from] UpstreamError),
+}
+
+/// Whose doing it was, which decides the status and the challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    BadRequest,
+    Unsupported,
+    Challenge(Option<&'static str>),
+    Forbidden,
+    Ours,
+    Busy,
+    BadGateway,
+    GatewayTimeout,
+}
+
+impl Refusal {
+    fn answer(&self) -> Answer {
+        match self {
+            Self::Malformed(Malformed::Connect | Malformed::Trace | Malformed::Upgrade) => {
+                Answer::Unsupported
+            }
+            Self::Malformed(_) => Answer::BadRequest,
+            Self::NoCredential => Answer::Challenge(None),
+            Self::BadCredential => Answer::Challenge(Some("invalid_token")),
+            Self::Exchange(error) => exchange_answer(error),
+            Self::ExchangeTooSlow => Answer::Busy,
+            Self::NotBearer(_) => Answer::Ours,
+            Self::Upstream(UpstreamError::TooSlow) => Answer::GatewayTimeout,
+            Self::Upstream(_) => Answer::BadGateway,
+        }
+    }
+
+    /// A stable name for metrics and logs.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Malformed(malformed) => malformed.name(),
+            Self::NoCredential => "no_credential",
+            Self::BadCredential => "bad_credential",
+            Self::Exchange(_) => "exchange",
+            Self::ExchangeTooSlow => "exchange_too_slow",
+            Self::NotBearer(_) => "not_bearer",
+            Self::Upstream(UpstreamError::TooSlow) => "upstream_too_slow",
+            Self::Upstream(_) => "upstream_unreachable",
+        }
+    }
+
+    /// Writes what operators learn.
+    pub(super) fn log(&self, route: &str, correlation: &str) {
+        let reason = self.name();
+        match self.answer() {
+            Answer::Ours => {
+                tracing::error!(route, correlation, reason, cause = %self, "request not forwarded")
+            }
+            Answer::Busy | Answer::BadGateway | Answer::GatewayTimeout => {
+                tracing::warn!(route, correlation, reason, cause = %self, "request not forwarded");
+            }
+            _ => tracing::info!(route, correlation, reason, cause = %self, "request not forwarded"),
+        }
+    }
+
+    /// What the client learns: a status, a constant text and where operators can look (RFC 9457). Why a
+    /// token or the exchange failed stays here.
+    pub(super) fn into_response(self, route: &str, correlation: &str) -> Response<Body> {
+        let answer = self.answer();
+        let status = match answer {
+            Answer::BadRequest => StatusCode::BAD_REQUEST,
+            Answer::Unsupported => StatusCode::NOT_IMPLEMENTED,
+            Answer::Challenge(_) => StatusCode::UNAUTHORIZED,
+            Answer::Forbidden => StatusCode::FORBIDDEN,
+            Answer::Ours => StatusCode::INTERNAL_SERVER_ERROR,
+            Answer::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Answer::BadGateway => StatusCode::BAD_GATEWAY,
+            Answer::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
+        };
+        let mut problem = serde_json::json!({
+            "type": "about:blank",
+            "title": status.canonical_reason().unwrap_or_default(),
+            "status": status.as_u16(),
+            "correlation": correlation,
+        });
+        // The client wrote the request itself, so naming its flaw teaches an attacker nothing.
+        if let Self::Malformed(malformed) = &self {
+            problem["detail"] = malformed.to_string().into();
+        }
+        let mut response = Response::new(Body::full(problem.to_string()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match answer {
+            Answer::Challenge(error) => insert_challenge(headers, route, error),
+            Answer::Forbidden => insert_challenge(headers, route, Some("insufficient_scope")),
+            Answer::Busy => {
+                headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+            }
+            // PX-01: where a message ends is in doubt, so nothing after it on this connection is read.
+            Answer::BadRequest | Answer::Unsupported => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Answer::Ours | Answer::BadGateway | Answer::GatewayTimeout => {}
+        }
+        response
+    }
+}
+
+fn exchange_answer(error: &ExchangeError) -> Answer {
+    match error.fault() {
+        Some(Fault::Overloaded(_) | Fault::Unavailable(_)) => return Answer::Busy,
+        Some(Fault::Plugin { .. } | Fault::Internal(_)) => return Answer::Ours,
+        None => {}
+    }
+    match error {
+        ExchangeError::Subject(_) | ExchangeError::Policy(PolicyRefusal::TooLate) => {
+            Answer::Challenge(Some("invalid_token"))
+        }
+        ExchangeError::Scope | ExchangeError::Policy(_) => Answer::Forbidden,
+        // A route presents no actor and names its own target, so these are the operator's mistakes.
+        ExchangeError::NoTransformation { .. }
+        | ExchangeError::NoActors(_)
+        | ExchangeError::Actor(_)
+        | ExchangeError::Target(
+            TargetRefusal::Conflicting
+            | TargetRefusal::Missing
+            | TargetRefusal::NotAllowed
+            | TargetRefusal::Unknown,
+        )
+        | ExchangeError::Issue(_) => Answer::Ours,
+    }
+}
+
+/// RFC 6750 §3. Route names hold no character that would need quoting.
+fn insert_challenge(headers: &mut hyper::HeaderMap, route: &str, error: Option<&'static str>) {
+    let challenge = match error {
+        None => format!("Bearer realm=\"{route}\""),
+        Some(error) => format!("Bearer realm=\"{route}\", error=\"{error}\""),
+    };
+    if let Ok(value) = HeaderValue::try_from(challenge) {
+        headers.insert(WWW_AUTHENTICATE, value);
+    }
+}
+
+#[cfg(test)]
+mod tests;

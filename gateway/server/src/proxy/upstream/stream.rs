@@ -1,0 +1,249 @@
+//! Bodies on their way through, and how long one waits for them.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use hyper::{
+    Request,
+    body::{Body, Frame, Incoming, SizeHint},
+};
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::{UpstreamError, pool::Loan};
+use crate::body::BodyError;
+
+/// How far a request's body got: the number of its pieces, and all ones when it is through. None when
+/// there is no body.
+#[derive(Clone, Debug)]
+pub(super) struct Progress(Option<Arc<AtomicU64>>);
+
+impl Progress {
+    const DONE: u64 = u64::MAX;
+
+    fn of(body: &Incoming) -> Self {
+        Self((!body.is_end_stream()).then(Arc::default))
+    }
+
+    fn pieces(&self) -> u64 {
+        self.0
+            .as_ref()
+            .map_or(Self::DONE, |pieces| pieces.load(Ordering::Relaxed))
+    }
+
+    fn is_done(&self) -> bool {
+        self.pieces() == Self::DONE
+    }
+
+    fn advance(&self, is_done: bool) {
+        if let Some(pieces) = &self.0 {
+            if is_done {
+                pieces.store(Self::DONE, Ordering::Relaxed);
+            } else {
+                pieces.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// A client's request body on its way to the upstream, without trailers (PX-12).
+pub(super) struct RequestStream {
+    body: Incoming,
+    progress: Progress,
+}
+
+impl RequestStream {
+    pub(super) fn wrap(request: Request<Incoming>) -> (Progress, Request<Self>) {
+        let progress = Progress::of(request.body());
+        (
+            progress.clone(),
+            request.map(|body| Self { body, progress }),
+        )
+    }
+}
+
+impl Body for RequestStream {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = ready!(poll_data(&mut self.body, cx));
+        let is_done = frame.is_none() || self.body.is_end_stream();
+        self.progress.advance(is_done);
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// One timer for the whole of a request: first for the head of the response, then for its body.
+pub(super) struct Patience {
+    sleep: Pin<Box<Sleep>>,
+    limit: Duration,
+    waiting: bool,
+}
+
+impl Patience {
+    pub(super) fn new(limit: Duration) -> Self {
+        Self {
+            sleep: Box::pin(sleep(limit)),
+            limit,
+            waiting: false,
+        }
+    }
+
+    /// The same timer with another limit, for what comes next.
+    pub(super) fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self.waiting = false;
+        self
+    }
+
+    /// Waits for the head as long as the request's body moves, and `limit` from then on.
+    pub(super) async fn wait_for_head<T>(
+        &mut self,
+        head: impl Future<Output = T>,
+        progress: &Progress,
+    ) -> Result<T, UpstreamError> {
+        let mut head = std::pin::pin!(head);
+        let mut pieces = progress.pieces();
+        loop {
+            tokio::select! {
+                biased;
+                head = &mut head => return Ok(head),
+                () = &mut self.sleep => {
+                    let moved_to = progress.pieces();
+                    if moved_to == pieces {
+                        return Err(UpstreamError::TooSlow);
+                    }
+                    pieces = moved_to;
+                    self.sleep.as_mut().reset(Instant::now() + self.limit);
+                }
+            }
+        }
+    }
+
+    /// To be asked whenever there is nothing to read. Counts from the first such moment: while the client
+    /// takes its time to read, the upstream is not at fault.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.waiting {
+            self.waiting = true;
+            self.sleep.as_mut().reset(Instant::now() + self.limit);
+        }
+        self.sleep.as_mut().poll(cx)
+    }
+}
+
+/// An upstream's response body on its way to the client, without trailers (PX-12). It holds the
+/// connection, gives it back at its end, and closes it when it is dropped before.
+pub struct ResponseStream {
+    body: Incoming,
+    loan: Option<Loan>,
+    progress: Progress,
+    patience: Patience,
+}
+
+impl ResponseStream {
+    pub(super) fn new(body: Incoming, loan: Loan, progress: Progress, patience: Patience) -> Self {
+        let mut stream = Self {
+            body,
+            loan: Some(loan),
+            progress,
+            patience,
+        };
+        if stream.body.is_end_stream() {
+            stream.finish();
+        }
+        stream
+    }
+
+    /// An upstream may answer before it has read all: then the rest of the request is still under way on
+    /// this connection, and nothing else may follow it (PX-15).
+    fn finish(&mut self) {
+        if let Some(loan) = self.loan.take()
+            && self.progress.is_done()
+        {
+            loan.end();
+        }
+    }
+}
+
+impl Body for ResponseStream {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        let Poll::Ready(frame) = poll_data(&mut this.body, cx) else {
+            ready!(this.patience.poll_end(cx));
+            this.loan = None;
+            return Poll::Ready(Some(Err(BodyError::Silent)));
+        };
+        this.patience.waiting = false;
+        match frame {
+            Some(Err(error)) => {
+                this.loan = None;
+                Poll::Ready(Some(Err(BodyError::Broken(error))))
+            }
+            Some(Ok(frame)) => {
+                if this.body.is_end_stream() {
+                    this.finish();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            None => {
+                this.finish();
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl fmt::Debug for ResponseStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseStream")
+            .field("body", &self.body)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The next piece of data; trailers are passed over.
+fn poll_data(
+    body: &mut Incoming,
+    cx: &mut Context<'_>,
+) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+    loop {
+        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+        if !matches!(&frame, Some(Ok(frame)) if frame.is_trailers()) {
+            return Poll::Ready(frame);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Publication: build everything, store it, then make it live, or change nothing at all.
+//!
+//! Publications happen one after the other. Each builds the next [`Registry`] beside the current one, writes
+//! the store in one transaction, and swaps. What was acknowledged has been stored; what is live has been
+//! stored; a request in flight keeps the registry it began with.
+
+mod failure;
+mod instances;
+mod issuers;
+mod plugins;
+mod restore;
+mod routes;
+
+use std::sync::Arc;
+
+use cambist_core::Fetch;
+use cambist_plugin::PluginHost;
+use cambist_token::{
+    PasswordDirectory, TrustedIssuer,
+    jose::{Algorithm, Keyring},
+};
+use tokio::sync::{Mutex, MutexGuard};
+
+pub use failure::PublishFailure;
+pub use plugins::PluginSummary;
+
+use crate::{
+    document::InstanceDocument,
+    gateway::now,
+    heavy::HeavyPool,
+    instance::{self, PublishedInstance, Shelf},
+    publish_error::PublishError,
+    registry::{Published, Registry},
+    store::{Change, DocumentKind, Store},
+};
+
+/// Whether a write is wanted whatever is there now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precondition {
+    /// `If-Match`: only over this revision.
+    At(u64),
+    /// `If-None-Match: *`: only where nothing is.
+    Absent,
+    /// Only where something is.
+    Present,
+    /// Always.
+    #[default]
+    None,
+}
+
+impl Precondition {
+    fn check(self, current: Option<u64>) -> Result<(), PublishFailure> {
+        match (self, current) {
+            (Self::None, _) | (Self::Absent, None) | (Self::Present, Some(_)) => Ok(()),
+            (Self::At(wanted), Some(revision)) if wanted == revision => Ok(()),
+            (Self::At(_), Some(_)) => Err(PublishFailure::Changed),
+            (Self::Absent, Some(_)) => Err(PublishFailure::Exists),
+            (Self::At(_) | Self::Present, None) => Err(PublishFailure::NotFound),
+        }
+    }
+}
+
+/// What publications are made with.
+pub struct Workshop {
+    /// Base of all issuer identifiers, without a trailing slash.
+    pub base_url: String,
+    /// Where documents and components are kept.
+    pub store: Store,
+    /// Compiles plugins.
+    pub plugin_host: Arc<PluginHost>,
+    /// Signing keys.
+    pub keyring: Arc<Keyring>,
+    /// Checks passwords.
+    pub directory: Arc<dyn PasswordDirectory>,
+    /// The way to issuers' keys.
+    pub fetch: Arc<dyn Fetch>,
+    /// Where hashing goes.
+    pub heavy: HeavyPool,
+    /// Where compilation goes: one at a time, and never in the way of passwords.
+    pub compilation: HeavyPool,
+}
+
+/// Changes what is published.
+pub struct Publisher {
+    workshop: Workshop,
+    published: Arc<Published>,
+    turn: Mutex<()>,
+}
+
+/// A publication under way: the next registry and what must be stored for it.
+struct Draft<'a> {
+    registry: Registry,
+    changes: Vec<Change>,
+    revision: u64,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl Publisher {
+    /// A publisher over a registry that [`restore`](Self::restore) will fill.
+    pub fn new(workshop: Workshop, published: Arc<Published>) -> Self {
+        Self { workshop, published, turn: Mutex::new(()) }
+    }
+
+    /// Public halves of all signing keys, as a JWK set.
+    pub fn public_keys(&self) -> serde_json::Value {
+        let algorithms: Vec<Algorithm> = self.workshop.keyring.algorithms().collect();
+        self.workshop.keyring.jwks(&algorithms)
+    }
+
+    /// The store, for readiness checks.
+    pub const fn store(&self) -> &Store {
+        &self.workshop.store
+    }
+
+    async fn draft(&self) -> Result<Draft<'_>, PublishFailure> {
+        let turn = self.turn.lock().await;
+        let registry = Registry::clone(&self.published.load());
+        let revision = self.workshop.store.revision().await? + 1;
+        Ok(Draft { registry, changes: Vec::new(), revision, _turn: turn })
+    }
+
+    /// Stores, then makes live. After an error nothing has changed.
+    async fn commit(&self, draft: Draft<'_>) -> Result<u64, PublishFailure> {
+        let at = now().ok_or_else(|| PublishFailure::Store("the clock stands before 1970".to_owned()))?;
+        self.workshop.store.apply(&draft.changes, at).await?;
+        self.published.publish(draft.registry);
+        Ok(draft.revision)
+    }
+
+    fn build(&self, registry: &Registry, id: &str, revision: u64, document: &InstanceDocument) -> Result<PublishedInstance, PublishError> {
+        let issuer = |name: &str| -> Option<Arc<TrustedIssuer>> { registry.issuers.get(name).map(|known| Arc::clone(&known.issuer)) };
+        let plugin = |reference: &str| registry.plugin(reference);
+        let shelf = Shelf {
+            base_url: &self.workshop.base_url,
+            keyring: &self.workshop.keyring,
+            directory: &self.workshop.directory,
+            issuer: &issuer,
+            plugin: &plugin,
+        };
+        instance::build(id, revision, document, &shelf)
+    }
+
+    /// Builds again, in the draft, every instance that `concerns`, and the routes over them.
+    async fn rebuild(&self, draft: &mut Draft<'_>, concerns: impl Fn(&PublishedInstance) -> bool) -> Result<(), PublishFailure> {
+        let affected: Vec<(String, u64)> =
+            draft.registry.instances.values().filter(|i| concerns(i)).map(|i| (i.id.clone(), i.revision)).collect();
+        for (id, revision) in &affected {
+            let (id, revision) = (id.as_str(), *revision);
+            let Some(document) = self.stored::<InstanceDocument>(DocumentKind::Instance, id).await? else { continue };
+            // The document is the same, so its revision stays; what it resolves to has changed.
+            let built = self
+                .build(&draft.registry, id, revision, &document)
+                .map_err(|error| error.within(&format!("instances.{id}")))?;
+            draft.registry.put_instance(Arc::new(built));
+        }
+        let ids: Vec<String> = affected.into_iter().map(|(id, _)| id).collect();
+        self.rebuild_routes(draft, &ids).await
+    }
+
+    async fn stored<T: serde::de::DeserializeOwned>(&self, kind: DocumentKind, id: &str) -> Result<Option<T>, PublishFailure> {
+        let Some(stored) = self.workshop.store.document(kind, id).await? else { return Ok(None) };
+        let document = serde_json::from_str(&stored.document).map_err(|error| PublishFailure::Store(format!("{id}: {error}")))?;
+        Ok(Some(document))
+    }
+}
+
+fn to_json<T: serde::Serialize>(document: &T) -> Result<String, PublishFailure> {
+    serde_json::to_string(document).map_err(|error| PublishFailure::Store(error.to_string()))
+}

@@ -1,0 +1,154 @@
+//! The composition root: `cambist serve` from configuration to the last connection.
+
+mod banner;
+mod keys;
+
+use std::{io, sync::Arc, time::Duration};
+
+use cambist_core::Fetch;
+use cambist_plugin::{HostError, HostLimits, PluginHost};
+use cambist_token::PasswordDirectory;
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+};
+
+use crate::{
+    admin::AdminHandler,
+    audit::Audit,
+    config::Config,
+    data_directory::{DataDirectory, DataDirectoryError},
+    directory::UserDirectory,
+    egress::{Egress, EgressRules, tls::trust_roots},
+    gateway::Gateway,
+    heavy::HeavyPool,
+    listener::{self, Drain, Workers, bind_alone, bind_shared},
+    publisher::{PublishFailure, Publisher, Workshop},
+    registry::{Published, Registry},
+    router::PublicHandler,
+    store::{Store, StoreError},
+};
+
+/// Why the gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDirectory(#[from] DataDirectoryError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The configured address.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The plugin host cannot run here.
+    #[error(transparent)]
+    Plugins(#[from] HostError),
+    /// A signing key cannot be read or made.
+    #[error("signing keys: {0}")]
+    Keys(String),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What was published cannot be read back.
+    #[error("published state: {0}")]
+    Restore(#[from] PublishFailure),
+    /// Trust roots cannot be read.
+    #[error("egress.ca_file: {0}")]
+    Trust(String),
+    /// The machine refused something.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// A gateway that is up.
+pub struct Running {
+    /// Where the public listener is.
+    pub public: std::net::SocketAddr,
+    /// Where the admin listener is.
+    pub admin: std::net::SocketAddr,
+    /// The shared state.
+    pub gateway: Arc<Gateway>,
+    background: Runtime,
+    workers: Workers,
+    drain: Drain,
+}
+
+/// Runs until told to stop, then drains.
+pub fn serve(config: Config) -> Result<(), ServeError> {
+    let running = start(config)?;
+    banner::print(&running);
+    let waited = running.background.block_on(stopped());
+    tracing::info!("draining");
+    running.stop();
+    waited.map_err(ServeError::Io)
+}
+
+async fn stopped() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        outcome = tokio::signal::ctrl_c() => outcome,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+/// Starts everything and returns once both listeners accept.
+pub fn start(config: Config) -> Result<Running, ServeError> {
+    let background = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(64)
+        .thread_name("background")
+        .enable_all()
+        .build()?;
+    let data = DataDirectory::open(&config.data_dir)?;
+    let keyring = Arc::new(keys::open(&data)?);
+    let store = background.block_on(Store::open(&data.store_file()))?;
+    let heavy = HeavyPool::new(background.handle().clone(), config.passwords.hash_count(), config.passwords.queue);
+    let compilation = HeavyPool::new(background.handle().clone(), 1, 4);
+    let users = Arc::new(UserDirectory::new(store.clone(), heavy.clone()));
+    let plugin_host = Arc::new(PluginHost::new(HostLimits {
+        component_bytes: config.limits.plugin_bytes,
+        memory_bytes: config.plugins.memory_bytes,
+        call_time: config.plugins.call_time(),
+        ..HostLimits::default()
+    })?);
+    let roots = trust_roots(config.egress.ca_file.as_deref()).map_err(ServeError::Trust)?;
+    let rules = EgressRules {
+        allow: config.egress.allow.clone(),
+        timeout: config.egress.timeout(),
+        body_bytes: config.egress.body_bytes,
+    };
+    let fetch: Arc<dyn Fetch> = Arc::new(Egress::new(rules, Arc::clone(&roots), background.handle().clone()));
+    let (public, listeners) = bind_shared(config.public.listen, config.public.worker_count())
+        .map_err(|source| ServeError::Listen { address: config.public.listen, source })?;
+    let admin_listener = background
+        .block_on(async { bind_alone(config.admin.listen) })
+        .map_err(|source| ServeError::Listen { address: config.admin.listen, source })?;
+    let admin = admin_listener.local_addr()?;
+    let base_url = config.public.base_url(public);
+    let published = Arc::new(Published::new(Registry::default()));
+    let directory: Arc<dyn PasswordDirectory> = users.clone();
+    let workshop = Workshop { base_url: base_url.clone(), store, plugin_host, keyring, directory, fetch, heavy: heavy.clone(), compilation };
+    let publisher = Publisher::new(workshop, Arc::clone(&published));
+    background.block_on(publisher.restore())?;
+    let audit = Audit::open(&data.path().join("audit.jsonl"))?;
+    let admin_token = data.admin_token()?;
+    let gateway = Arc::new(Gateway { config, base_url, published, publisher, heavy, audit, users, admin_token, _data: data });
+    let drain = Drain::default();
+    let (limits, grace) = (gateway.config.limits.clone(), gateway.config.shutdown.drain_time());
+    let workers = listener::start(listeners, || PublicHandler::new(Arc::clone(&gateway), Arc::clone(&roots)), &limits, &drain, grace)?;
+    let handler = Arc::new(AdminHandler::new(Arc::clone(&gateway)));
+    background.spawn(listener::serve(admin_listener, handler, limits, drain.clone()));
+    Ok(Running { public, admin, gateway, background, workers, drain })
+}
+
+impl Running {
+    /// Stops accepting, lets requests finish, and returns when all have or the time to drain is over.
+    pub fn stop(self) {
+        self.drain.begin();
+        self.workers.join();
+        self.background.shutdown_timeout(Duration::from_secs(1));
+    }
+}

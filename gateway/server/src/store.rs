@@ -1,0 +1,217 @@
+//! Durable state in one `SQLite` file: published documents, plugins, users.
+//!
+//! A write that returned was fsynced. Published things change only through [`Store::apply`], whole or
+//! not at all. Rows carry a seal, so that a damaged one is reported and not served (ST-10).
+
+mod change;
+mod documents;
+mod error;
+mod migrate;
+mod plugins;
+mod seal;
+#[cfg(test)]
+mod tests;
+mod users;
+
+use std::{
+    fs::{OpenOptions, Permissions},
+    io,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use cambist_core::Timestamp;
+use sqlx::{
+    ConnectOptions, Sqlite, SqlitePool, Transaction,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::sync::{Mutex, MutexGuard};
+
+pub use change::{Change, Expected};
+pub use documents::{Document, DocumentKind};
+pub use error::StoreError;
+pub use plugins::{Plugin, PluginVersion, component_digest};
+pub use users::User;
+
+/// How long a statement waits for another process, or a caller for a connection.
+const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECTIONS: u32 = 4;
+
+/// The store. Cheap to clone; clones are the same store. Usable from any tokio runtime that has timers.
+#[derive(Clone, Debug)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    pool: ArcSwap<SqlitePool>,
+    /// Set by a failed write to the disk: what the file holds is then unknown until it is opened anew.
+    broken: AtomicBool,
+    /// Writers queue here, in order, instead of polling for the file's lock.
+    writer: Mutex<()>,
+}
+
+/// A write under way. Dropped without [`Store::finish`], it leaves no trace.
+struct Write<'a> {
+    transaction: Transaction<'static, Sqlite>,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl Store {
+    /// Opens the store at `path`, making it if absent, and brings its tables up to date. Refuses a
+    /// damaged file and one written by a newer version.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let pool = connect(path).await?;
+        let shared = Shared {
+            path: path.to_owned(),
+            pool: ArcSwap::from_pointee(pool),
+            broken: AtomicBool::new(false),
+            writer: Mutex::new(()),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Whether the store takes writes, found out by making one. After a failed write to the disk it
+    /// first opens the file anew, which is how a store recovers by itself (ST-02, ST-03).
+    pub async fn canary_write(&self, now: Timestamp) -> Result<(), StoreError> {
+        if self.shared.broken.load(Ordering::Acquire) {
+            self.reopen().await?;
+        }
+        let mut write = self.begin().await?;
+        let written = sqlx::query(
+            "INSERT INTO canary (id, at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET at = ?1",
+        )
+        .bind(integer(now.0))
+        .execute(&mut *write.transaction)
+        .await
+        .map(drop)
+        .map_err(StoreError::from);
+        self.finish(write, written).await
+    }
+
+    /// Waits for open statements and closes the file. Every later call fails.
+    pub async fn close(&self) {
+        self.pool().close().await;
+    }
+
+    async fn reopen(&self) -> Result<(), StoreError> {
+        let _turn = self.shared.writer.lock().await;
+        if !self.shared.broken.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        // First close, then open: connections of one process share what they believe is in the file.
+        self.pool().close().await;
+        let pool = connect(&self.shared.path).await?;
+        self.shared.pool.store(Arc::new(pool));
+        self.shared.broken.store(false, Ordering::Release);
+        tracing::info!("the store was opened anew");
+        Ok(())
+    }
+
+    fn pool(&self) -> Arc<SqlitePool> {
+        self.shared.pool.load_full()
+    }
+
+    /// Starts a write that sees what every earlier one did.
+    async fn begin(&self) -> Result<Write<'_>, StoreError> {
+        let turn = self.shared.writer.lock().await;
+        if self.shared.broken.load(Ordering::Acquire) {
+            return Err(StoreError::Broken { source: None });
+        }
+        let transaction = self.noted(
+            self.pool()
+                .begin_with("BEGIN IMMEDIATE")
+                .await
+                .map_err(StoreError::from),
+        )?;
+        Ok(Write {
+            transaction,
+            _turn: turn,
+        })
+    }
+
+    /// Commits if `outcome` is good, otherwise rolls back.
+    async fn finish<T>(
+        &self,
+        write: Write<'_>,
+        outcome: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match outcome {
+            Ok(value) => self
+                .noted(write.transaction.commit().await.map_err(StoreError::from))
+                .map(|()| value),
+            Err(error) => {
+                // The first error says more than a failed rollback, which SQLite repeats on its own anyway.
+                drop(write.transaction.rollback().await);
+                self.noted(Err(error))
+            }
+        }
+    }
+
+    /// Remembers an error after which the disk cannot be trusted.
+    fn noted<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(StoreError::Broken { .. }) = outcome {
+            self.shared.broken.store(true, Ordering::Release);
+        }
+        outcome
+    }
+}
+
+async fn connect(path: &Path) -> Result<SqlitePool, StoreError> {
+    create_private(path).map_err(|error| StoreError::from(sqlx::Error::Io(error)))?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+        .disable_statement_logging();
+    let pool = SqlitePoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(PATIENCE)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options)
+        .await?;
+    let found: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+        .fetch_one(&pool)
+        .await?;
+    if found != "ok" {
+        return Err(StoreError::Corrupt {
+            what: found,
+            source: None,
+        });
+    }
+    migrate::run(&pool).await?;
+    Ok(pool)
+}
+
+/// Makes the file before `SQLite` does, which would make it readable to others. Its companions (`-wal`,
+/// `-shm`) take over its mode.
+fn create_private(path: &Path) -> io::Result<()> {
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)?;
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
+/// `SQLite` integers are signed; nothing we count reaches that far.
+fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,100 @@
+//! ID tokens (OpenID Connect Core §2).
+
+use std::sync::Arc;
+
+use cambist_core::{
+    BoxFuture, Call, Issuance, IssueError, IssuedToken, Provider, TokenType, Usage, Validator,
+};
+use serde_json::{Map, Value};
+
+use crate::{
+    BuildError, Builtin, Parts,
+    jose::{Algorithm, Verified},
+    jwt::{
+        output::{JwtOutput, Shape, Special},
+        source::{JwtValidator, Kind, Types},
+    },
+};
+
+const DEFAULT_LIFETIME: u64 = 600;
+
+pub(crate) const BUILTIN: Builtin = Builtin {
+    kind: "id_token",
+    token_type: TokenType::ID_TOKEN,
+    validator: Some(build_validator),
+    provider: Some(build_provider),
+};
+
+const KIND: Kind = Kind {
+    types: |_| Types {
+        names: &["JWT"],
+        may_be_absent: true,
+    },
+    fits: is_id_token,
+};
+
+/// SX-10: ID tokens have no `typ` of their own, so what only access tokens, logout tokens and the like
+/// carry tells them apart. `iat` is required (OpenID Connect Core §2).
+fn is_id_token(token: &Verified) -> bool {
+    let claims = &token.claims;
+    let says = |name: &str, wanted: &str| {
+        claims.get(name).is_none_or(|value| {
+            value
+                .as_str()
+                .is_some_and(|text| text.eq_ignore_ascii_case(wanted))
+        })
+    };
+    claims.contains_key("iat")
+        && !["client_id", "events", "gty", "scope", "scp"]
+            .iter()
+            .any(|name| claims.contains_key(*name))
+        && says("typ", "ID")
+        && says("token_use", "id")
+}
+
+fn build_validator(
+    settings: &Map<String, Value>,
+    parts: &Parts<'_>,
+) -> Result<Arc<dyn Validator>, BuildError> {
+    Ok(Arc::new(JwtValidator::build(KIND, settings, parts)?))
+}
+
+fn build_provider(
+    settings: &Map<String, Value>,
+    parts: &Parts<'_>,
+) -> Result<(Arc<dyn Provider>, Option<Algorithm>), BuildError> {
+    let (output, algorithm) = JwtOutput::build(settings, parts, DEFAULT_LIFETIME)?;
+    Ok((Arc::new(IdToken(output)), algorithm))
+}
+
+static SHAPE: Shape = Shape {
+    typ: "JWT",
+    token_type: TokenType::ID_TOKEN,
+    usage: Usage::NotApplicable,
+};
+
+struct IdToken(JwtOutput);
+
+impl Provider for IdToken {
+    fn token_type(&self) -> &TokenType {
+        &SHAPE.token_type
+    }
+
+    fn issue<'a>(
+        &'a self,
+        issuance: &'a Issuance<'a>,
+        call: &'a Call<'a>,
+    ) -> BoxFuture<'a, Result<IssuedToken, IssueError>> {
+        let special = Special {
+            azp: issuance.client_id(),
+            nonce: issuance.nonce(),
+            ..Special::default()
+        };
+        Box::pin(std::future::ready(
+            self.0.issue(&SHAPE, special, issuance, call),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;

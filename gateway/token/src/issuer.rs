@@ -1,0 +1,81 @@
+//! Issuers whose tokens are trusted: their names, rules and keys.
+
+mod config;
+mod discovery;
+mod refresh;
+
+use std::{fmt, sync::Arc};
+
+use cambist_core::{Fault, Fetch, Timestamp};
+
+pub use config::IssuerConfig;
+
+use self::refresh::Keys;
+use crate::{
+    jose::{Algorithm, KeySet},
+    settings::BuildError,
+};
+
+/// What is wrong with an [`IssuerConfig`].
+pub type IssuerConfigError = BuildError;
+
+/// An issuer as configured, with its keys as last fetched.
+pub struct TrustedIssuer {
+    config: IssuerConfig,
+    keys: Keys,
+}
+
+impl TrustedIssuer {
+    /// Checks the configuration. Nothing is fetched before the first token asks for a key.
+    pub fn build(config: IssuerConfig, fetch: Arc<dyn Fetch>) -> Result<Self, IssuerConfigError> {
+        let source = config.check()?;
+        let keys = Keys::new(source, &config, fetch);
+        Ok(Self { config, keys })
+    }
+
+    /// The exact `iss` of its tokens.
+    pub fn issuer(&self) -> &str {
+        &self.config.issuer
+    }
+
+    /// Algorithms it may sign with.
+    pub fn algorithms(&self) -> &[Algorithm] {
+        &self.config.algorithms
+    }
+
+    /// Audiences a subject token of this issuer may have (SX-03).
+    pub fn audiences(&self) -> &[String] {
+        &self.config.audiences
+    }
+
+    /// The claim that names the client; none tries `client_id`, then `azp`.
+    pub fn client_claim(&self) -> Option<&str> {
+        self.config.client_claim.as_deref()
+    }
+
+    /// Tolerated clock difference, in seconds.
+    pub const fn leeway_seconds(&self) -> u64 {
+        self.config.leeway_seconds
+    }
+
+    /// Whether its access tokens may come without `typ: at+jwt`.
+    pub const fn access_token_typ_is_optional(&self) -> bool {
+        self.config.access_token_typ_optional
+    }
+
+    /// Its keys as of `now`, fresh enough to know `kid` if the issuer has it: an unknown `kid` fetches
+    /// them anew, but at most once in ten seconds (KF-05). When fetching fails, the last good keys serve
+    /// until the stale limit.
+    pub async fn keys(&self, kid: Option<&str>, now: Timestamp) -> Result<Arc<KeySet>, Fault> {
+        self.keys.current(kid, now).await
+    }
+}
+
+impl fmt::Debug for TrustedIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TrustedIssuer({})", self.config.issuer)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! The protected header of a compact JWS (RFC 7515 §4), read without keeping more than is used.
+
+use std::{borrow::Cow, fmt};
+
+use cambist_core::Rejection;
+use serde::{
+    Deserialize,
+    de::{Deserializer, Error, MapAccess, Visitor},
+};
+
+use super::json::Strict;
+
+const MAX_BYTES: usize = 4 * 1024;
+const MAX_DEPTH: usize = 4;
+const MAX_MEMBERS: usize = 32;
+
+/// What a header says, in the words that matter.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Header {
+    /// `alg` as written.
+    pub(super) algorithm: Option<String>,
+    /// `kid`.
+    pub(super) key_id: Option<String>,
+    /// `typ`.
+    pub(super) typ: Option<String>,
+    /// Whether a member stands there that would change how the token is verified: `crit`, `b64`, `zip`
+    /// (SJ-07, SJ-21, JE-02), or a key or a pointer to one (SJ-04).
+    pub(super) is_steering: bool,
+}
+
+/// Reads a decoded header.
+pub(super) fn read(text: &[u8]) -> Result<Header, Rejection> {
+    if text.len() > MAX_BYTES {
+        return Err(Rejection::TooLarge);
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let header = deserializer
+        .deserialize_map(Members)
+        .map_err(|_| Rejection::Malformed)?;
+    deserializer.end().map_err(|_| Rejection::Malformed)?;
+    Ok(header)
+}
+
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Header;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JOSE header")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Header, A::Error> {
+        let mut header = Header::default();
+        let mut seen: Vec<Cow<'de, str>> = Vec::with_capacity(4);
+        while let Some(Text(name)) = members.next_key()? {
+            if seen.contains(&name) || seen.len() == MAX_MEMBERS {
+                return Err(A::Error::custom(
+                    "a member stands twice, or there are too many",
+                ));
+            }
+            match name.as_ref() {
+                "alg" => header.algorithm = Some(members.next_value::<Text<'de>>()?.0.into_owned()),
+                "kid" => header.key_id = Some(members.next_value::<Text<'de>>()?.0.into_owned()),
+                "typ" => header.typ = Some(members.next_value::<Text<'de>>()?.0.into_owned()),
+                other => {
+                    header.is_steering |= matches!(
+                        other,
+                        "b64" | "crit" | "jku" | "jwk" | "x5c" | "x5u" | "zip"
+                    );
+                    members.next_value_seed(Strict {
+                        depth: MAX_DEPTH - 1,
+                    })?;
+                }
+            }
+            seen.push(name);
+        }
+        Ok(header)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_members_that_matter() {
+        let header = read(br#"{"typ":"JWT","alg":"ES256","kid":"k","cty":"x"}"#).unwrap();
+        assert_eq!(header.algorithm.as_deref(), Some("ES256"));
+        assert_eq!(header.key_id.as_deref(), Some("k"));
+        assert_eq!(header.typ.as_deref(), Some("JWT"));
+        assert!(!header.is_steering);
+    }
+
+    #[test]
+    fn sj_11_duplicate_members_are_refused() {
+        for text in [
+            r#"{"alg":"ES256","alg":"ES256"}"#,
+            r#"{"alg":"ES256","x":1,"x":1}"#,
+            r#"{"alg":"ES256","\u0061lg":"none"}"#,
+            r#"{"alg":"ES256","x":{"y":1,"y":2}}"#,
+        ] {
+            assert_eq!(read(text.as_bytes()), Err(Rejection::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn sj_05_known_members_must_be_strings() {
+        for text in [
+            r#"{"alg":1}"#,
+            r#"{"kid":1}"#,
+            r#"{"kid":null}"#,
+            r#"{"kid":["k"]}"#,
+            r#"{"typ":{}}"#,
+            r#"{"alg":null}"#,
+        ] {
+            assert_eq!(read(text.as_bytes()), Err(Rejection::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn sj_12_size_depth_and_count_are_capped() {
+        let long = format!(r#"{{"kid":"{}"}}"#, "k".repeat(MAX_BYTES));
+        assert_eq!(read(long.as_bytes()), Err(Rejection::TooLarge));
+        assert!(read(br#"{"a":[[[]]]}"#).is_ok());
+        assert_eq!(read(br#"{"a":[[[[]]]]}"#), Err(Rejection::Malformed));
+        let many: Vec<String> = (0..=MAX_MEMBERS).map(|n| format!("\"m{n}\":0")).collect();
+        assert_eq!(
+            read(format!("{{{}}}", many.join(",")).as_bytes()),
+            Err(Rejection::Malformed)
+        );
+    }
+
+    #[test]
+    fn only_an_object_is_a_header() {
+        for text in ["", "[]", "[\"alg\"]", "null", "{} ,", "\"alg\""] {
+            assert_eq!(read(text.as_bytes()), Err(Rejection::Malformed), "{text}");
+        }
+    }
+}

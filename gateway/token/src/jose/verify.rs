@@ -1,0 +1,325 @@
+//! Verification of signed tokens: one order of steps, each a refusal unless passed.
+
+use std::fmt;
+
+use cambist_core::{Rejection, Timestamp};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::{
+    Algorithm, KeySet, base64url,
+    header::{self, Header},
+    json,
+};
+
+/// Largest accepted token, in bytes.
+pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
+/// Most clock difference that is ever tolerated, in seconds.
+pub const MAX_LEEWAY: u64 = 60;
+
+const MAX_KEY_ID_BYTES: usize = 256;
+const MAX_SIGNATURE_BYTES: usize = 1024;
+/// The largest whole number a JSON number holds exactly (RFC 8259 §6).
+const LATEST: f64 = 9_007_199_254_740_992.0;
+
+/// What a token must be to be accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// Algorithms the issuer may sign with (RFC 8725 §3.1).
+    pub algorithms: &'a [Algorithm],
+    /// The issuer's keys.
+    pub keys: &'a KeySet,
+    /// Accepted `typ` values without `application/`, compared without regard to case (RFC 7515 §4.1.9).
+    pub types: &'a [&'a str],
+    /// Whether a header without `typ` is accepted too.
+    pub typ_may_be_absent: bool,
+    /// The exact `iss`.
+    pub issuer: &'a str,
+    /// Accepted audiences; a token must name at least one. None given, none accepted.
+    pub audiences: &'a [String],
+    /// Tolerated clock difference in seconds; never more than [`MAX_LEEWAY`] counts.
+    pub leeway: u64,
+    /// The moment the token is judged at.
+    pub now: Timestamp,
+}
+
+/// A token whose signature and claims have been verified.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verified {
+    /// All claims.
+    pub claims: Map<String, Value>,
+    /// The `kid` of the key that verified it, if the header named one.
+    pub key_id: Option<String>,
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// `exp`, without its fraction.
+    pub expires_at: Timestamp,
+    /// `aud`.
+    pub audiences: Vec<String>,
+    /// Whether the header carried a `typ`.
+    pub has_typ: bool,
+    /// Whether that `typ` was `JWT`, which says nothing about the kind of token.
+    pub is_generic: bool,
+}
+
+/// Verifies a token of at most [`MAX_TOKEN_BYTES`].
+pub fn verify(token: &[u8], expected: &Expected<'_>) -> Result<Verified, Rejection> {
+    Unverified::parse(token, MAX_TOKEN_BYTES)?.verify(expected)
+}
+
+/// The `iss` a token claims to have, to choose whose rules to apply. Nothing about it has been verified.
+pub fn peek_issuer(token: &[u8]) -> Option<String> {
+    Unverified::parse(token, MAX_TOKEN_BYTES).ok()?.issuer()
+}
+
+/// A token taken apart, nothing of it verified.
+pub struct Unverified<'a> {
+    signing_input: &'a [u8],
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+    header: Header,
+    algorithm: Algorithm,
+}
+
+impl<'a> Unverified<'a> {
+    /// Takes a compact JWS of at most `max_bytes` apart. Only its one canonical spelling is accepted.
+    pub fn parse(token: &'a [u8], max_bytes: usize) -> Result<Self, Rejection> {
+        if token.len() > max_bytes {
+            return Err(Rejection::TooLarge);
+        }
+        let mut segments = token.splitn(4, |byte| *byte == b'.');
+        let (Some(header), Some(payload), Some(signature), None) = (
+            segments.next(),
+            segments.next(),
+            segments.next(),
+            segments.next(),
+        ) else {
+            return Err(Rejection::Malformed);
+        };
+        let signing_input = token
+            .get(..header.len() + 1 + payload.len())
+            .ok_or(Rejection::Malformed)?;
+        let decode = |segment| base64url::decode(segment).ok_or(Rejection::Malformed);
+        let header = header::read(&decode(header)?)?;
+        let (payload, signature) = (decode(payload)?, decode(signature)?);
+        if signature.is_empty() || signature.len() > MAX_SIGNATURE_BYTES {
+            return Err(Rejection::Malformed);
+        }
+        let algorithm = header.algorithm.as_deref().ok_or(Rejection::Malformed)?;
+        let algorithm = Algorithm::from_name(algorithm).ok_or(Rejection::AlgorithmNotAllowed)?;
+        Ok(Self {
+            signing_input,
+            payload,
+            signature,
+            header,
+            algorithm,
+        })
+    }
+
+    /// The `kid` of its header.
+    pub fn key_id(&self) -> Option<&str> {
+        self.header.key_id.as_deref()
+    }
+
+    /// The `alg` of its header.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The `iss` it claims to have.
+    pub fn issuer(&self) -> Option<String> {
+        let mut deserializer = serde_json::Deserializer::from_slice(&self.payload);
+        deserializer.deserialize_map(IssuerOnly).ok().flatten()
+    }
+
+    /// What the header alone says, checked: algorithm, steering members, `typ`, form of the `kid`. Cheap,
+    /// and worth doing before keys are looked for.
+    pub fn check_header(&self, expected: &Expected<'_>) -> Result<(), Rejection> {
+        self.check_header_against(
+            expected.algorithms,
+            expected.types,
+            expected.typ_may_be_absent,
+        )
+    }
+
+    pub(crate) fn check_header_against(
+        &self,
+        algorithms: &[Algorithm],
+        types: &[&str],
+        typ_may_be_absent: bool,
+    ) -> Result<(), Rejection> {
+        if !algorithms.contains(&self.algorithm) {
+            return Err(Rejection::AlgorithmNotAllowed);
+        }
+        if self.header.is_steering {
+            return Err(Rejection::Malformed);
+        }
+        let fits = match &self.header.typ {
+            Some(typ) => {
+                let typ = short_type(typ);
+                types.iter().any(|wanted| wanted.eq_ignore_ascii_case(typ))
+            }
+            None => typ_may_be_absent,
+        };
+        if !fits {
+            return Err(Rejection::WrongType);
+        }
+        if self.key_id().is_some_and(|id| id.len() > MAX_KEY_ID_BYTES) {
+            return Err(Rejection::Malformed);
+        }
+        Ok(())
+    }
+
+    /// Verifies header, signature and claims, in that order.
+    pub fn verify(self, expected: &Expected<'_>) -> Result<Verified, Rejection> {
+        self.check_header(expected)?;
+        let verifier = expected.keys.choose(self.key_id(), self.algorithm)?;
+        // SJ-14: a fixed length, so that a signature has one spelling and no DER form is tried.
+        if self
+            .algorithm
+            .signature_len()
+            .is_some_and(|length| length != self.signature.len())
+            || !verifier.verify(self.signing_input, &self.signature)
+        {
+            return Err(Rejection::BadSignature);
+        }
+        let claims = json::object(&self.payload, json::MAX_DEPTH).ok_or(Rejection::Malformed)?;
+        let audiences = check_names(&claims, expected)?;
+        let expires_at = check_times(&claims, expected)?;
+        let is_generic = self
+            .header
+            .typ
+            .as_deref()
+            .is_some_and(|typ| short_type(typ).eq_ignore_ascii_case("JWT"));
+        Ok(Verified {
+            claims,
+            has_typ: self.header.typ.is_some(),
+            is_generic,
+            key_id: self.header.key_id,
+            algorithm: self.algorithm,
+            expires_at,
+            audiences,
+        })
+    }
+}
+
+impl fmt::Debug for Unverified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Unverified({}, {} bytes)",
+            self.algorithm,
+            self.signing_input.len()
+        )
+    }
+}
+
+/// RFC 7515 §4.1.9: `application/` may stand before a type that has no other slash.
+fn short_type(typ: &str) -> &str {
+    match typ.split_at_checked("application/".len()) {
+        Some((prefix, rest))
+            if prefix.eq_ignore_ascii_case("application/") && !rest.contains('/') =>
+        {
+            rest
+        }
+        _ => typ,
+    }
+}
+
+fn check_names(
+    claims: &Map<String, Value>,
+    expected: &Expected<'_>,
+) -> Result<Vec<String>, Rejection> {
+    match claims.get("iss") {
+        Some(Value::String(issuer)) if issuer == expected.issuer => {}
+        Some(Value::String(_)) => return Err(Rejection::UnknownIssuer),
+        _ => return Err(Rejection::Malformed),
+    }
+    let audiences = match claims.get("aud") {
+        Some(Value::String(one)) => vec![one.clone()],
+        Some(Value::Array(several)) => several
+            .iter()
+            .map(|audience| audience.as_str().map(ToOwned::to_owned))
+            .collect::<Option<Vec<_>>>()
+            .ok_or(Rejection::Malformed)?,
+        None => return Err(Rejection::WrongAudience),
+        Some(_) => return Err(Rejection::Malformed),
+    };
+    if !audiences
+        .iter()
+        .any(|audience| expected.audiences.contains(audience))
+    {
+        return Err(Rejection::WrongAudience);
+    }
+    match claims.get("sub") {
+        Some(Value::String(subject)) if !subject.is_empty() => Ok(audiences),
+        _ => Err(Rejection::Malformed),
+    }
+}
+
+fn check_times(
+    claims: &Map<String, Value>,
+    expected: &Expected<'_>,
+) -> Result<Timestamp, Rejection> {
+    let leeway = expected.leeway.min(MAX_LEEWAY);
+    let expires_at = moment(claims, "exp")?.ok_or(Rejection::Malformed)?.0;
+    if expires_at.plus(leeway) <= expected.now {
+        return Err(Rejection::Expired);
+    }
+    let latest_start = expected.now.plus(leeway);
+    if moment(claims, "nbf")?.is_some_and(|(_, not_before)| not_before > latest_start)
+        || moment(claims, "iat")?.is_some_and(|(issued_at, _)| issued_at > latest_start)
+    {
+        return Err(Rejection::NotYetValid);
+    }
+    Ok(expires_at)
+}
+
+/// SJ-10: a number of seconds, whole or fractional, rounded down and rounded up.
+pub(crate) fn moment(
+    claims: &Map<String, Value>,
+    name: &str,
+) -> Result<Option<(Timestamp, Timestamp)>, Rejection> {
+    let Some(value) = claims.get(name) else {
+        return Ok(None);
+    };
+    let seconds = value
+        .as_f64()
+        .filter(|seconds| (0.0..=LATEST).contains(seconds))
+        .ok_or(Rejection::Malformed)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number within 0..=2^53 after the checks above"
+    )]
+    let whole = |seconds: f64| Timestamp(seconds as u64);
+    Ok(Some((whole(seconds.floor()), whole(seconds.ceil()))))
+}
+
+struct IssuerOnly;
+
+impl<'de> Visitor<'de> for IssuerOnly {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of claims")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Option<String>, A::Error> {
+        let mut issuer = None;
+        while let Some(name) = members.next_key::<Name<'de>>()? {
+            if name.0 == "iss" {
+                issuer = Some(members.next_value::<String>()?);
+            } else {
+                members.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(issuer)
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
+
+#[cfg(test)]
+mod tests;

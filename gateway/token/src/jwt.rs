@@ -1,0 +1,38 @@
+//! Any signed JWT of a trusted issuer, by format alone; and what all JWT kinds share.
+
+pub(crate) mod output;
+mod principal;
+pub(crate) mod source;
+
+use std::sync::Arc;
+
+use cambist_core::{TokenType, Validator};
+use serde_json::{Map, Value};
+
+use self::source::{JwtValidator, Kind, Types};
+use crate::{BuildError, Builtin, Parts};
+
+pub(crate) const BUILTIN: Builtin = Builtin {
+    kind: "jwt",
+    token_type: TokenType::JWT,
+    validator: Some(build),
+    provider: None,
+};
+
+const KIND: Kind = Kind {
+    types: |_| Types {
+        names: &["JWT"],
+        may_be_absent: true,
+    },
+    fits: |_| true,
+};
+
+fn build(
+    settings: &Map<String, Value>,
+    parts: &Parts<'_>,
+) -> Result<Arc<dyn Validator>, BuildError> {
+    Ok(Arc::new(JwtValidator::build(KIND, settings, parts)?))
+}
+
+#[cfg(test)]
+mod tests;

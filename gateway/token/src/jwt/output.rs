@@ -1,0 +1,313 @@
+//! Issuing JWTs: what every JWT provider does alike.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use cambist_core::{
+    Actor, ActorChain, Call, Fault, Issuance, IssueError, IssuedToken, Scope, Timestamp, Token,
+    TokenType, Usage,
+};
+use serde::{
+    Serialize, Serializer,
+    ser::{SerializeMap, SerializeSeq},
+};
+use serde_json::{Map, Value};
+
+use crate::{
+    BuildError, Parts,
+    jose::{self, Algorithm, KeyError, MAX_TOKEN_BYTES, SigningKey},
+    settings::{Secret, Settings},
+};
+
+const MAX_LIFETIME: u64 = 24 * 3600;
+
+/// Claims whose meaning the provider or policy decides; a mapped claim may not take their place.
+const RESERVED: [&str; 25] = [
+    "acr",
+    "act",
+    "amr",
+    "at_hash",
+    "aud",
+    "auth_time",
+    "azp",
+    "c_hash",
+    "client_id",
+    "cnf",
+    "events",
+    "exp",
+    "iat",
+    "iss",
+    "jti",
+    "may_act",
+    "nbf",
+    "nonce",
+    "s_hash",
+    "scope",
+    "scp",
+    "sub",
+    "token_use",
+    "typ",
+    "sid",
+];
+
+/// Signs tokens with one key for one lifetime.
+pub(crate) struct JwtOutput {
+    key: Arc<SigningKey>,
+    issuer: String,
+    lifetime: u64,
+    mapped: BTreeMap<String, String>,
+}
+
+/// What differs between kinds.
+pub(crate) struct Shape {
+    /// `typ` of the header.
+    pub(crate) typ: &'static str,
+    /// The type of the issued token.
+    pub(crate) token_type: TokenType,
+    /// How it is used.
+    pub(crate) usage: Usage,
+}
+
+/// The claims that only some kinds have.
+#[derive(Default, Serialize)]
+pub(crate) struct Special<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) azp: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) nonce: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "words")]
+    pub(crate) scope: Option<&'a Scope>,
+}
+
+impl JwtOutput {
+    /// Reads provider settings. The algorithm is returned unless relying parties share a secret.
+    pub(crate) fn build(
+        members: &Map<String, Value>,
+        parts: &Parts<'_>,
+        default_lifetime: u64,
+    ) -> Result<(Self, Option<Algorithm>), BuildError> {
+        let settings = Settings::new(
+            members,
+            &["algorithm", "claims", "lifetime_seconds", "secret"],
+        )?;
+        let algorithm = settings
+            .optional(
+                "algorithm",
+                "one of ES256, ES384, EdDSA, RS256 to PS512, or HS256 to HS512 with a `secret`",
+            )?
+            .unwrap_or(Algorithm::Es256);
+        let output = Self {
+            key: key(settings, algorithm, parts)?,
+            issuer: parts.issuer.to_owned(),
+            lifetime: settings.seconds("lifetime_seconds", default_lifetime, MAX_LIFETIME)?,
+            mapped: mapped(settings)?,
+        };
+        Ok((output, (!algorithm.is_symmetric()).then_some(algorithm)))
+    }
+
+    /// Issues one token.
+    pub(crate) fn issue(
+        &self,
+        shape: &Shape,
+        special: Special<'_>,
+        issuance: &Issuance<'_>,
+        call: &Call<'_>,
+    ) -> Result<IssuedToken, IssueError> {
+        let subject = issuance.subject();
+        let expires_at = issuance.ends_at(call.now, self.lifetime);
+        let id = jose::base64url(&call.random);
+        let actors: Vec<&Actor> = issuance
+            .actors()
+            .into_iter()
+            .flat_map(ActorChain::iter)
+            .collect();
+        let claims = Claims {
+            iss: &self.issuer,
+            sub: &subject.subject,
+            aud: Audience(issuance.audiences()),
+            exp: expires_at,
+            iat: call.now,
+            jti: &id,
+            special,
+            auth_time: subject.authenticated_at,
+            acr: subject.authentication_context.as_deref(),
+            amr: &subject.authentication_methods,
+            act: Act(&actors),
+            mapped: Mapped {
+                names: &self.mapped,
+                claims: &subject.claims,
+            },
+        };
+        let token = self
+            .key
+            .sign_jwt(shape.typ, &claims)
+            .map_err(|error: KeyError| {
+                IssueError::Fault(Fault::Internal(format!("cannot sign a token: {error}")))
+            })?;
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(IssueError::Impossible(
+                "the token would be larger than any party accepts",
+            ));
+        }
+        Ok(IssuedToken {
+            token: Token::new(token),
+            token_type: shape.token_type.clone(),
+            usage: shape.usage,
+            expires_at,
+            id: Some(id),
+        })
+    }
+}
+
+fn key(
+    settings: Settings<'_>,
+    algorithm: Algorithm,
+    parts: &Parts<'_>,
+) -> Result<Arc<SigningKey>, BuildError> {
+    let secret: Option<Secret> =
+        settings
+            .optional("secret", "a string")
+            .map_err(|error| BuildError {
+                reason: "not a string".to_owned(),
+                ..error
+            })?;
+    match secret {
+        Some(secret) if algorithm.is_symmetric() => SigningKey::hmac(secret.as_bytes(), algorithm)
+            .map(Arc::new)
+            .map_err(|error| {
+                BuildError::new(
+                    "secret",
+                    error.to_string(),
+                    "random text as long as the hash or longer",
+                )
+            }),
+        Some(_) => Err(BuildError::new(
+            "secret",
+            format!("{algorithm} signs with the instance's private key"),
+            "no `secret`, or HS256, HS384 or HS512 as `algorithm`",
+        )),
+        None if algorithm.is_symmetric() => Err(BuildError::new(
+            "secret",
+            format!("missing, and needed for {algorithm}"),
+            "random text as long as the hash or longer",
+        )),
+        None => parts.keyring.signing(algorithm).ok_or_else(|| {
+            let known: Vec<&str> = parts.keyring.algorithms().map(Algorithm::name).collect();
+            let hint = format!("one this instance has a key for: {}", known.join(", "));
+            BuildError::new(
+                "algorithm",
+                format!("this instance has no key for {algorithm}"),
+                hint,
+            )
+        }),
+    }
+}
+
+fn mapped(settings: Settings<'_>) -> Result<BTreeMap<String, String>, BuildError> {
+    let hint = "an object from issued claim names to claim names of the subject, e.g. {\"email\": \"mail\"}";
+    let mapped: BTreeMap<String, String> = settings.optional("claims", hint)?.unwrap_or_default();
+    match mapped
+        .keys()
+        .find(|name| name.is_empty() || RESERVED.contains(&name.as_str()))
+    {
+        Some(name) => Err(BuildError::new(
+            format!("claims.{name}"),
+            "this claim is set by the provider",
+            "a claim name without a meaning of its own in RFC 7519, RFC 8693, RFC 9068 or OpenID Connect",
+        )),
+        None => Ok(mapped),
+    }
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: Audience<'a>,
+    exp: Timestamp,
+    iat: Timestamp,
+    jti: &'a str,
+    #[serde(flatten)]
+    special: Special<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    amr: &'a [String],
+    #[serde(skip_serializing_if = "Act::is_empty")]
+    act: Act<'a>,
+    #[serde(flatten)]
+    mapped: Mapped<'a>,
+}
+
+/// One audience as a string, several as a list (RFC 7519 §4.1.3).
+struct Audience<'a>(&'a [String]);
+
+impl Serialize for Audience<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            [one] => serializer.serialize_str(one),
+            several => {
+                let mut list = serializer.serialize_seq(Some(several.len()))?;
+                several
+                    .iter()
+                    .try_for_each(|audience| list.serialize_element(audience))?;
+                list.end()
+            }
+        }
+    }
+}
+
+/// The actors, newest outermost, by identity alone (RFC 8693 §4.1).
+struct Act<'a>(&'a [&'a Actor]);
+
+impl Act<'_> {
+    const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Act<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut act = serializer.serialize_map(None)?;
+        if let Some((current, prior)) = self.0.split_first() {
+            act.serialize_entry("sub", &current.subject)?;
+            if let Some(issuer) = &current.issuer {
+                act.serialize_entry("iss", issuer)?;
+            }
+            if !prior.is_empty() {
+                act.serialize_entry("act", &Act(prior))?;
+            }
+        }
+        act.end()
+    }
+}
+
+/// The subject's claims under the names the operator chose.
+struct Mapped<'a> {
+    names: &'a BTreeMap<String, String>,
+    claims: &'a Map<String, Value>,
+}
+
+impl Serialize for Mapped<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(
+            self.names
+                .iter()
+                .filter_map(|(issued, known)| Some((issued, self.claims.get(known)?))),
+        )
+    }
+}
+
+#[expect(clippy::ref_option, reason = "the signature serde calls")]
+fn words<S: Serializer>(scope: &Option<&Scope>, serializer: S) -> Result<S::Ok, S::Error> {
+    match scope {
+        Some(scope) => serializer.collect_str(scope),
+        None => serializer.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

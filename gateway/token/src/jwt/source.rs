@@ -1,0 +1,228 @@
+//! Whose JWTs a validator accepts, and the one path all of them take.
+
+use std::sync::Arc;
+
+use cambist_core::{
+    BoxFuture, Call, Declared, Fault, Principal, Rejection, Timestamp, Token, ValidateError,
+    Validator,
+};
+use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::{Map, Value};
+
+use super::principal;
+use crate::{
+    BuildError, Parts, TrustedIssuer,
+    jose::{Algorithm, Expected, KeySet, MAX_TOKEN_BYTES, Unverified, Verified},
+    settings::Settings,
+};
+
+/// The name that stands for tokens this instance issued itself.
+const SELF: &str = "self";
+/// Tolerated clock difference between the nodes that share our keys, in seconds.
+const OWN_LEEWAY: u64 = 30;
+
+/// What separates one kind of JWT from the others (RFC 8725 §3.11, §3.12).
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    /// The accepted `typ` values; the argument says whether the issuer sets `typ` on access tokens.
+    pub(crate) types: fn(TypOf) -> Types,
+    /// Whether the claims fit, for tokens whose `typ` leaves the kind open.
+    pub(crate) fits: fn(&Verified) -> bool,
+}
+
+/// Whether an issuer's access tokens carry their own `typ`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TypOf {
+    /// Always `at+jwt`.
+    Standard,
+    /// Perhaps `JWT` or none.
+    Lax,
+}
+
+/// Accepted `typ` values.
+#[derive(Clone, Copy)]
+pub(crate) struct Types {
+    pub(crate) names: &'static [&'static str],
+    pub(crate) may_be_absent: bool,
+}
+
+/// A validator of one kind of JWT from several sources.
+pub(crate) struct JwtValidator {
+    kind: Kind,
+    sources: Vec<Source>,
+    declared: Declared,
+}
+
+struct Source {
+    issuer: String,
+    audiences: Vec<String>,
+    algorithms: Vec<Algorithm>,
+    leeway: u64,
+    typ: TypOf,
+    client_claim: Option<String>,
+    keys: Keys,
+}
+
+enum Keys {
+    Fetched(Arc<TrustedIssuer>),
+    Own(Arc<KeySet>),
+}
+
+/// `"name"` or a list of names.
+struct Names(Vec<String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(one) => Ok(Self(vec![one])),
+            Value::Array(several) => Vec::deserialize(Value::Array(several))
+                .map(Self)
+                .map_err(D::Error::custom),
+            _ => Err(D::Error::custom("neither a string nor a list")),
+        }
+    }
+}
+
+impl JwtValidator {
+    pub(crate) fn build(
+        kind: Kind,
+        members: &Map<String, Value>,
+        parts: &Parts<'_>,
+    ) -> Result<Self, BuildError> {
+        let settings = Settings::new(
+            members,
+            &["audiences", "issuers", "scopes", "subject_prefix"],
+        )?;
+        let hint = "\"self\" or a list of registered issuer names";
+        let Names(names) = settings
+            .optional("issuers", hint)?
+            .ok_or_else(|| BuildError::new("issuers", "missing", hint))?;
+        let audience_hint =
+            "a non-empty list of `aud` values, or nothing to use the issuer's own list";
+        let audiences: Option<Vec<String>> = settings.optional("audiences", audience_hint)?;
+        if audiences
+            .as_ref()
+            .is_some_and(|list| list.is_empty() || list.iter().any(String::is_empty))
+        {
+            return Err(BuildError::new("audiences", "empty", audience_hint));
+        }
+        if names.is_empty() {
+            return Err(BuildError::new("issuers", "empty", hint));
+        }
+        let mut sources: Vec<Source> = Vec::with_capacity(names.len());
+        for (index, name) in names.iter().enumerate() {
+            let member = format!("issuers[{index}]");
+            let source = if name == SELF {
+                Source::own(parts, audiences.clone())?
+            } else {
+                let issuer = (parts.trusted_issuer)(name).ok_or_else(|| {
+                    BuildError::new(
+                        &member,
+                        format!("no issuer is registered as `{name}`"),
+                        hint,
+                    )
+                })?;
+                Source::trusted(issuer, audiences.clone())
+            };
+            if sources.iter().any(|known| known.issuer == source.issuer) {
+                let reason = format!("`{name}` has the same `iss` as another of them");
+                return Err(BuildError::new(member, reason, "each issuer once"));
+            }
+            sources.push(source);
+        }
+        Ok(Self {
+            kind,
+            sources,
+            declared: settings.declared()?,
+        })
+    }
+
+    async fn principal(&self, token: &Token, call: &Call<'_>) -> Result<Principal, ValidateError> {
+        let token = Unverified::parse(token.as_bytes(), MAX_TOKEN_BYTES)?;
+        let claimed = token.issuer().ok_or(Rejection::Malformed)?;
+        let source = self
+            .sources
+            .iter()
+            .find(|source| source.issuer == claimed)
+            .ok_or(Rejection::UnknownIssuer)?;
+        let types = (self.kind.types)(source.typ);
+        token.check_header_against(&source.algorithms, types.names, types.may_be_absent)?;
+        let keys = source.keys(token.key_id(), call.now).await?;
+        let verified = token.verify(&Expected {
+            algorithms: &source.algorithms,
+            keys: &keys,
+            types: types.names,
+            typ_may_be_absent: types.may_be_absent,
+            issuer: &source.issuer,
+            audiences: &source.audiences,
+            leeway: source.leeway,
+            now: call.now,
+        })?;
+        if !(self.kind.fits)(&verified) {
+            return Err(Rejection::WrongType.into());
+        }
+        let (mut principal, carried) = principal::read(verified, source.client_claim.as_deref())?;
+        self.declared.complete(&mut principal, carried);
+        Ok(principal)
+    }
+}
+
+impl Validator for JwtValidator {
+    fn validate<'a>(
+        &'a self,
+        token: &'a Token,
+        call: &'a Call<'a>,
+    ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
+        Box::pin(self.principal(token, call))
+    }
+}
+
+impl Source {
+    fn own(parts: &Parts<'_>, audiences: Option<Vec<String>>) -> Result<Self, BuildError> {
+        let audiences = audiences.ok_or_else(|| {
+            let hint = "the `aud` values that make a token of ours acceptable here again";
+            BuildError::new("audiences", "missing, and needed for `self`", hint)
+        })?;
+        let keys = parts.keyring.verification_keys();
+        if keys.is_empty() {
+            let hint = "a signing key for this instance, or other issuers";
+            return Err(BuildError::new(
+                "issuers",
+                "`self` has no key that others could verify",
+                hint,
+            ));
+        }
+        Ok(Self {
+            issuer: parts.issuer.to_owned(),
+            audiences,
+            algorithms: Algorithm::ASYMMETRIC.to_vec(),
+            leeway: OWN_LEEWAY,
+            typ: TypOf::Standard,
+            client_claim: None,
+            keys: Keys::Own(Arc::new(keys)),
+        })
+    }
+
+    fn trusted(issuer: Arc<TrustedIssuer>, audiences: Option<Vec<String>>) -> Self {
+        Self {
+            issuer: issuer.issuer().to_owned(),
+            audiences: audiences.unwrap_or_else(|| issuer.audiences().to_vec()),
+            algorithms: issuer.algorithms().to_vec(),
+            leeway: issuer.leeway_seconds(),
+            typ: if issuer.access_token_typ_is_optional() {
+                TypOf::Lax
+            } else {
+                TypOf::Standard
+            },
+            client_claim: issuer.client_claim().map(ToOwned::to_owned),
+            keys: Keys::Fetched(issuer),
+        }
+    }
+
+    async fn keys(&self, kid: Option<&str>, now: Timestamp) -> Result<Arc<KeySet>, Fault> {
+        match &self.keys {
+            Keys::Fetched(issuer) => issuer.keys(kid, now).await,
+            Keys::Own(keys) => Ok(Arc::clone(keys)),
+        }
+    }
+}

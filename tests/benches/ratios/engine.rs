@@ -1,0 +1,106 @@
+//! The exchange without any protocol: a JWT in, a JWT out.
+
+use std::sync::Arc;
+
+use cambist_core::{Call, ExchangeRequest, Fetch, FetchError, Fetched, Presented, Timestamp, Token, TokenType, exchange};
+use cambist_token::{
+    IssuerConfig, Keyring, PasswordDirectory, Profile, TrustedIssuer,
+    jose::{Algorithm, SigningKey},
+};
+use serde_json::json;
+use tests::{documents::ORDERS, http::Failure, issuer::now};
+
+use crate::{Limit, Row, cpu::median_micros, raw};
+
+struct Nowhere;
+
+impl Fetch for Nowhere {
+    fn get<'a>(&'a self, url: &'a str) -> cambist_core::BoxFuture<'a, Result<Fetched, FetchError>> {
+        Box::pin(async move { Err(FetchError::Forbidden(url.to_owned())) })
+    }
+}
+
+impl PasswordDirectory for Nowhere {
+    fn authenticate<'a>(
+        &'a self,
+        _realm: &'a str,
+        _username: &'a str,
+        _password: &'a str,
+    ) -> cambist_core::BoxFuture<'a, Result<Profile, cambist_core::ValidateError>> {
+        Box::pin(async { Err(cambist_core::Rejection::BadSignature.into()) })
+    }
+}
+
+/// ES256 → ES256 and RS256 → ES256 against the bare verification and signature.
+pub fn rows() -> Result<Vec<Row>, Failure> {
+    let sign = raw::es256_sign()?;
+    let es256 = raw::es256_verify()?;
+    let rs256 = raw::rs256_verify()?;
+    Ok(vec![
+        Row {
+            work: "engine: exchange ES256 -> ES256 / raw verify + sign".to_owned(),
+            cost: exchange_micros(Algorithm::Es256)?,
+            reference: es256 + sign,
+            limit: Limit::Times(1.25),
+        },
+        Row {
+            work: "engine: exchange RS256 -> ES256 / raw verify + sign".to_owned(),
+            cost: exchange_micros(Algorithm::Rs256)?,
+            reference: rs256 + sign,
+            limit: Limit::Times(1.35),
+        },
+    ])
+}
+
+fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
+    let (key, _) = SigningKey::generate(algorithm)?;
+    let mut config = IssuerConfig::new("https://idp.example", vec!["web".to_owned()]);
+    config.jwks = Some(json!({"keys": [key.public_jwk()]}).as_object().cloned().ok_or("no object")?);
+    let issuer = Arc::new(TrustedIssuer::build(config, Arc::new(Nowhere)).map_err(|error| format!("{error:?}"))?);
+    let (own, _) = SigningKey::generate(Algorithm::Es256)?;
+    let keyring = Arc::new(Keyring::new(vec![Arc::new(own)]));
+    let directory: Arc<dyn PasswordDirectory> = Arc::new(Nowhere);
+    let document = serde_json::from_value(json!({
+        "validators": {"partner": {"kind": "id_token", "issuers": ["partner"], "subject_prefix": "partner:", "scopes": ["orders:read"]}},
+        "providers": {"access": {"kind": "access_token"}},
+        "transformations": [{"subject": "partner", "issue": "access"}],
+        "relying_parties": {ORDERS: {"scopes": ["orders:read"]}},
+        "clients": {"web": {"secret_hash": format!("sha256:{}", "0".repeat(64)), "audiences": [ORDERS], "scopes": ["orders:read"]}}
+    }))?;
+    let shelf = cambist::instance::Shelf {
+        base_url: "https://sts.example",
+        keyring: &keyring,
+        directory: &directory,
+        issuer: &|_| Some(Arc::clone(&issuer)),
+        plugin: &|_| None,
+    };
+    let instance = cambist::instance::build("orders", 1, &document, &shelf)?;
+    let client = &instance.clients.get("web").ok_or("no client")?.client;
+    let now = now();
+    let token = key.sign_jwt(
+        "JWT",
+        &json!({
+            "iss": "https://idp.example", "sub": "248289761001", "aud": "web", "iat": now, "exp": now + 600, "auth_time": now,
+            "jti": "f3b6a0c2-5d4e-4c6c-9f0a-7d2b1e8c9a10", "email": "dana@partner.example", "email_verified": true,
+            "name": "Dana Example", "acr": "urn:example:loa:2", "amr": ["pwd", "otp"]
+        }),
+    )?;
+    let call = Call { now: Timestamp(now), instance: "orders", correlation: "0123456789abcdef", random: [7; 16] };
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let once = || {
+        let request = ExchangeRequest {
+            client,
+            subject: Presented { token: Token::new(token.as_bytes()), token_type: TokenType::ID_TOKEN },
+            actor: None,
+            requested_token_type: None,
+            audiences: vec![ORDERS.to_owned()],
+            resources: Vec::new(),
+            scope: None,
+            nonce: None,
+        };
+        runtime.block_on(exchange(&instance.engine, &request, &call))
+    };
+    let first = once()?;
+    assert_eq!(first.subject, "partner:248289761001", "the exchange itself must be right");
+    Ok(median_micros(400, || drop(once())))
+}

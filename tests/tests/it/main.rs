@@ -1,0 +1,47 @@
+//! The real gateway on loopback: one module per behaviour.
+
+#![expect(clippy::indexing_slicing, reason = "a JSON value that lacks a member reads as null, and the check fails")]
+
+mod delegation;
+mod exchange;
+mod jwks;
+mod plugins;
+mod proxy;
+mod publish;
+mod refusals;
+mod restart;
+mod users;
+
+use cambist_token::jose::Algorithm;
+use serde_json::Value;
+use tests::{
+    documents::{self, WEB},
+    gateway::TestGateway,
+    http::Failure,
+    issuer::Issuer,
+};
+
+/// What a test returns.
+type Outcome = Result<(), Failure>;
+
+/// The instance most tests publish.
+const INSTANCE: &str = "alpha/orders";
+
+/// A gateway with [`documents::with_partner`] published and its issuer registered.
+async fn with_partner() -> Result<(TestGateway, Issuer), Failure> {
+    let gateway = TestGateway::start().await?;
+    let issuer = Issuer::start(Algorithm::Es256).await?;
+    gateway.put("/admin/v1/issuers/partner", &documents::partner(&issuer.url())).await?;
+    gateway.put("/admin/v1/instances/alpha/orders", &documents::with_partner()).await?;
+    Ok((gateway, issuer))
+}
+
+/// The error code of a refused token request.
+async fn error(gateway: &TestGateway, token: &str, token_type: &str, more: &[(&str, &str)]) -> Result<String, Failure> {
+    let reply = gateway.exchange(INSTANCE, WEB, token, token_type, more).await?;
+    let body: Value = reply.json();
+    assert!(!reply.status.is_success(), "issued: {body}");
+    assert_eq!(body["correlation_id"].as_str().map(str::len), Some(16), "{body}");
+    assert_eq!(reply.header("cache-control"), "no-store");
+    Ok(body["error"].as_str().unwrap_or_default().to_owned())
+}
