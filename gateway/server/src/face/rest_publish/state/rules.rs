@@ -1,0 +1,161 @@
+//! What must hold between the members of a state, and what this build offers of the whole protocol.
+
+use std::collections::BTreeSet;
+
+use super::{CustomOperation, InstanceState, Transform, deployment::MAPPINGS, name};
+use crate::{
+    face::rest_sts::{OPENIDCONNECT, USERNAME},
+    publish_error::PublishError,
+};
+
+const SAML2: &str = "SAML2";
+const BUILTIN_INPUTS: [&str; 4] = [USERNAME, OPENIDCONNECT, "X509", "OPENAM"];
+const BUILTIN_OUTPUTS: [&str; 2] = [SAML2, OPENIDCONNECT];
+/// The mapping-context member without which an ID token cannot be handed on.
+const HEADER_NAME: &str = "oidc_id_token_auth_target_header_key";
+
+pub(super) fn check(state: &InstanceState) -> Result<(), PublishError> {
+    if state.persists {
+        return Err(PublishError::new(
+            name::PERSIST,
+            "is true, and this build does not keep issued tokens",
+            "set it to \"false\"; validate and cancel are not offered",
+        ));
+    }
+    if state.pairs().next().is_none() {
+        return Err(PublishError::new(
+            name::TRANSFORMS,
+            "is empty: Neither standard nor custom token transforms have been specified.",
+            "list at least one transform",
+        ));
+    }
+    if let Some(provider) = state.custom_providers.first() {
+        return Err(PublishError::new(
+            format!("{}[0]", name::CUSTOM_PROVIDERS),
+            format!("custom output `{}` is not offered by this build", provider.token_type),
+            "custom types are offered as inputs only",
+        ));
+    }
+    custom_names(&state.custom_validators)?;
+    for (index, transform) in state.transforms.iter().enumerate() {
+        let path = format!("{}[{index}]", name::TRANSFORMS);
+        builtin_names(transform, &path)?;
+        offered(state, transform, &path)?;
+    }
+    for (index, transform) in state.custom_transforms.iter().enumerate() {
+        let path = format!("{}[{index}]", name::CUSTOM_TRANSFORMS);
+        uses_custom(state, transform, &path)?;
+        offered(state, transform, &path)?;
+    }
+    let mut pairs = BTreeSet::new();
+    if let Some(repeated) = state.pairs().find(|t| !pairs.insert((&t.input, &t.output))) {
+        return Err(PublishError::new(
+            name::TRANSFORMS,
+            format!("Only a single transform of a specified input token type can be selected: {} to {}", repeated.input, repeated.output),
+            "list each pair once",
+        ));
+    }
+    Ok(())
+}
+
+fn custom_names(operations: &[CustomOperation]) -> Result<(), PublishError> {
+    let mut seen = BTreeSet::new();
+    for (index, operation) in operations.iter().enumerate() {
+        let name = operation.token_type.as_str();
+        let wrong = |reason, hint| {
+            Err(PublishError::new(format!("{}[{index}].customTokenName", name::CUSTOM_VALIDATORS), reason, hint))
+        };
+        if BUILTIN_INPUTS.contains(&name) || BUILTIN_OUTPUTS.contains(&name) {
+            return wrong("is the name of a builtin type", "choose another name");
+        }
+        if name.len() > 64 || !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')) {
+            return wrong("is not a name", "use 1 to 64 of [A-Za-z0-9._-]");
+        }
+        if !seen.insert(name) {
+            return wrong("stands twice", "list each custom type once");
+        }
+    }
+    Ok(())
+}
+
+fn builtin_names(transform: &Transform, path: &str) -> Result<(), PublishError> {
+    let unknown = |member: &str, name: &str| {
+        PublishError::new(
+            format!("{path}.{member}"),
+            format!("`{name}` is not a builtin type"),
+            format!("list transforms of custom types in {}", name::CUSTOM_TRANSFORMS),
+        )
+    };
+    if !BUILTIN_INPUTS.contains(&transform.input.as_str()) {
+        return Err(unknown("inputTokenType", &transform.input));
+    }
+    if !BUILTIN_OUTPUTS.contains(&transform.output.as_str()) {
+        return Err(unknown("outputTokenType", &transform.output));
+    }
+    Ok(())
+}
+
+fn uses_custom(state: &InstanceState, transform: &Transform, path: &str) -> Result<(), PublishError> {
+    let is_builtin_input = BUILTIN_INPUTS.contains(&transform.input.as_str());
+    let has_validator = state.custom_validators.iter().any(|v| v.token_type == transform.input);
+    let is_builtin_output = BUILTIN_OUTPUTS.contains(&transform.output.as_str());
+    if !is_builtin_output {
+        return Err(PublishError::new(
+            format!("{path}.outputTokenType"),
+            format!("custom output `{}` is not offered by this build", transform.output),
+            format!("use {OPENIDCONNECT}"),
+        ));
+    }
+    if !has_validator && !is_builtin_input {
+        return Err(PublishError::new(
+            format!("{path}.inputTokenType"),
+            format!("No custom token validator found for token type `{}`", transform.input),
+            format!("name its plugin in {}", name::CUSTOM_VALIDATORS),
+        ));
+    }
+    if is_builtin_input {
+        return Err(PublishError::new(path, "has no custom type", format!("list it in {}", name::TRANSFORMS)));
+    }
+    Ok(())
+}
+
+/// What this build can do of what the protocol knows, and what that needs.
+fn offered(state: &InstanceState, transform: &Transform, path: &str) -> Result<(), PublishError> {
+    if matches!(transform.input.as_str(), "X509" | "OPENAM") {
+        return Err(PublishError::new(
+            format!("{path}.inputTokenType"),
+            format!("{} input is not offered by this build", transform.input),
+            format!("use {USERNAME}, {OPENIDCONNECT} or a custom type"),
+        ));
+    }
+    if transform.output == SAML2 {
+        let (reason, hint) = match state.saml2 {
+            None => ("SAML2 output needs saml2-config, and is not offered by this build", "use OPENIDCONNECT"),
+            Some(_) => ("SAML2 output is not offered by this build", "use OPENIDCONNECT"),
+        };
+        return Err(PublishError::new(format!("{path}.outputTokenType"), reason, hint));
+    }
+    if state.id_token.is_none() {
+        return Err(PublishError::new(
+            name::ID_TOKEN,
+            format!("is missing, and {path} issues {OPENIDCONNECT}"),
+            "describe the ID tokens to issue",
+        ));
+    }
+    if transform.input == OPENIDCONNECT { id_token_mapping(state) } else { Ok(()) }
+}
+
+/// ID tokens are validated against the registered issuer that the mapping names.
+fn id_token_mapping(state: &InstanceState) -> Result<(), PublishError> {
+    let mapping = state.deployment.mappings.get(OPENIDCONNECT);
+    if mapping.is_some_and(|mapping| mapping.context.contains_key(HEADER_NAME)) {
+        return Ok(());
+    }
+    Err(PublishError::new(
+        format!("{}.{MAPPINGS}.{OPENIDCONNECT}", name::DEPLOYMENT),
+        format!(
+            "The AuthTarget needs to be configured with a Map containing a String entry referenced by key {HEADER_NAME}"
+        ),
+        "map OPENIDCONNECT to the name of an issuer registered under /admin/v1/issuers, with that key in its mapping-context",
+    ))
+}

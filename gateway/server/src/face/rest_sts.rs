@@ -1,0 +1,177 @@
+//! The REST STS face: one JSON object in, one issued token out.
+//!
+//! The shape of a request is judged whole before anything is authenticated, in a fixed order, so that a
+//! malformed request never tells whether its credential was good.
+
+pub mod common_rest;
+mod failure;
+mod translate;
+mod unpersisted;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use cambist_core::{
+    Call, Client, ExchangeError, ExchangeRequest, Exchanged, Instance, MayPresent, Scope, TokenType,
+};
+use common_rest::{
+    Caller, Content, ContentType, RestError, RestRequest, RestResponse, refuse_conditions, render,
+};
+use hyper::Method;
+use serde_json::{Map, Value};
+
+pub use translate::{Translation, parse};
+
+use crate::document::RestStsDocument;
+
+/// Input type for a user name and password.
+pub const USERNAME: &str = "USERNAME";
+/// Input and output type for an OpenID Connect ID token.
+pub const OPENIDCONNECT: &str = "OPENIDCONNECT";
+
+/// How an instance answers on this face, every name resolved.
+#[derive(Clone, Debug)]
+pub struct RestFace {
+    /// The party on whose behalf the engine is asked: this face knows no clients of its own.
+    pub client: Client,
+    /// Token types by input type name.
+    pub inputs: HashMap<String, TokenType>,
+    /// Token types by output type name.
+    pub outputs: HashMap<String, TokenType>,
+    /// The pairs of names that may be translated.
+    transforms: HashSet<(String, String)>,
+}
+
+impl RestFace {
+    /// The face that `document` describes; `inputs` and `outputs` are its names, resolved.
+    pub fn new(
+        document: &RestStsDocument,
+        inputs: HashMap<String, TokenType>,
+        outputs: HashMap<String, TokenType>,
+    ) -> Self {
+        let pairs = document.transforms.iter().map(|t| (t.input.clone(), t.output.clone()));
+        Self { client: client(&document.audiences), inputs, outputs, transforms: pairs.collect() }
+    }
+
+    /// The types behind a pair of names, if the pair may be translated.
+    fn pair(&self, input: &str, output: &str) -> Option<(&TokenType, &TokenType)> {
+        let is_offered = self.transforms.contains(&(input.to_owned(), output.to_owned()));
+        is_offered.then_some(())?;
+        Some((self.inputs.get(input)?, self.outputs.get(output)?))
+    }
+}
+
+/// Whoever holds the input token may ask: the operator named the pair and the audiences when the instance
+/// was published, and the token in the body is the credential.
+fn client(audiences: &BTreeSet<String>) -> Client {
+    Client {
+        id: "rest-sts".to_owned(),
+        audiences: audiences.clone(),
+        scope: Scope::default(),
+        may_present: MayPresent::Any,
+        impersonation: true,
+        is_named: false,
+        actors: Vec::new(),
+        max_lifetime: None,
+    }
+}
+
+/// What became of an exchange, for the audit record; none if it never came to one.
+pub type Outcome = Option<Result<Exchanged, ExchangeError>>;
+
+/// Answers one request to a published instance. `published` is none when nothing with this face is
+/// published at the path.
+pub async fn answer(
+    request: &RestRequest,
+    published: Option<(&Instance, &RestFace)>,
+    call: &Call<'_>,
+) -> (RestResponse, Outcome) {
+    let Some((instance, face)) = published else {
+        return (render(request, Err(RestError::no_resource(&request.id()))), None);
+    };
+    let action = match action(request) {
+        Ok(action) => action,
+        Err(error) => return (render(request, Err(error)), None),
+    };
+    let body = match request.json(ContentType::Optional) {
+        Ok(body) => body,
+        Err(error) => return (render(request, Err(error)), None),
+    };
+    match action {
+        Action::Validate => (render(request, Err(unpersisted::refuse(&body, "validated"))), None),
+        Action::Cancel => (render(request, Err(unpersisted::refuse(&body, "cancelled"))), None),
+        Action::Translate => match translate::read(body, face) {
+            Ok(translation) => {
+                let (answer, outcome) = translated(translation, instance, face, call).await;
+                (render(request, answer), Some(outcome))
+            }
+            Err(error) => (render(request, Err(error)), None),
+        },
+    }
+}
+
+async fn translated(
+    translation: Translation,
+    instance: &Instance,
+    face: &RestFace,
+    call: &Call<'_>,
+) -> (Result<Content, RestError>, Result<Exchanged, ExchangeError>) {
+    let input = translation.input;
+    let request = ExchangeRequest {
+        client: &face.client,
+        subject: translation.subject,
+        actor: None,
+        requested_token_type: Some(translation.requested_token_type),
+        audiences: translation.audiences,
+        resources: Vec::new(),
+        scope: None,
+        nonce: translation.nonce,
+    };
+    let outcome = cambist_core::exchange(instance, &request, call).await;
+    let answer = match &outcome {
+        Ok(exchanged) => issued(exchanged),
+        Err(error) => Err(failure::rest_error(error, &input)),
+    };
+    (answer, outcome)
+}
+
+fn issued(exchanged: &Exchanged) -> Result<Content, RestError> {
+    let text = exchanged.issued.token.as_str().ok_or_else(failure::unreadable_token)?;
+    let mut members = Map::new();
+    members.insert("issued_token".to_owned(), Value::String(text.to_owned()));
+    Ok(Content { members, ..Content::default() })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    Translate,
+    Validate,
+    Cancel,
+}
+
+/// An instance is a single thing with three actions; nothing else can be done with it here. What is not
+/// one of the three needs an administrator, who then learns that it is not offered either.
+fn action(request: &RestRequest) -> Result<Action, RestError> {
+    let method = request.effective_method();
+    let name = request.parameter("_action");
+    let action = match (&method, name) {
+        (&Method::POST, Some("translate")) => Action::Translate,
+        (&Method::POST, Some("validate")) => Action::Validate,
+        (&Method::POST, Some("cancel")) => Action::Cancel,
+        (&Method::GET, _) if !request.is_query() => return Err(failure::unsupported("read")),
+        (&Method::PUT, _) => return Err(failure::unsupported("updated")),
+        (&Method::PATCH, _) => return Err(failure::unsupported("patched")),
+        _ if request.caller == Caller::Anonymous => return Err(RestError::access_denied()),
+        (&Method::GET, _) => return Err(RestError::bad_request("An instance cannot be queried")),
+        (&Method::DELETE, _) => return Err(RestError::bad_request("An instance cannot be deleted here")),
+        (&Method::POST, None | Some("create")) => {
+            return Err(RestError::bad_request("An instance cannot be created here"));
+        }
+        (&Method::POST, Some(_)) => return Err(RestError::unknown_action()),
+        _ => return Err(failure::unsupported("used with this method")),
+    };
+    refuse_conditions(&request.headers, false, |_| false)?;
+    Ok(action)
+}
+
+#[cfg(test)]
+mod tests;

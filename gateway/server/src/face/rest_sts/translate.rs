@@ -1,0 +1,136 @@
+//! Reading a `translate` request, in the order that decides which error wins.
+
+use cambist_core::{Presented, Token, TokenType};
+use serde_json::{Map, Value};
+
+use super::{
+    OPENIDCONNECT, RestFace, USERNAME,
+    common_rest::{RestError, shown},
+};
+
+/// A well-formed `translate` request. Nothing has been validated yet.
+#[derive(Clone, Debug)]
+pub struct Translation {
+    /// The input type's name, as the caller wrote it.
+    pub input: String,
+    /// The input token.
+    pub subject: Presented,
+    /// What to make of it.
+    pub requested_token_type: TokenType,
+    /// A value to copy into the issued token.
+    pub nonce: Option<String>,
+    /// Whom it will be addressed to: all audiences the instance was published with.
+    pub audiences: Vec<String>,
+}
+
+/// Reads a `translate` body.
+pub fn parse(body: &[u8], face: &RestFace) -> Result<Translation, RestError> {
+    let value = serde_json::from_slice(body).map_err(|error| super::common_rest::not_json(&error))?;
+    read(value, face)
+}
+
+/// Reads a `translate` body that is known to be JSON.
+pub(super) fn read(body: Value, face: &RestFace) -> Result<Translation, RestError> {
+    let Value::Object(mut body) = body else { return Err(RestError::bad_request("The body must be a JSON object")) };
+    let input = state(&mut body, "input_token_state", "Input token state must be set!")?;
+    let output = state(&mut body, "output_token_state", "Output token state must be set!")?;
+    let input_name = token_type(&input)?.to_owned();
+    let output_name = token_type(&output)?;
+    let (input_type, output_type) =
+        face.pair(&input_name, output_name).ok_or_else(|| unsupported(&input_name, output_name))?;
+    let token = match input_name.as_str() {
+        USERNAME => username(&input)?,
+        OPENIDCONNECT => Token::new(text(&input, "oidc_id_token", "OpenIdConnect Id Token")?),
+        _ => Token::new(Value::Object(members(&input).cloned().unwrap_or_default()).to_string()),
+    };
+    if output_name == OPENIDCONNECT {
+        check_consent(&output)?;
+    }
+    Ok(Translation {
+        subject: Presented { token, token_type: input_type.clone() },
+        requested_token_type: output_type.clone(),
+        nonce: nonce(&output)?,
+        audiences: face.client.audiences.iter().cloned().collect(),
+        input: input_name,
+    })
+}
+
+fn state(body: &mut Map<String, Value>, name: &str, message: &str) -> Result<Value, RestError> {
+    body.remove(name).filter(|state| !state.is_null()).ok_or_else(|| RestError::bad_request(message))
+}
+
+fn members(state: &Value) -> Option<&Map<String, Value>> {
+    state.as_object()
+}
+
+fn token_type(state: &Value) -> Result<&str, RestError> {
+    state.get("token_type").and_then(Value::as_str).ok_or_else(|| {
+        let found = match members(state) {
+            Some(found) => names(found),
+            None => "not an object".to_owned(),
+        };
+        RestError::bad_request(format!(
+            "REST STS invocation does not contain token_type String entry. The token state holds: {found}"
+        ))
+    })
+}
+
+/// The members' names but never their values: one of them may be a password.
+fn names(members: &Map<String, Value>) -> String {
+    const MOST: usize = 16;
+    let mut names: Vec<String> = members.keys().take(MOST).map(|name| shown(name)).collect();
+    if members.len() > MOST {
+        names.push("…".to_owned());
+    }
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+fn unsupported(input: &str, output: &str) -> RestError {
+    RestError::bad_request(format!(
+        "The desired transformation, from {} to {}, is not a supported token translation.",
+        shown(input),
+        shown(output)
+    ))
+}
+
+/// The validator for user names reads a JSON object with exactly these two members.
+fn username(input: &Value) -> Result<Token, RestError> {
+    const WHAT: &str = "UNT";
+    let username = text(input, "username", WHAT)?;
+    let password = text(input, "password", WHAT)?;
+    Ok(Token::new(serde_json::json!({ "username": username, "password": password }).to_string()))
+}
+
+fn text<'v>(input: &'v Value, member: &str, what: &str) -> Result<&'v str, RestError> {
+    input.get(member).and_then(Value::as_str).ok_or_else(|| {
+        RestError::bad_request(format!("The json representation of a {what} does not contain a {member} field."))
+    })
+}
+
+/// The client's statement that the end user agrees.
+fn check_consent(output: &Value) -> Result<(), RestError> {
+    if output.get("allow_access") == Some(&Value::Bool(true)) {
+        Ok(())
+    } else {
+        Err(RestError::bad_request(
+            "The allow_access must be set to true in the token request, the JSON boolean true and nothing else.",
+        ))
+    }
+}
+
+/// Longest nonce that is copied into a token, in bytes.
+const LONGEST_NONCE: usize = 512;
+
+fn nonce(output: &Value) -> Result<Option<String>, RestError> {
+    match output.get("nonce") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(nonce)) if nonce.len() > LONGEST_NONCE => {
+            Err(RestError::bad_request(format!("The nonce is longer than {LONGEST_NONCE} bytes.")))
+        }
+        Some(Value::String(nonce)) => Ok(Some(nonce.clone()).filter(|nonce| !nonce.is_empty())),
+        Some(_) => Err(RestError::bad_request("The nonce must be a JSON string.")),
+    }
+}
+
+#[cfg(test)]
+mod tests;
