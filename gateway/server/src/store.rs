@@ -196,7 +196,7 @@ impl Store {
     }
 }
 
-/// Opens the file. Two processes that open a new file at once can meet a lock for which SQLite does not
+/// Opens the file. Two processes that open a new file at once can meet a lock for which `SQLite` does not
 /// wait by itself, hence the patience.
 async fn connect(path: &Path) -> Result<SqlitePool, StoreError> {
     let started = Instant::now();
