@@ -28,10 +28,13 @@ use std::{
 use arc_swap::ArcSwap;
 use cambist_core::Timestamp;
 use sqlx::{
-    ConnectOptions, Sqlite, SqlitePool, Transaction,
+    ConnectOptions, Connection, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    time::{Instant, sleep},
+};
 
 pub use change::{Change, Expected};
 pub use documents::{Document, DocumentKind};
@@ -41,6 +44,7 @@ pub use users::User;
 
 /// How long a statement waits for another process, or a caller for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Those for reading; there is one more for writing.
 const CONNECTIONS: u32 = 4;
 
 /// The store. Cheap to clone; clones are the same store. Usable from any tokio runtime that has timers.
@@ -55,14 +59,16 @@ struct Shared {
     pool: ArcSwap<SqlitePool>,
     /// Set by a failed write to the disk: what the file holds is then unknown until it is opened anew.
     broken: AtomicBool,
-    /// Writers queue here, in order, instead of polling for the file's lock.
-    writer: Mutex<()>,
+    /// Writers queue here, in order, instead of polling for the file's lock. Empty until the first write
+    /// and after a connection was given up.
+    writer: Mutex<Option<SqliteConnection>>,
 }
 
-/// A write under way. Dropped without [`Store::finish`], it leaves no trace.
+/// A write under way. Dropped without [`Store::finish`], it takes its connection with it and so leaves
+/// no trace.
 struct Write<'a> {
-    transaction: Transaction<'static, Sqlite>,
-    _turn: MutexGuard<'a, ()>,
+    connection: SqliteConnection,
+    slot: MutexGuard<'a, Option<SqliteConnection>>,
 }
 
 impl Store {
@@ -74,7 +80,7 @@ impl Store {
             path: path.to_owned(),
             pool: ArcSwap::from_pointee(pool),
             broken: AtomicBool::new(false),
-            writer: Mutex::new(()),
+            writer: Mutex::new(None),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -92,7 +98,7 @@ impl Store {
             "INSERT INTO canary (id, at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET at = ?1",
         )
         .bind(integer(now.0))
-        .execute(&mut *write.transaction)
+        .execute(&mut write.connection)
         .await
         .map(drop)
         .map_err(StoreError::from);
@@ -101,16 +107,25 @@ impl Store {
 
     /// Waits for open statements and closes the file. Every later call fails.
     pub async fn close(&self) {
+        let mut slot = self.shared.writer.lock().await;
+        self.end_connections(slot.take()).await;
+    }
+
+    async fn end_connections(&self, writer: Option<SqliteConnection>) {
+        if let Some(writer) = writer {
+            // It ends in any case; what could fail is SQLite's tidying up, which the next opening does anew.
+            drop(writer.close().await);
+        }
         self.pool().close().await;
     }
 
     async fn reopen(&self) -> Result<(), StoreError> {
-        let _turn = self.shared.writer.lock().await;
+        let mut slot = self.shared.writer.lock().await;
         if !self.shared.broken.load(Ordering::Acquire) {
             return Ok(());
         }
         // First close, then open: connections of one process share what they believe is in the file.
-        self.pool().close().await;
+        self.end_connections(slot.take()).await;
         let pool = connect(&self.shared.path).await?;
         self.shared.pool.store(Arc::new(pool));
         self.shared.broken.store(false, Ordering::Release);
@@ -124,20 +139,25 @@ impl Store {
 
     /// Starts a write that sees what every earlier one did.
     async fn begin(&self) -> Result<Write<'_>, StoreError> {
-        let turn = self.shared.writer.lock().await;
+        let mut slot = self.shared.writer.lock().await;
         if self.shared.broken.load(Ordering::Acquire) {
             return Err(StoreError::Broken { source: None });
         }
-        let transaction = self.noted(
-            self.pool()
-                .begin_with("BEGIN IMMEDIATE")
-                .await
-                .map_err(StoreError::from),
-        )?;
-        Ok(Write {
-            transaction,
-            _turn: turn,
-        })
+        if self.pool().is_closed() {
+            return Err(StoreError::Unavailable(sqlx::Error::PoolClosed));
+        }
+        let begun = async {
+            let mut connection = match slot.take() {
+                Some(connection) => connection,
+                None => options(&self.shared.path).connect().await?,
+            };
+            sqlx::query("BEGIN IMMEDIATE")
+                .execute(&mut connection)
+                .await?;
+            Ok(connection)
+        };
+        let connection = self.noted(begun.await)?;
+        Ok(Write { connection, slot })
     }
 
     /// Commits if `outcome` is good, otherwise rolls back.
@@ -146,15 +166,24 @@ impl Store {
         write: Write<'_>,
         outcome: Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        match outcome {
-            Ok(value) => self
-                .noted(write.transaction.commit().await.map_err(StoreError::from))
-                .map(|()| value),
-            Err(error) => {
-                // The first error says more than a failed rollback, which SQLite repeats on its own anyway.
-                drop(write.transaction.rollback().await);
-                self.noted(Err(error))
+        let Write {
+            mut connection,
+            mut slot,
+        } = write;
+        let (statement, outcome) = match outcome {
+            Ok(value) => ("COMMIT", Ok(value)),
+            Err(error) => ("ROLLBACK", Err(error)),
+        };
+        let ended = sqlx::query(statement).execute(&mut connection).await;
+        match (ended, outcome) {
+            (Ok(_), outcome) => {
+                *slot = Some(connection);
+                self.noted(outcome)
             }
+            // Some failures, a full disk among them, make SQLite roll back by itself; what state the
+            // connection is in is then not worth finding out. The first error says more than this one.
+            (Err(_), Err(error)) => self.noted(Err(error)),
+            (Err(error), Ok(_)) => self.noted(Err(error.into())),
         }
     }
 
@@ -167,22 +196,31 @@ impl Store {
     }
 }
 
+/// Opens the file. Two processes that open a new file at once can meet a lock for which `SQLite` does not
+/// wait by itself, hence the patience.
 async fn connect(path: &Path) -> Result<SqlitePool, StoreError> {
+    let started = Instant::now();
+    loop {
+        match try_connect(path).await {
+            Err(StoreError::Unavailable(error))
+                if error::is_locked(&error) && started.elapsed() < PATIENCE =>
+            {
+                sleep(Duration::from_millis(20)).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn try_connect(path: &Path) -> Result<SqlitePool, StoreError> {
     create_private(path).map_err(|error| StoreError::from(sqlx::Error::Io(error)))?;
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(PATIENCE)
-        .disable_statement_logging();
     let pool = SqlitePoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE)
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_with(options)
+        .connect_with(options(path))
         .await?;
     let found: String = sqlx::query_scalar("PRAGMA quick_check(1)")
         .fetch_one(&pool)
@@ -195,6 +233,16 @@ async fn connect(path: &Path) -> Result<SqlitePool, StoreError> {
     }
     migrate::run(&pool).await?;
     Ok(pool)
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+        .disable_statement_logging()
 }
 
 /// Makes the file before `SQLite` does, which would make it readable to others. Its companions (`-wal`,

@@ -83,7 +83,7 @@ impl Store {
     /// A caller that stops waiting does not learn whether the changes were made.
     pub async fn apply(&self, changes: &[Change], now: Timestamp) -> Result<u64, StoreError> {
         let mut write = self.begin().await?;
-        let outcome = apply_in(&mut write.transaction, changes, now).await;
+        let outcome = apply_in(&mut write.connection, changes, now).await;
         self.finish(write, outcome).await
     }
 

@@ -80,9 +80,19 @@ pub enum StoreError {
     Unexpected(#[source] sqlx::Error),
 }
 
+/// The result code; extended ones hold it in their low byte (<https://www.sqlite.org/rescode.html>).
+fn primary_code(error: &sqlx::Error) -> Option<u32> {
+    let code = error.as_database_error()?.code()?.parse::<u32>().ok()?;
+    Some(code & 0xff)
+}
+
+/// Whether another process held a lock.
+pub(super) fn is_locked(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(5)
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        // Extended result codes hold the primary one in their low byte: https://www.sqlite.org/rescode.html
         let code = error
             .as_database_error()
             .and_then(sqlx::error::DatabaseError::code);

@@ -146,7 +146,7 @@ async fn commits_wait_for_the_disk() {
     let (_directory, store) = fresh().await;
     let pool = store.pool();
     let mut connection = pool.acquire().await.unwrap();
-    let pragma = async |connection: &mut sqlx::SqliteConnection, name: &'static str| {
+    let pragma = async |connection: &mut SqliteConnection, name: &'static str| {
         sqlx::query(name).fetch_one(connection).await.unwrap()
     };
     let synchronous: i64 = sqlx::Row::get(&pragma(&mut connection, "PRAGMA synchronous").await, 0);

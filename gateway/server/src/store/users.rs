@@ -55,7 +55,7 @@ impl Store {
         .bind(&attributes)
         .bind(user.is_disabled)
         .bind(seal_of(user, &attributes))
-        .execute(&mut *write.transaction)
+        .execute(&mut write.connection)
         .await
         .map_err(StoreError::from)
         .and_then(|done| match done.rows_affected() {
@@ -110,7 +110,7 @@ impl Store {
             )
             .bind(realm)
             .bind(username)
-            .fetch_optional(&mut *write.transaction)
+            .fetch_optional(&mut write.connection)
             .await?
             .ok_or_else(|| StoreError::Missing { what: what(realm, username) })?;
             let user = User { is_disabled, ..read(&row)? };
@@ -120,7 +120,7 @@ impl Store {
                 .bind(username)
                 .bind(is_disabled)
                 .bind(seal_of(&user, &attributes))
-                .execute(&mut *write.transaction)
+                .execute(&mut write.connection)
                 .await?;
             Ok(())
         }
@@ -134,7 +134,7 @@ impl Store {
         let outcome = sqlx::query("DELETE FROM users WHERE realm = ?1 AND username = ?2")
             .bind(realm)
             .bind(username)
-            .execute(&mut *write.transaction)
+            .execute(&mut write.connection)
             .await
             .map_err(StoreError::from)
             .and_then(|done| match done.rows_affected() {

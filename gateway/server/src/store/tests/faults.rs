@@ -2,13 +2,16 @@
 
 use super::*;
 
-/// Runs a statement on every connection of the pool.
+/// Runs a statement on every connection.
 async fn on_all_connections(store: &Store, statement: &'static str) {
     let pool = store.pool();
     let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
         connections.push(pool.acquire().await.unwrap());
     }
+    let mut writer = options(&store.shared.path).connect().await.unwrap();
+    sqlx::query(statement).execute(&mut writer).await.unwrap();
+    *store.shared.writer.lock().await = Some(writer);
     for connection in &mut connections {
         sqlx::query(statement)
             .execute(&mut **connection)
@@ -33,10 +36,12 @@ async fn a_read_only_store_says_so_and_keeps_nothing_half_written() {
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::ReadOnly(_)), "{error:?}");
+    on_all_connections(&store, "PRAGMA query_only = ON").await;
     assert!(matches!(
         store.canary_write(NOW).await,
         Err(StoreError::ReadOnly(_))
     ));
+    on_all_connections(&store, "PRAGMA query_only = ON").await;
     assert!(matches!(
         store.add_user(&user("a")).await,
         Err(StoreError::ReadOnly(_))
@@ -189,4 +194,23 @@ async fn st_11_sizes_are_bounded_before_the_database_sees_them() {
         store.apply(&[put("a", &large, Expected::Any)], NOW).await,
         Err(StoreError::TooLarge { .. })
     ));
+}
+
+#[tokio::test]
+async fn a_failed_write_leaves_the_next_one_alone() {
+    let (_directory, store) = fresh().await;
+    for number in 0..10 {
+        let wrong = store
+            .apply(&[put("x", "1", Expected::Any), delete("nothing")], NOW)
+            .await;
+        assert!(matches!(wrong, Err(StoreError::Missing { .. })));
+        // A caller that goes away in the middle.
+        let abandoned = store.begin().await.unwrap();
+        drop(abandoned);
+        store
+            .apply(&[put(&format!("i{number}"), "1", Expected::Absent)], NOW)
+            .await
+            .unwrap();
+    }
+    assert_eq!(ids(&store).await.len(), 10);
 }
