@@ -11,10 +11,10 @@ mod plugins;
 mod restore;
 mod routes;
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use cambist_core::Fetch;
-use cambist_plugin::PluginHost;
+use cambist_plugin::{Plugin, PluginHost};
 use cambist_token::{
     PasswordDirectory, TrustedIssuer,
     jose::{Algorithm, Keyring},
@@ -85,6 +85,8 @@ pub struct Publisher {
     workshop: Workshop,
     published: Arc<Published>,
     turn: Mutex<()>,
+    /// Compiled components of the last uploads, newest first.
+    recent: std::sync::Mutex<VecDeque<Arc<Plugin>>>,
 }
 
 /// A publication under way: the next registry and what must be stored for it.
@@ -98,7 +100,7 @@ struct Draft<'a> {
 impl Publisher {
     /// A publisher over a registry that [`restore`](Self::restore) will fill.
     pub fn new(workshop: Workshop, published: Arc<Published>) -> Self {
-        Self { workshop, published, turn: Mutex::new(()) }
+        Self { workshop, published, turn: Mutex::new(()), recent: std::sync::Mutex::default() }
     }
 
     /// Public halves of all signing keys, as a JWK set.

@@ -113,7 +113,8 @@ async fn st_01_kill_9_loses_no_acknowledged_publication() -> Outcome {
         tokio::pin!(killer);
         loop {
             let id = format!("crash/r{round}-{number}");
-            let publish = process.request(Method::PUT, &format!("/admin/v1/instances/{id}"), documents::passwords().to_string());
+            let path = format!("/admin/v1/instances/{id}");
+            let publish = process.request(Method::PUT, &path, documents::passwords().to_string());
             tokio::select! {
                 reply = publish => if reply?.status == 201 { acknowledged.push(id) },
                 () = &mut killer => break,

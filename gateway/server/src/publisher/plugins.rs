@@ -1,13 +1,16 @@
 //! Uploading plugins: compiled and checked off the request threads, then swapped for all who name them.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use cambist_plugin::Plugin;
 use serde::Serialize;
 
 use super::{Precondition, PublishFailure, Publisher, issuers::check_name};
-use crate::{document::InstanceDocument, instance::PublishedInstance, registry::{NamedPlugin, Registry}, store::{Change, Expected}};
+use crate::{document::InstanceDocument, instance::PublishedInstance, registry::{NamedPlugin, Registry}, store::{Change, Expected, component_digest}};
+
+/// Compiled components kept beyond those in use.
+const RECENT: usize = 4;
 
 /// What is known of an uploaded plugin.
 #[derive(Clone, Debug, Serialize)]
@@ -33,9 +36,7 @@ impl Publisher {
     /// returns, all of them from the same moment.
     pub async fn put_plugin(&self, name: &str, component: Bytes, precondition: Precondition) -> Result<PluginSummary, PublishFailure> {
         check_name(name)?;
-        let host = Arc::clone(&self.workshop.plugin_host);
-        let bytes = component.clone();
-        let plugin = Arc::new(self.workshop.compilation.run(move || host.compile(&bytes)).await??);
+        let plugin = self.compiled(component.clone()).await?;
         let mut draft = self.draft().await?;
         precondition.check(draft.registry.plugins.get(name).map(|named| named.revision))?;
         let named = NamedPlugin { plugin: Arc::clone(&plugin), revision: draft.revision };
@@ -90,17 +91,34 @@ impl Publisher {
                 continue;
             }
             if let Some(component) = self.workshop.store.component(digest).await? {
-                let plugin = self.compile(component).await?;
+                let plugin = self.compiled(component).await?;
                 registry.components.insert_mut(digest.to_owned(), plugin);
             }
         }
         Ok(())
     }
 
-    /// Compiles a stored component again.
-    pub(super) async fn compile(&self, component: Bytes) -> Result<Arc<Plugin>, PublishFailure> {
+    /// The component, compiled: now, or by one of the last uploads, so that going back and forth between
+    /// editions costs no compilation.
+    pub(super) async fn compiled(&self, component: Bytes) -> Result<Arc<Plugin>, PublishFailure> {
+        let digest = component_digest(&component);
+        if let Some(known) = self.recent(&digest) {
+            return Ok(known);
+        }
         let host = Arc::clone(&self.workshop.plugin_host);
-        Ok(Arc::new(self.workshop.compilation.run(move || host.compile(&component)).await??))
+        let plugin = Arc::new(self.workshop.compilation.run(move || host.compile(&component)).await??);
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.truncate(RECENT - 1);
+        recent.push_front(Arc::clone(&plugin));
+        Ok(plugin)
+    }
+
+    fn recent(&self, digest: &str) -> Option<Arc<Plugin>> {
+        if let Some(live) = self.published.load().components.get(digest) {
+            return Some(Arc::clone(live));
+        }
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.iter().find(|plugin| plugin.digest() == digest).cloned()
     }
 }
 

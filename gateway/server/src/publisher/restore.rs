@@ -32,7 +32,7 @@ impl Publisher {
     async fn restore_plugins(&self, registry: &mut Registry, failed: &mut Vec<String>) -> Result<(), PublishFailure> {
         for stored in self.workshop.store.plugins().await? {
             let Some(component) = self.workshop.store.component(&stored.digest).await? else { continue };
-            match self.compile(component).await {
+            match self.compiled(component).await {
                 Ok(plugin) => {
                     registry.components.insert_mut(stored.digest, Arc::clone(&plugin));
                     registry.plugins.insert_mut(stored.name, NamedPlugin { plugin, revision: stored.revision });
