@@ -8,10 +8,10 @@ use cambist_core::{
 use serde_json::{Map, Value};
 
 use crate::{
-    BuildError, Builtin, Parts,
+    Bench, BuildError, Builtin,
     jose::{Algorithm, Verified},
     jwt::{
-        output::{JwtOutput, Shape, Special},
+        output::{JwtOutput, Shape, Special, Words},
         source::{JwtValidator, Kind, TypOf, Types},
     },
 };
@@ -68,16 +68,16 @@ fn is_access_token(token: &Verified) -> bool {
 
 fn build_validator(
     settings: &Map<String, Value>,
-    parts: &Parts<'_>,
+    bench: &Bench<'_>,
 ) -> Result<Arc<dyn Validator>, BuildError> {
-    Ok(Arc::new(JwtValidator::build(KIND, settings, parts)?))
+    Ok(Arc::new(JwtValidator::build(KIND, settings, bench)?))
 }
 
 fn build_provider(
     settings: &Map<String, Value>,
-    parts: &Parts<'_>,
+    bench: &Bench<'_>,
 ) -> Result<(Arc<dyn Provider>, Option<Algorithm>), BuildError> {
-    let (output, algorithm) = JwtOutput::build(settings, parts, DEFAULT_LIFETIME)?;
+    let (output, algorithm) = JwtOutput::build(settings, bench, DEFAULT_LIFETIME)?;
     Ok((Arc::new(AccessToken(output)), algorithm))
 }
 
@@ -100,7 +100,9 @@ impl Provider for AccessToken {
         call: &'a Call<'a>,
     ) -> BoxFuture<'a, Result<IssuedToken, IssueError>> {
         // AT-04: `scope` stands there exactly when some was granted.
-        let scope = Some(issuance.scope()).filter(|scope| !scope.is_empty());
+        let scope = Some(issuance.scope())
+            .filter(|scope| !scope.is_empty())
+            .map(Words);
         let special = Special {
             client_id: issuance.client_id(),
             scope,

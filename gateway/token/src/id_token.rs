@@ -1,4 +1,4 @@
-//! ID tokens (OpenID Connect Core §2).
+//! ID tokens (`OpenID` Connect Core §2).
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use cambist_core::{
 use serde_json::{Map, Value};
 
 use crate::{
-    BuildError, Builtin, Parts,
+    Bench, BuildError, Builtin,
     jose::{Algorithm, Verified},
     jwt::{
         output::{JwtOutput, Shape, Special},
@@ -34,7 +34,7 @@ const KIND: Kind = Kind {
 };
 
 /// SX-10: ID tokens have no `typ` of their own, so what only access tokens, logout tokens and the like
-/// carry tells them apart. `iat` is required (OpenID Connect Core §2).
+/// carry tells them apart. `iat` is required (`OpenID` Connect Core §2).
 fn is_id_token(token: &Verified) -> bool {
     let claims = &token.claims;
     let says = |name: &str, wanted: &str| {
@@ -54,16 +54,16 @@ fn is_id_token(token: &Verified) -> bool {
 
 fn build_validator(
     settings: &Map<String, Value>,
-    parts: &Parts<'_>,
+    bench: &Bench<'_>,
 ) -> Result<Arc<dyn Validator>, BuildError> {
-    Ok(Arc::new(JwtValidator::build(KIND, settings, parts)?))
+    Ok(Arc::new(JwtValidator::build(KIND, settings, bench)?))
 }
 
 fn build_provider(
     settings: &Map<String, Value>,
-    parts: &Parts<'_>,
+    bench: &Bench<'_>,
 ) -> Result<(Arc<dyn Provider>, Option<Algorithm>), BuildError> {
-    let (output, algorithm) = JwtOutput::build(settings, parts, DEFAULT_LIFETIME)?;
+    let (output, algorithm) = JwtOutput::build(settings, bench, DEFAULT_LIFETIME)?;
     Ok((Arc::new(IdToken(output)), algorithm))
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod json;
 mod jwk;
 mod keyring;
 mod keyset;
+mod pair;
 mod signing;
 mod verify;
 

@@ -10,7 +10,7 @@ use cambist_core::{TokenType, Validator};
 use serde_json::{Map, Value};
 
 use self::source::{JwtValidator, Kind, Types};
-use crate::{BuildError, Builtin, Parts};
+use crate::{Bench, BuildError, Builtin};
 
 pub(crate) const BUILTIN: Builtin = Builtin {
     kind: "jwt",
@@ -29,9 +29,9 @@ const KIND: Kind = Kind {
 
 fn build(
     settings: &Map<String, Value>,
-    parts: &Parts<'_>,
+    bench: &Bench<'_>,
 ) -> Result<Arc<dyn Validator>, BuildError> {
-    Ok(Arc::new(JwtValidator::build(KIND, settings, parts)?))
+    Ok(Arc::new(JwtValidator::build(KIND, settings, bench)?))
 }
 
 #[cfg(test)]

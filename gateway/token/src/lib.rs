@@ -1,7 +1,7 @@
 //! The builtin token types, one file each, over one strict [`jose`] module.
 //!
 //! A builtin is a kind with a validator, a provider, or both. [`BUILTINS`] is the whole list; whoever
-//! publishes an instance looks a kind up there and builds it from its settings and [`Parts`]. Everything
+//! publishes an instance looks a kind up there and builds it from its settings and [`Bench`]. Everything
 //! that can be wrong with settings is wrong then, as a [`BuildError`], and never at a request.
 
 mod access_token;
@@ -21,11 +21,13 @@ pub use issuer::{IssuerConfig, IssuerConfigError, TrustedIssuer};
 pub use settings::BuildError;
 pub use username::{PasswordDirectory, Profile};
 
-use jose::{Algorithm, Keyring};
+pub use jose::Keyring;
+
+use jose::Algorithm;
 
 /// What a builtin is built with.
 #[derive(Clone, Copy)]
-pub struct Parts<'a> {
+pub struct Bench<'a> {
     /// The instance's own issuer identifier, the `iss` of what it issues.
     pub issuer: &'a str,
     /// The realm whose users it knows.
@@ -40,13 +42,13 @@ pub struct Parts<'a> {
 
 /// Builds a validator from its settings.
 pub type BuildValidator =
-    fn(&Map<String, Value>, &Parts<'_>) -> Result<Arc<dyn Validator>, BuildError>;
+    fn(&Map<String, Value>, &Bench<'_>) -> Result<Arc<dyn Validator>, BuildError>;
 
 /// Builds a provider from its settings, with the algorithm whose public keys relying parties need to
 /// verify what it issues. None when they share a secret with it instead.
 pub type BuildProvider = fn(
     &Map<String, Value>,
-    &Parts<'_>,
+    &Bench<'_>,
 ) -> Result<(Arc<dyn Provider>, Option<Algorithm>), BuildError>;
 
 /// A builtin token type.

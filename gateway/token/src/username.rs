@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::{BuildError, Builtin, Parts, settings::Settings};
+use crate::{Bench, BuildError, Builtin, settings::Settings};
 
 const MAX_TOKEN_BYTES: usize = 4 * 1024;
 const MAX_USERNAME_BYTES: usize = 256;
@@ -45,12 +45,12 @@ pub struct Profile {
 
 fn build(
     settings: &Map<String, Value>,
-    parts: &Parts<'_>,
+    bench: &Bench<'_>,
 ) -> Result<Arc<dyn Validator>, BuildError> {
     let declared = Settings::new(settings, &["scopes", "subject_prefix"])?.declared()?;
     Ok(Arc::new(Username {
-        realm: parts.realm.to_owned(),
-        directory: Arc::clone(parts.directory),
+        realm: bench.realm.to_owned(),
+        directory: Arc::clone(bench.directory),
         declared,
     }))
 }

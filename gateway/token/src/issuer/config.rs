@@ -29,7 +29,7 @@ pub struct IssuerConfig {
     /// Its JWK Set itself, instead of a place to fetch it from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<Map<String, Value>>,
-    /// Algorithms it may sign with, asymmetric ones only. Default: ES256, RS256, PS256, EdDSA, ES384.
+    /// Algorithms it may sign with, asymmetric ones only. Default: ES256, RS256, PS256, `EdDSA`, ES384.
     #[serde(default = "default_algorithms")]
     pub algorithms: Vec<Algorithm>,
     /// Audiences of its tokens that are acceptable here, at least one (SX-03).

@@ -1,4 +1,4 @@
-//! Finding an issuer's key set through its metadata (OpenID Connect Discovery §4, RFC 8414 §3).
+//! Finding an issuer's key set through its metadata (`OpenID` Connect Discovery §4, RFC 8414 §3).
 
 use cambist_core::Fetch;
 use serde_json::Value;

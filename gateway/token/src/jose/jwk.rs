@@ -13,7 +13,7 @@ use super::{Algorithm, base64url};
 /// A parsed key, ready to verify with.
 #[derive(Clone)]
 pub(super) enum Verifier {
-    Mac(hmac::Key),
+    Mac(Box<hmac::Key>),
     Signature(ParsedPublicKey),
 }
 

@@ -2,17 +2,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::{
-    digest,
-    encoding::{AsDer, Pkcs8V1Der},
-    error::{KeyRejected, Unspecified},
-    hmac,
-    rand::SystemRandom,
-    rsa::KeySize,
-    signature::{
-        self, EcdsaKeyPair, Ed25519KeyPair, KeyPair, ParsedPublicKey, RsaEncoding, RsaKeyPair,
-    },
-};
+use aws_lc_rs::{digest, error::Unspecified, hmac};
 use rustls_pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -20,7 +10,8 @@ use zeroize::Zeroizing;
 
 use super::{
     Algorithm, KeySet, base64url, der,
-    jwk::{self, Key, Verifier},
+    jwk::{self, Key, Unusable, Verifier},
+    pair::{self, Pair, unfit},
 };
 
 /// Header types whose encoding is kept beside every key.
@@ -30,48 +21,9 @@ const USUAL_TYPES: [&str; 2] = ["at+jwt", "JWT"];
 pub struct SigningKey {
     algorithm: Algorithm,
     pair: Pair,
-    verifier: Verifier,
-    id: Option<String>,
+    verifying: Key,
     jwk: Option<Map<String, Value>>,
     headers: [(&'static str, String); USUAL_TYPES.len()],
-}
-
-enum Pair {
-    Ecdsa(EcdsaKeyPair),
-    Ed25519(Ed25519KeyPair),
-    Mac(hmac::Key),
-    Rsa(RsaKeyPair, &'static dyn RsaEncoding),
-}
-
-enum Signature {
-    Fixed(signature::Signature),
-    Mac(hmac::Tag),
-    Rsa(Vec<u8>),
-}
-
-impl AsRef<[u8]> for Signature {
-    fn as_ref(&self) -> &[u8] {
-        match self {
-            Self::Fixed(signature) => signature.as_ref(),
-            Self::Mac(tag) => tag.as_ref(),
-            Self::Rsa(signature) => signature,
-        }
-    }
-}
-
-impl Pair {
-    fn sign(&self, message: &[u8]) -> Result<Signature, Unspecified> {
-        Ok(match self {
-            Self::Ecdsa(pair) => Signature::Fixed(pair.sign(&SystemRandom::new(), message)?),
-            Self::Ed25519(pair) => Signature::Fixed(pair.try_sign(message)?),
-            Self::Mac(key) => Signature::Mac(hmac::sign(key, message)),
-            Self::Rsa(pair, encoding) => {
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(*encoding, &SystemRandom::new(), message, &mut signature)?;
-                Signature::Rsa(signature)
-            }
-        })
-    }
 }
 
 /// Why a key is not one, or could not be used.
@@ -83,14 +35,6 @@ pub enum KeyError {
     /// The cryptographic library refused to work.
     #[error("the cryptographic operation failed")]
     Failed,
-    /// The key is of another kind than the algorithm needs, or is not acceptable.
-    #[error("not a key for {algorithm}: {reason}")]
-    Unfit {
-        /// The algorithm it was meant for.
-        algorithm: Algorithm,
-        /// What is wrong.
-        reason: String,
-    },
     /// Not a PEM file with an unencrypted `PRIVATE KEY` (PKCS#8) section.
     #[error("not an unencrypted PKCS#8 private key in PEM form")]
     NotPem,
@@ -105,6 +49,14 @@ pub enum KeyError {
         /// Bytes needed.
         needed: usize,
     },
+    /// The key is of another kind than the algorithm needs, or is not acceptable.
+    #[error("not a key for {algorithm}: {reason}")]
+    Unfit {
+        /// The algorithm it was meant for.
+        algorithm: Algorithm,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 impl From<Unspecified> for KeyError {
@@ -114,37 +66,9 @@ impl From<Unspecified> for KeyError {
 }
 
 impl SigningKey {
-    /// Makes a new key for ES256, ES384, EdDSA or an RSA algorithm (2048 bits), with its PKCS#8 PEM form.
+    /// Makes a new key for ES256, ES384, `EdDSA` or an RSA algorithm (2048 bits), with its PKCS#8 PEM form.
     pub fn generate(algorithm: Algorithm) -> Result<(Self, Zeroizing<String>), KeyError> {
-        let der = match algorithm {
-            Algorithm::Es256 => {
-                EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING)?
-                    .to_pkcs8v1()?
-                    .as_ref()
-                    .to_vec()
-            }
-            Algorithm::Es384 => {
-                EcdsaKeyPair::generate(&signature::ECDSA_P384_SHA384_FIXED_SIGNING)?
-                    .to_pkcs8v1()?
-                    .as_ref()
-                    .to_vec()
-            }
-            Algorithm::EdDsa => AsDer::<Pkcs8V1Der<'_>>::as_der(&Ed25519KeyPair::generate()?)?
-                .as_ref()
-                .to_vec(),
-            rsa if rsa.is_rsa() => {
-                AsDer::<Pkcs8V1Der<'_>>::as_der(&RsaKeyPair::generate(KeySize::Rsa2048)?)?
-                    .as_ref()
-                    .to_vec()
-            }
-            _ => {
-                return Err(KeyError::Unfit {
-                    algorithm,
-                    reason: "a shared secret is configured, not generated".to_owned(),
-                });
-            }
-        };
-        let der = Zeroizing::new(der);
+        let der = pair::generate(algorithm)?;
         Ok((Self::from_pkcs8(&der, algorithm)?, pem(&der)))
     }
 
@@ -156,115 +80,30 @@ impl SigningKey {
     }
 
     fn from_pkcs8(der: &[u8], algorithm: Algorithm) -> Result<Self, KeyError> {
-        let unfit = |rejected: KeyRejected| KeyError::Unfit {
-            algorithm,
-            reason: rejected.to_string(),
+        let pair = Pair::from_pkcs8(der, algorithm)?;
+        let public = pair.public().ok_or(KeyError::Failed)?;
+        let id = base64url::encode(
+            digest::digest(&digest::SHA256, public.to_string().as_bytes()).as_ref(),
+        );
+        let Value::Object(mut jwk) = public else {
+            return Err(KeyError::Failed);
         };
-        match algorithm {
-            Algorithm::Es256 | Algorithm::Es384 => {
-                let is_256 = algorithm == Algorithm::Es256;
-                let (signing, verifying, curve) = if is_256 {
-                    (
-                        &signature::ECDSA_P256_SHA256_FIXED_SIGNING,
-                        &signature::ECDSA_P256_SHA256_FIXED,
-                        "P-256",
-                    )
-                } else {
-                    (
-                        &signature::ECDSA_P384_SHA384_FIXED_SIGNING,
-                        &signature::ECDSA_P384_SHA384_FIXED,
-                        "P-384",
-                    )
-                };
-                let pair = EcdsaKeyPair::from_pkcs8(signing, der).map_err(unfit)?;
-                let point = pair.public_key().as_ref();
-                let (x, y) = point
-                    .split_first()
-                    .and_then(|(_, xy)| xy.split_at_checked(xy.len() / 2))
-                    .ok_or(KeyError::Failed)?;
-                let (x, y) = (base64url::encode(x), base64url::encode(y));
-                let id = thumbprint(&format!(
-                    r#"{{"crv":"{curve}","kty":"EC","x":"{x}","y":"{y}"}}"#
-                ));
-                let verifier =
-                    Verifier::Signature(ParsedPublicKey::new(verifying, point).map_err(unfit)?);
-                Ok(Self::asymmetric(
-                    algorithm,
-                    Pair::Ecdsa(pair),
-                    verifier,
-                    id,
-                    json!({"kty": "EC", "crv": curve, "x": x, "y": y}),
-                ))
-            }
-            Algorithm::EdDsa => {
-                let pair = Ed25519KeyPair::from_pkcs8(der).map_err(unfit)?;
-                let point = pair.public_key().as_ref();
-                let x = base64url::encode(point);
-                let id = thumbprint(&format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#));
-                let verifier = Verifier::Signature(
-                    ParsedPublicKey::new(&signature::ED25519, point).map_err(unfit)?,
-                );
-                Ok(Self::asymmetric(
-                    algorithm,
-                    Pair::Ed25519(pair),
-                    verifier,
-                    id,
-                    json!({"kty": "OKP", "crv": "Ed25519", "x": x}),
-                ))
-            }
-            _ => {
-                let encoding = rsa_encoding(algorithm).ok_or_else(|| KeyError::Unfit {
-                    algorithm,
-                    reason: "a shared secret is needed, not a private key".to_owned(),
-                })?;
-                let pair = RsaKeyPair::from_pkcs8(der).map_err(unfit)?;
-                let (n, e) =
-                    der::rsa_public_key(pair.public_key().as_ref()).ok_or(KeyError::Failed)?;
-                let weak = |_| KeyError::Unfit {
-                    algorithm,
-                    reason: "an RSA key needs 2048 to 8192 bits and an odd exponent".to_owned(),
-                };
-                jwk::check_rsa(n, e).map_err(weak)?;
-                let parameters = jwk::rsa_parameters(algorithm).ok_or(KeyError::Failed)?;
-                let verifier = jwk::rsa_verifier(n, e, parameters).map_err(weak)?;
-                let (n, e) = (base64url::encode(n), base64url::encode(e));
-                let id = thumbprint(&format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#));
-                Ok(Self::asymmetric(
-                    algorithm,
-                    Pair::Rsa(pair, encoding),
-                    verifier,
-                    id,
-                    json!({"kty": "RSA", "n": n, "e": e}),
-                ))
-            }
-        }
-    }
-
-    fn asymmetric(
-        algorithm: Algorithm,
-        pair: Pair,
-        verifier: Verifier,
-        id: String,
-        jwk: Value,
-    ) -> Self {
-        let jwk = match jwk {
-            Value::Object(mut members) => {
-                members.insert("kid".to_owned(), Value::String(id.clone()));
-                members.insert("alg".to_owned(), Value::String(algorithm.name().to_owned()));
-                members.insert("use".to_owned(), Value::String("sig".to_owned()));
-                Some(members)
-            }
-            _ => None,
-        };
+        jwk.insert("alg".to_owned(), Value::String(algorithm.name().to_owned()));
+        jwk.insert("kid".to_owned(), Value::String(id.clone()));
+        jwk.insert("use".to_owned(), Value::String("sig".to_owned()));
+        // Reading the public half back holds our own keys to the rules for everybody's.
+        let verifying = jwk::parse(&jwk).map_err(|unusable| match unusable {
+            Unusable::Foreign => KeyError::Failed,
+            Unusable::Refused(reason) => unfit(algorithm, reason),
+        })?;
         let headers = USUAL_TYPES.map(|typ| (typ, header(algorithm, Some(&id), typ)));
-        Self {
+        Ok(Self {
             algorithm,
             pair,
-            verifier,
-            id: Some(id),
-            jwk,
+            verifying,
+            jwk: Some(jwk),
             headers,
-        }
+        })
     }
 
     /// A shared secret for HS256, HS384 or HS512, at least as long as the hash (SJ-15) and not itself an
@@ -275,10 +114,10 @@ impl SigningKey {
             Algorithm::Hs384 => (hmac::HMAC_SHA384, 48),
             Algorithm::Hs512 => (hmac::HMAC_SHA512, 64),
             _ => {
-                return Err(KeyError::Unfit {
+                return Err(unfit(
                     algorithm,
-                    reason: "a private key is needed, not a shared secret".to_owned(),
-                });
+                    "a private key is needed, not a shared secret",
+                ));
             }
         };
         if secret.len() < needed {
@@ -287,13 +126,16 @@ impl SigningKey {
         if is_encoded_key(secret) {
             return Err(KeyError::SecretIsKey);
         }
-        let key = hmac::Key::new(mac, secret);
+        let key = Box::new(hmac::Key::new(mac, secret));
+        let verifying = Key {
+            id: None,
+            verifiers: vec![(algorithm, Verifier::Mac(key.clone()))],
+        };
         let headers = USUAL_TYPES.map(|typ| (typ, header(algorithm, None, typ)));
         Ok(Self {
             algorithm,
-            pair: Pair::Mac(key.clone()),
-            verifier: Verifier::Mac(key),
-            id: None,
+            pair: Pair::Mac(key),
+            verifying,
             jwk: None,
             headers,
         })
@@ -306,7 +148,7 @@ impl SigningKey {
 
     /// The `kid` it signs under: its SHA-256 thumbprint (RFC 7638). A shared secret has none.
     pub fn key_id(&self) -> Option<&str> {
-        self.id.as_deref()
+        self.verifying.id.as_deref()
     }
 
     /// The public key as a JWK with `kid`, `alg` and `use`. A shared secret has none.
@@ -320,17 +162,14 @@ impl SigningKey {
     }
 
     pub(super) fn verification_key(&self) -> Key {
-        Key {
-            id: self.id.clone(),
-            verifiers: vec![(self.algorithm, self.verifier.clone())],
-        }
+        self.verifying.clone()
     }
 
     /// Signs `claims` as a JWT whose header has `alg`, `typ` and, except for shared secrets, `kid`.
     pub fn sign_jwt(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
         match self.headers.iter().find(|(usual, _)| *usual == typ) {
             Some((_, header)) => self.sign(header, claims),
-            None => self.sign(&header(self.algorithm, self.id.as_deref(), typ), claims),
+            None => self.sign(&header(self.algorithm, self.key_id(), typ), claims),
         }
     }
 
@@ -356,9 +195,7 @@ impl SigningKey {
         token.push_str(header);
         token.push('.');
         base64url::append(&json, &mut token);
-        let signature = self.pair.sign(token.as_bytes())?;
-        token.push('.');
-        base64url::append(signature.as_ref(), &mut token);
+        self.pair.finish(&mut token)?;
         Ok(token)
     }
 }
@@ -369,7 +206,7 @@ impl fmt::Debug for SigningKey {
             f,
             "SigningKey({}, {})",
             self.algorithm,
-            self.id.as_deref().unwrap_or("shared secret")
+            self.key_id().unwrap_or("shared secret")
         )
     }
 }
@@ -380,22 +217,6 @@ fn header(algorithm: Algorithm, id: Option<&str>, typ: &str) -> String {
         None => json!({"alg": algorithm.name(), "typ": typ}),
     };
     base64url::encode(header.to_string().as_bytes())
-}
-
-fn thumbprint(canonical: &str) -> String {
-    base64url::encode(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref())
-}
-
-fn rsa_encoding(algorithm: Algorithm) -> Option<&'static dyn RsaEncoding> {
-    Some(match algorithm {
-        Algorithm::Ps256 => &signature::RSA_PSS_SHA256,
-        Algorithm::Ps384 => &signature::RSA_PSS_SHA384,
-        Algorithm::Ps512 => &signature::RSA_PSS_SHA512,
-        Algorithm::Rs256 => &signature::RSA_PKCS1_SHA256,
-        Algorithm::Rs384 => &signature::RSA_PKCS1_SHA384,
-        Algorithm::Rs512 => &signature::RSA_PKCS1_SHA512,
-        _ => return None,
-    })
 }
 
 /// PEM, JWK or DER key material in place of a secret.

@@ -13,7 +13,7 @@ use serde::{
 use serde_json::{Map, Value};
 
 use crate::{
-    BuildError, Parts,
+    Bench, BuildError,
     jose::{self, Algorithm, KeyError, MAX_TOKEN_BYTES, SigningKey},
     settings::{Secret, Settings},
 };
@@ -76,15 +76,15 @@ pub(crate) struct Special<'a> {
     pub(crate) azp: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) nonce: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "words")]
-    pub(crate) scope: Option<&'a Scope>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<Words<'a>>,
 }
 
 impl JwtOutput {
     /// Reads provider settings. The algorithm is returned unless relying parties share a secret.
     pub(crate) fn build(
         members: &Map<String, Value>,
-        parts: &Parts<'_>,
+        bench: &Bench<'_>,
         default_lifetime: u64,
     ) -> Result<(Self, Option<Algorithm>), BuildError> {
         let settings = Settings::new(
@@ -98,8 +98,8 @@ impl JwtOutput {
             )?
             .unwrap_or(Algorithm::Es256);
         let output = Self {
-            key: key(settings, algorithm, parts)?,
-            issuer: parts.issuer.to_owned(),
+            key: key(settings, algorithm, bench)?,
+            issuer: bench.issuer.to_owned(),
             lifetime: settings.seconds("lifetime_seconds", default_lifetime, MAX_LIFETIME)?,
             mapped: mapped(settings)?,
         };
@@ -163,7 +163,7 @@ impl JwtOutput {
 fn key(
     settings: Settings<'_>,
     algorithm: Algorithm,
-    parts: &Parts<'_>,
+    bench: &Bench<'_>,
 ) -> Result<Arc<SigningKey>, BuildError> {
     let secret: Option<Secret> =
         settings
@@ -192,8 +192,8 @@ fn key(
             format!("missing, and needed for {algorithm}"),
             "random text as long as the hash or longer",
         )),
-        None => parts.keyring.signing(algorithm).ok_or_else(|| {
-            let known: Vec<&str> = parts.keyring.algorithms().map(Algorithm::name).collect();
+        None => bench.keyring.signing(algorithm).ok_or_else(|| {
+            let known: Vec<&str> = bench.keyring.algorithms().map(Algorithm::name).collect();
             let hint = format!("one this instance has a key for: {}", known.join(", "));
             BuildError::new(
                 "algorithm",
@@ -240,6 +240,15 @@ struct Claims<'a> {
     act: Act<'a>,
     #[serde(flatten)]
     mapped: Mapped<'a>,
+}
+
+/// A scope as space-delimited text (RFC 8693 §4.2).
+pub(crate) struct Words<'a>(pub(crate) &'a Scope);
+
+impl Serialize for Words<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
+    }
 }
 
 /// One audience as a string, several as a list (RFC 7519 §4.1.3).
@@ -298,14 +307,6 @@ impl Serialize for Mapped<'_> {
                 .iter()
                 .filter_map(|(issued, known)| Some((issued, self.claims.get(known)?))),
         )
-    }
-}
-
-#[expect(clippy::ref_option, reason = "the signature serde calls")]
-fn words<S: Serializer>(scope: &Option<&Scope>, serializer: S) -> Result<S::Ok, S::Error> {
-    match scope {
-        Some(scope) => serializer.collect_str(scope),
-        None => serializer.serialize_none(),
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::principal;
 use crate::{
-    BuildError, Parts, TrustedIssuer,
+    Bench, BuildError, TrustedIssuer,
     jose::{Algorithm, Expected, KeySet, MAX_TOKEN_BYTES, Unverified, Verified},
     settings::Settings,
 };
@@ -87,7 +87,7 @@ impl JwtValidator {
     pub(crate) fn build(
         kind: Kind,
         members: &Map<String, Value>,
-        parts: &Parts<'_>,
+        bench: &Bench<'_>,
     ) -> Result<Self, BuildError> {
         let settings = Settings::new(
             members,
@@ -113,9 +113,9 @@ impl JwtValidator {
         for (index, name) in names.iter().enumerate() {
             let member = format!("issuers[{index}]");
             let source = if name == SELF {
-                Source::own(parts, audiences.clone())?
+                Source::own(bench, audiences.clone())?
             } else {
-                let issuer = (parts.trusted_issuer)(name).ok_or_else(|| {
+                let issuer = (bench.trusted_issuer)(name).ok_or_else(|| {
                     BuildError::new(
                         &member,
                         format!("no issuer is registered as `{name}`"),
@@ -178,12 +178,12 @@ impl Validator for JwtValidator {
 }
 
 impl Source {
-    fn own(parts: &Parts<'_>, audiences: Option<Vec<String>>) -> Result<Self, BuildError> {
+    fn own(bench: &Bench<'_>, audiences: Option<Vec<String>>) -> Result<Self, BuildError> {
         let audiences = audiences.ok_or_else(|| {
             let hint = "the `aud` values that make a token of ours acceptable here again";
             BuildError::new("audiences", "missing, and needed for `self`", hint)
         })?;
-        let keys = parts.keyring.verification_keys();
+        let keys = bench.keyring.verification_keys();
         if keys.is_empty() {
             let hint = "a signing key for this instance, or other issuers";
             return Err(BuildError::new(
@@ -193,7 +193,7 @@ impl Source {
             ));
         }
         Ok(Self {
-            issuer: parts.issuer.to_owned(),
+            issuer: bench.issuer.to_owned(),
             audiences,
             algorithms: Algorithm::ASYMMETRIC.to_vec(),
             leeway: OWN_LEEWAY,
