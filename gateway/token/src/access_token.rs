@@ -77,7 +77,7 @@ fn build_provider(
     settings: &Map<String, Value>,
     parts: &Parts<'_>,
 ) -> Result<(Arc<dyn Provider>, Option<Algorithm>), BuildError> {
-    let (output, algorithm) = JwtOutput::build(settings, parts, DEFAULT_LIFETIME)?;
+    let (output, algorithm) = JwtOutput::build(settings, parts, DEFAULT_LIFETIME, false)?;
     Ok((Arc::new(AccessToken(output)), algorithm))
 }
 
