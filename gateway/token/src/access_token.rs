@@ -77,7 +77,7 @@ fn build_provider(
     settings: &Map<String, Value>,
     bench: &Bench<'_>,
 ) -> Result<(Arc<dyn Provider>, Option<Algorithm>), BuildError> {
-    let (output, algorithm) = JwtOutput::build(settings, bench, DEFAULT_LIFETIME)?;
+    let (output, algorithm) = JwtOutput::build(settings, bench, DEFAULT_LIFETIME, false)?;
     Ok((Arc::new(AccessToken(output)), algorithm))
 }
 

@@ -63,7 +63,7 @@ fn build_provider(
     settings: &Map<String, Value>,
     bench: &Bench<'_>,
 ) -> Result<(Arc<dyn Provider>, Option<Algorithm>), BuildError> {
-    let (output, algorithm) = JwtOutput::build(settings, bench, DEFAULT_LIFETIME)?;
+    let (output, algorithm) = JwtOutput::build(settings, bench, DEFAULT_LIFETIME, true)?;
     Ok((Arc::new(IdToken(output)), algorithm))
 }
 

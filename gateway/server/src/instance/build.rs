@@ -11,7 +11,7 @@ use cambist_core::{
 };
 use cambist_plugin::{Plugin, PluginBinding};
 use cambist_token::{
-    BUILTINS, Parts, PasswordDirectory, TrustedIssuer,
+    BUILTINS, Bench, PasswordDirectory, TrustedIssuer,
     jose::{Algorithm, Keyring},
 };
 use serde::Deserialize;
@@ -57,16 +57,16 @@ pub fn build(id: &str, revision: u64, document: &InstanceDocument, shelf: &Shelf
     let issuer = format!("{}/oauth2/{id}", shelf.base_url);
     let realm = realm(id);
     let mut uses = Uses::default();
-    let parts = Parts {
+    let bench = Bench {
         issuer: &issuer,
         realm: &realm,
         keyring: shelf.keyring,
         directory: shelf.directory,
         trusted_issuer: shelf.issuer,
     };
-    let validators = validators(document, &parts, shelf, &mut uses)?;
+    let validators = validators(document, &bench, shelf, &mut uses)?;
     check_subject_namespaces(document, &validators)?;
-    let (providers, algorithms) = providers(document, &parts)?;
+    let (providers, algorithms) = providers(document, &bench)?;
     let transformations = transformations(document, &validators, &providers)?;
     let actors = actors(document, &validators)?;
     let (relying_parties, resources) = relying_parties(document)?;
@@ -79,7 +79,7 @@ pub fn build(id: &str, revision: u64, document: &InstanceDocument, shelf: &Shelf
     Ok(PublishedInstance { id: id.to_owned(), revision, issuer, engine, clients, rest, jwks, metadata, uses })
 }
 
-fn validators(document: &InstanceDocument, parts: &Parts<'_>, shelf: &Shelf<'_>, uses: &mut Uses) -> Result<Validators, PublishError> {
+fn validators(document: &InstanceDocument, bench: &Bench<'_>, shelf: &Shelf<'_>, uses: &mut Uses) -> Result<Validators, PublishError> {
     let mut built = Validators::new();
     let mut types = HashMap::new();
     for (name, part) in &document.validators {
@@ -87,7 +87,7 @@ fn validators(document: &InstanceDocument, parts: &Parts<'_>, shelf: &Shelf<'_>,
         let validator = if part.kind == "plugin" {
             plugin_validator(part, shelf, uses).map_err(|error| error.within(&path))?
         } else {
-            builtin_validator(part, parts, uses).map_err(|error| error.within(&path))?
+            builtin_validator(part, bench, uses).map_err(|error| error.within(&path))?
         };
         if let Some(other) = types.insert(validator.token_type.clone(), name) {
             return Err(PublishError::new(
@@ -101,12 +101,12 @@ fn validators(document: &InstanceDocument, parts: &Parts<'_>, shelf: &Shelf<'_>,
     Ok(built)
 }
 
-fn builtin_validator(part: &PartDocument, parts: &Parts<'_>, uses: &mut Uses) -> Result<BuiltValidator, PublishError> {
+fn builtin_validator(part: &PartDocument, bench: &Bench<'_>, uses: &mut Uses) -> Result<BuiltValidator, PublishError> {
     let known = || BUILTINS.iter().filter(|b| b.validator.is_some()).map(|b| b.kind).chain(["plugin"]);
     let unknown = || unknown_kind(&part.kind, known());
     let builtin = BUILTINS.iter().find(|b| b.kind == part.kind).ok_or_else(unknown)?;
     let make = builtin.validator.ok_or_else(unknown)?;
-    let validator = make(&part.settings, parts).map_err(settings_error)?;
+    let validator = make(&part.settings, bench).map_err(settings_error)?;
     let issuers = part.settings.get("issuers").and_then(Value::as_array);
     uses.issuers.extend(issuers.into_iter().flatten().filter_map(Value::as_str).filter(|n| *n != "self").map(ToOwned::to_owned));
     let is_foreign = issuers.is_some_and(|names| names.iter().any(|name| name != "self"));
@@ -187,7 +187,7 @@ fn check_subject_namespaces(document: &InstanceDocument, validators: &Validators
     Ok(())
 }
 
-fn providers(document: &InstanceDocument, parts: &Parts<'_>) -> Result<(Providers, Vec<Algorithm>), PublishError> {
+fn providers(document: &InstanceDocument, bench: &Bench<'_>) -> Result<(Providers, Vec<Algorithm>), PublishError> {
     let mut built = Providers::new();
     let mut algorithms = Vec::new();
     for (name, part) in &document.providers {
@@ -195,7 +195,7 @@ fn providers(document: &InstanceDocument, parts: &Parts<'_>) -> Result<(Provider
         let unknown = || unknown_kind(&part.kind, BUILTINS.iter().filter(|b| b.provider.is_some()).map(|b| b.kind)).within(&path);
         let builtin = BUILTINS.iter().find(|b| b.kind == part.kind).ok_or_else(unknown)?;
         let make = builtin.provider.ok_or_else(unknown)?;
-        let (provider, algorithm) = make(&part.settings, parts).map_err(|error| settings_error(error).within(&path))?;
+        let (provider, algorithm) = make(&part.settings, bench).map_err(|error| settings_error(error).within(&path))?;
         built.insert(name.clone(), provider);
         algorithms.extend(algorithm.filter(|a| !algorithms.contains(a)));
     }

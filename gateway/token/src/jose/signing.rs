@@ -187,6 +187,15 @@ impl SigningKey {
         self.sign(&base64url::encode(header.to_string().as_bytes()), claims)
     }
 
+    /// Signs `claims` as a JWT whose header says nothing about the key, for consumers that know it.
+    pub fn sign_jwt_naming_no_key(
+        &self,
+        typ: &str,
+        claims: &impl Serialize,
+    ) -> Result<String, KeyError> {
+        self.sign(&header(self.algorithm, None, typ), claims)
+    }
+
     fn sign(&self, header: &str, claims: &impl Serialize) -> Result<String, KeyError> {
         let mut json = Vec::with_capacity(512);
         serde_json::to_writer(&mut json, claims)

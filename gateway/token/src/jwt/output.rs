@@ -1,5 +1,7 @@
 //! Issuing JWTs: what every JWT provider does alike.
 
+mod wording;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use cambist_core::{
@@ -12,9 +14,11 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
+use wording::{Authentication, KeyReference, Wording};
+
 use crate::{
     Bench, BuildError,
-    jose::{self, Algorithm, KeyError, MAX_TOKEN_BYTES, SigningKey},
+    jose::{Algorithm, KeyError, MAX_TOKEN_BYTES, SigningKey},
     settings::{Secret, Settings},
 };
 
@@ -55,6 +59,7 @@ pub(crate) struct JwtOutput {
     issuer: String,
     lifetime: u64,
     mapped: BTreeMap<String, String>,
+    wording: Wording,
 }
 
 /// What differs between kinds.
@@ -81,16 +86,20 @@ pub(crate) struct Special<'a> {
 }
 
 impl JwtOutput {
-    /// Reads provider settings. The algorithm is returned unless relying parties share a secret.
+    /// Reads provider settings; those of [`Wording`] only if `is_worded`. The algorithm is returned unless
+    /// relying parties share a secret.
     pub(crate) fn build(
         members: &Map<String, Value>,
         bench: &Bench<'_>,
         default_lifetime: u64,
+        is_worded: bool,
     ) -> Result<(Self, Option<Algorithm>), BuildError> {
-        let settings = Settings::new(
-            members,
-            &["algorithm", "claims", "lifetime_seconds", "secret"],
-        )?;
+        let mut known = vec!["algorithm", "claims", "lifetime_seconds", "secret"];
+        if is_worded {
+            known.extend(Wording::MEMBERS);
+        }
+        let settings = Settings::new(members, &known)?;
+        let wording = Wording::read(settings)?;
         let algorithm = settings
             .optional(
                 "algorithm",
@@ -99,9 +108,13 @@ impl JwtOutput {
             .unwrap_or(Algorithm::Es256);
         let output = Self {
             key: key(settings, algorithm, bench)?,
-            issuer: bench.issuer.to_owned(),
+            issuer: wording
+                .issuer
+                .clone()
+                .unwrap_or_else(|| bench.issuer.to_owned()),
             lifetime: settings.seconds("lifetime_seconds", default_lifetime, MAX_LIFETIME)?,
             mapped: mapped(settings)?,
+            wording,
         };
         Ok((output, (!algorithm.is_symmetric()).then_some(algorithm)))
     }
@@ -116,7 +129,21 @@ impl JwtOutput {
     ) -> Result<IssuedToken, IssueError> {
         let subject = issuance.subject();
         let expires_at = issuance.ends_at(call.now, self.lifetime);
-        let id = jose::base64url(&call.random);
+        let wording = &self.wording;
+        let id = wording.identifier.write(call.random);
+        let told = match wording.authentication {
+            Authentication::Subject => (
+                subject.authenticated_at,
+                subject.authentication_context.as_deref(),
+                subject.authentication_methods.as_slice(),
+            ),
+            Authentication::Issuance => (Some(call.now), None, [].as_slice()),
+        };
+        let (auth_time, acr, amr) = told;
+        let special = Special {
+            azp: wording.authorized_party.as_deref().or(special.azp),
+            ..special
+        };
         let actors: Vec<&Actor> = issuance
             .actors()
             .into_iter()
@@ -130,21 +157,24 @@ impl JwtOutput {
             iat: call.now,
             jti: &id,
             special,
-            auth_time: subject.authenticated_at,
-            acr: subject.authentication_context.as_deref(),
-            amr: &subject.authentication_methods,
+            auth_time,
+            acr,
+            amr,
             act: Act(&actors),
             mapped: Mapped {
                 names: &self.mapped,
                 claims: &subject.claims,
+                wording,
             },
         };
-        let token = self
-            .key
-            .sign_jwt(shape.typ, &claims)
-            .map_err(|error: KeyError| {
-                IssueError::Fault(Fault::Internal(format!("cannot sign a token: {error}")))
-            })?;
+        let signed = match wording.key_reference {
+            KeyReference::Kid => self.key.sign_jwt(shape.typ, &claims),
+            KeyReference::Jwk => self.key.sign_jwt_embedding_key(shape.typ, &claims),
+            KeyReference::None => self.key.sign_jwt_naming_no_key(shape.typ, &claims),
+        };
+        let token = signed.map_err(|error: KeyError| {
+            IssueError::Fault(Fault::Internal(format!("cannot sign a token: {error}")))
+        })?;
         if token.len() > MAX_TOKEN_BYTES {
             return Err(IssueError::Impossible(
                 "the token would be larger than any party accepts",
@@ -298,15 +328,14 @@ impl Serialize for Act<'_> {
 struct Mapped<'a> {
     names: &'a BTreeMap<String, String>,
     claims: &'a Map<String, Value>,
+    wording: &'a Wording,
 }
 
 impl Serialize for Mapped<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(
-            self.names
-                .iter()
-                .filter_map(|(issued, known)| Some((issued, self.claims.get(known)?))),
-        )
+        serializer.collect_map(self.names.iter().filter_map(|(issued, known)| {
+            Some((issued, self.wording.claim(self.claims.get(known)?)?))
+        }))
     }
 }
 

@@ -7,11 +7,11 @@ mod saml2;
 
 use serde_json::{Value, json};
 
-pub(super) use deployment::{Deployment, Mapping};
-pub(super) use id_token::IdTokenState;
-pub(super) use saml2::Saml2State;
+pub(super) use deployment::Deployment;
+pub(super) use id_token::{AUDIENCE, CLIENT_SECRET, IdTokenState};
+use saml2::Saml2State;
 
-use super::{members::Members, secret::Secret};
+use super::members::Members;
 use crate::publish_error::PublishError;
 
 /// The state of one instance: every member of its JSON form, by name.
@@ -121,9 +121,21 @@ impl InstanceState {
         self.transforms.iter().chain(&self.custom_transforms)
     }
 
-    /// The secret of the ID token block, if it has one.
-    pub(super) fn client_secret(&self) -> Option<&Secret> {
-        self.id_token.as_ref()?.client_secret.as_ref()
+    /// Takes over the secrets that an update left out from the state `before` it.
+    pub(super) fn inherit(&mut self, before: &Value) {
+        if let (Some(block), Some(before)) = (&mut self.id_token, before.get(name::ID_TOKEN)) {
+            block.inherit(before);
+        }
+        if let (Some(block), Some(before)) = (&mut self.saml2, before.get(name::SAML2)) {
+            block.inherit(before);
+        }
+    }
+
+    /// Whether signing and encryption have what they need. Not part of [`read`](Self::read), because an
+    /// update may leave it out.
+    pub(super) fn check_keys(&self) -> Result<(), PublishError> {
+        self.id_token.as_ref().map_or(Ok(()), IdTokenState::check_keys)?;
+        self.saml2.as_ref().map_or(Ok(()), Saml2State::check_keys)
     }
 }
 
@@ -156,6 +168,11 @@ fn operations(members: &Members<'_>, list: &str) -> Result<Vec<CustomOperation>,
     members.objects(list)?.into_iter().map(read).collect()
 }
 
+/// Where a state names the issuer of the ID tokens it takes.
+pub(super) fn issuer_path() -> String {
+    format!("{}.{}.OPENIDCONNECT.{}", name::DEPLOYMENT, deployment::MAPPINGS, deployment::INDEX_VALUE)
+}
+
 /// How the flat form writes a member.
 pub(super) enum Shape {
     /// A list of one.
@@ -172,7 +189,7 @@ pub(super) enum Shape {
 pub(super) fn shape(member: &str) -> Shape {
     match member {
         deployment::MAPPINGS => Shape::Mappings,
-        deployment::OFFLOAD_HOSTS | id_token::AUDIENCE => Shape::List,
+        deployment::OFFLOAD_HOSTS | AUDIENCE => Shape::List,
         saml2::ATTRIBUTE_MAP | id_token::CLAIM_MAP => Shape::Pairs,
         _ => Shape::One,
     }

@@ -43,8 +43,8 @@ pub(super) const ALL: [&str; 15] = [
 
 /// The most audiences: as many targets as one exchange may have.
 const MOST_AUDIENCES: usize = 16;
-/// The longest life of an issued token, in seconds: ten years.
-const LONGEST_LIFE: u64 = 315_360_000;
+/// The longest life of an issued token, in seconds: a day.
+const LONGEST_LIFE: u64 = 86_400;
 
 /// How ID tokens are issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,9 +171,9 @@ impl IdTokenState {
             AUTHORIZED_PARTY: self.authorized_party,
             ALGORITHM: self.algorithm.name(),
             CLAIM_MAP: self.claim_map,
-            CLAIM_MAPPER: null(),
-            CONTEXT_MAPPER: null(),
-            METHODS_MAPPER: null(),
+            CLAIM_MAPPER: Value::Null,
+            CONTEXT_MAPPER: Value::Null,
+            METHODS_MAPPER: Value::Null,
             KEYSTORE: self.keystore,
             KEYSTORE_PASSWORD: Secret::redacted(self.keystore_password.as_ref()),
             KEY_ALIAS: self.key_alias,
@@ -181,10 +181,6 @@ impl IdTokenState {
             CLIENT_SECRET: Secret::redacted(self.client_secret.as_ref()),
         })
     }
-}
-
-const fn null() -> Value {
-    Value::Null
 }
 
 fn embeds_key(members: &Members<'_>) -> Result<bool, PublishError> {

@@ -1,0 +1,180 @@
+//! From an `instance_state` to the document that every instance is published from, and from an error in
+//! the one to the member of the other.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    secret::Secret,
+    state::{self, CustomOperation, IdTokenState, InstanceState, name},
+};
+use crate::{
+    document::{
+        InstanceDocument, PartDocument, RelyingPartyDocument, RestStsDocument, RestTransformDocument,
+        TransformationDocument,
+    },
+    face::rest_sts::{OPENIDCONNECT, USERNAME},
+    publish_error::PublishError,
+};
+
+/// What plugin token types are called here: this and the custom name.
+const CUSTOM_TYPE: &str = "urn:cambist:rest-sts:";
+
+/// The document that publishes `state`. `previous` is what the same id was published from before; a secret
+/// that was sent back redacted, or left out, is taken from there.
+pub(super) fn document(
+    mut state: InstanceState,
+    previous: Option<&InstanceDocument>,
+) -> Result<InstanceDocument, PublishError> {
+    if let Some(before) = previous.and_then(stored_state) {
+        state.inherit(before);
+    }
+    state.check_keys()?;
+    let mut document = InstanceDocument { shared_subjects: true, ..InstanceDocument::default() };
+    let mut rest = RestStsDocument::default();
+    for transform in state.pairs() {
+        if !document.validators.contains_key(&transform.input) {
+            document.validators.insert(transform.input.clone(), validator(&state, &transform.input));
+            rest.inputs.insert(transform.input.clone(), transform.input.clone());
+        }
+        document
+            .transformations
+            .push(TransformationDocument { subject: transform.input.clone(), issue: transform.output.clone() });
+        rest.transforms.push(RestTransformDocument {
+            input: transform.input.clone(),
+            output: transform.output.clone(),
+            invalidate_interim_session: transform.invalidates,
+        });
+    }
+    if let Some(id_token) = &state.id_token {
+        document.providers.insert(OPENIDCONNECT.to_owned(), id_token_provider(id_token, previous)?);
+        rest.outputs.insert(OPENIDCONNECT.to_owned(), OPENIDCONNECT.to_owned());
+        rest.audiences = id_token.audience.iter().cloned().collect();
+        let parties = id_token.audience.iter().map(|name| (name.clone(), RelyingPartyDocument::default()));
+        document.relying_parties = parties.collect();
+    }
+    rest.instance_state = Some(state.to_json());
+    document.rest_sts = Some(rest);
+    Ok(document)
+}
+
+/// The state an instance was published from through this service; none if it came another way.
+pub(super) fn stored_state(document: &InstanceDocument) -> Option<&Value> {
+    document.rest_sts.as_ref()?.instance_state.as_ref()
+}
+
+fn validator(state: &InstanceState, input: &str) -> PartDocument {
+    let mapping = state.deployment.mappings.get(input);
+    match input {
+        USERNAME => part("username", json!({})),
+        OPENIDCONNECT => part("id_token", json!({ "issuers": [mapping.map(|mapping| &mapping.value)] })),
+        custom => {
+            let is_it = |operation: &&CustomOperation| operation.token_type == custom;
+            let plugin = state.custom_validators.iter().find(is_it).map(|operation| &operation.plugin);
+            let settings: BTreeMap<String, String> = mapping.map(|mapping| mapping.context.clone()).unwrap_or_default();
+            let token_type = format!("{CUSTOM_TYPE}{custom}");
+            part("plugin", json!({ "plugin": plugin, "token_type": token_type, "settings": settings }))
+        }
+    }
+}
+
+fn part(kind: &str, settings: Value) -> PartDocument {
+    let settings = match settings {
+        Value::Object(settings) => settings,
+        _ => Map::new(),
+    };
+    PartDocument { kind: kind.to_owned(), settings }
+}
+
+fn id_token_provider(state: &IdTokenState, previous: Option<&InstanceDocument>) -> Result<PartDocument, PublishError> {
+    let mut provider = part(
+        "id_token",
+        json!({
+            "algorithm": state.algorithm.name(),
+            "lifetime_seconds": state.lifetime,
+            "claims": state.claim_map,
+            "claims_as_text": true,
+            "issuer": state.issuer,
+            "authentication": "issuance",
+            "identifier": "uuid",
+            "key_reference": if state.embeds_key { "jwk" } else { "none" },
+        }),
+    );
+    if let Some(party) = &state.authorized_party {
+        provider.settings.insert("authorized_party".to_owned(), Value::String(party.clone()));
+    }
+    if let Some(shortest) = state.algorithm.shortest_secret() {
+        let secret = client_secret(state, previous, shortest)?;
+        provider.settings.insert("secret".to_owned(), Value::String(secret));
+    }
+    Ok(provider)
+}
+
+fn client_secret(
+    state: &IdTokenState,
+    previous: Option<&InstanceDocument>,
+    shortest: usize,
+) -> Result<String, PublishError> {
+    let wrong = |reason: String, hint: &str| {
+        Err(PublishError::new(format!("{}.{}", name::ID_TOKEN, state::CLIENT_SECRET), reason, hint))
+    };
+    let secret = match &state.client_secret {
+        Some(Secret::Given(secret)) => (**secret).clone(),
+        Some(Secret::Unchanged) | None => {
+            let stored = previous
+                .and_then(|document| document.providers.get(OPENIDCONNECT))
+                .and_then(|provider| provider.settings.get("secret"))
+                .and_then(Value::as_str);
+            match stored {
+                Some(secret) => secret.to_owned(),
+                None => return wrong("is redacted, and nothing was stored before".to_owned(), "send the secret itself"),
+            }
+        }
+    };
+    if secret.len() < shortest {
+        return wrong(
+            format!("is too short for {}", state.algorithm.name()),
+            &format!("use at least {shortest} bytes (RFC 7518 §3.2)"),
+        );
+    }
+    Ok(secret)
+}
+
+/// Where in the state the author of a document's error looks: the document is of our making, not theirs.
+pub(super) fn in_state(mut error: PublishError) -> PublishError {
+    error.path = state_path(&error.path);
+    error
+}
+
+fn state_path(path: &str) -> String {
+    const PROVIDER: [(&str, &str); 6] = [
+        ("algorithm", "oidc-signature-algorithm"),
+        ("authorized_party", "oidc-authorized-party"),
+        ("claims", "oidc-claim-map"),
+        ("issuer", "oidc-issuer"),
+        ("lifetime_seconds", "oidc-token-lifetime-seconds"),
+        ("secret", state::CLIENT_SECRET),
+    ];
+    if let Some(rest) = path.strip_prefix("providers.OPENIDCONNECT") {
+        let member = rest.trim_start_matches('.');
+        let known = PROVIDER.iter().find_map(|(ours, theirs)| Some((theirs, member.strip_prefix(ours)?)));
+        return match known {
+            Some((theirs, rest)) => format!("{}.{theirs}{rest}", name::ID_TOKEN),
+            None => name::ID_TOKEN.to_owned(),
+        };
+    }
+    if path.starts_with("validators.OPENIDCONNECT") {
+        return state::issuer_path();
+    }
+    if path.starts_with("validators.") {
+        return name::CUSTOM_VALIDATORS.to_owned();
+    }
+    if path.starts_with("relying_parties") {
+        return format!("{}.{}", name::ID_TOKEN, state::AUDIENCE);
+    }
+    path.to_owned()
+}
+
+#[cfg(test)]
+mod tests;
