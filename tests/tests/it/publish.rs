@@ -60,7 +60,7 @@ async fn a_mistake_is_named_by_path_and_changes_nothing() -> Outcome {
         }),
         ("validators.password.kind", |d| d["validators"]["password"]["kind"] = json!("usrname")),
         ("validators.partner.issuers[0]", |d| d["validators"]["partner"]["issuers"] = json!(["unregistered"])),
-        ("validators.partner.subject_prefix", |d| d["validators"]["partner"]["subject_prefix"] = json!("")),
+        ("validators.password.subject_prefix", |d| d["validators"]["partner"]["subject_prefix"] = json!("")),
         ("providers.access.algorithm", |d| d["providers"]["access"]["algorithm"] = json!("none")),
         ("providers.access.lifetime_seconds", |d| d["providers"]["access"]["lifetime_seconds"] = json!(0)),
         ("clients.web.audiences", |d| d["clients"]["web"]["audiences"] = json!(["https://unknown.example"])),

@@ -123,10 +123,16 @@ async fn sx_05_tx_71_scope_is_never_widened() -> Outcome {
     for scope in ["orders:write", "orders:read orders:write", "admin"] {
         assert_eq!(error(&gateway, &token, ID_TOKEN, &[("scope", scope)]).await?, "invalid_scope", "{scope}");
     }
-    let narrow = issuer.sign("JWT", json!({"sub": "dana", "aud": "web", "exp": now() + 60, "iat": now(), "scope": "other"}))?;
-    assert_eq!(error(&gateway, &narrow, ID_TOKEN, &[("scope", "orders:read")]).await?, "invalid_scope");
-    let body = gateway.exchange(INSTANCE, WEB, &narrow, ID_TOKEN, &[]).await?.json();
-    assert!(body["scope"].is_null(), "nothing is left of the scope: {body}");
+    let mut document = documents::with_partner();
+    document["validators"]["partner-access"] = json!({"kind": "access_token", "issuers": ["partner"], "subject_prefix": "partner-access:"});
+    document["transformations"].as_array_mut().ok_or("no list")?.push(json!({"subject": "partner-access", "issue": "access"}));
+    gateway.put("/admin/v1/instances/alpha/orders", &document).await?;
+    let narrow = issuer.sign("at+jwt", json!({
+        "sub": "dana", "aud": "web", "exp": now() + 60, "iat": now(), "scope": "other", "client_id": "web", "jti": "1"
+    }))?;
+    assert_eq!(error(&gateway, &narrow, ACCESS_TOKEN, &[("scope", "orders:read")]).await?, "invalid_scope");
+    let body = gateway.exchange(INSTANCE, WEB, &narrow, ACCESS_TOKEN, &[]).await?.json();
+    assert!(body["access_token"].is_string() && body["scope"].is_null(), "nothing is left of the scope: {body}");
     Ok(())
 }
 
