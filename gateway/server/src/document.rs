@@ -135,6 +135,10 @@ impl Default for LimitsDocument {
 }
 
 impl LimitsDocument {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature serde asks for"
+    )]
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
@@ -175,8 +179,14 @@ pub fn read<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, PublishError
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let document = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
-        PublishError::new(if path == "." { String::new() } else { path }, error.into_inner().to_string(), "see the reference of this document")
+        PublishError::new(
+            if path == "." { String::new() } else { path },
+            error.into_inner().to_string(),
+            "see the reference of this document",
+        )
     })?;
-    deserializer.end().map_err(|error| PublishError::new("", error.to_string(), "send exactly one JSON object"))?;
+    deserializer.end().map_err(|error| {
+        PublishError::new("", error.to_string(), "send exactly one JSON object")
+    })?;
     Ok(document)
 }

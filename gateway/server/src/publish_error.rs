@@ -14,14 +14,26 @@ pub struct PublishError {
 
 impl PublishError {
     /// Names the member, what is wrong and what would be right.
-    pub fn new(path: impl Into<String>, reason: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { path: path.into(), reason: reason.into(), hint: hint.into() }
+    pub fn new(
+        path: impl Into<String>,
+        reason: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self {
+            path: path.into(),
+            reason: reason.into(),
+            hint: hint.into(),
+        }
     }
 
     /// The same error seen from a document that holds this one at `prefix`.
     #[must_use]
     pub fn within(mut self, prefix: &str) -> Self {
-        self.path = if self.path.is_empty() { prefix.to_owned() } else { format!("{prefix}.{}", self.path) };
+        self.path = if self.path.is_empty() {
+            prefix.to_owned()
+        } else {
+            format!("{prefix}.{}", self.path)
+        };
         self
     }
 }

@@ -110,7 +110,11 @@ pub fn start(config: Config) -> Result<Running, ServeError> {
     let data = DataDirectory::open(&config.data_dir)?;
     let keyring = Arc::new(keys::open(&data)?);
     let store = background.block_on(Store::open(&data.store_file()))?;
-    let heavy = HeavyPool::new(background.handle().clone(), config.passwords.hash_count(), config.passwords.queue);
+    let heavy = HeavyPool::new(
+        background.handle().clone(),
+        config.passwords.hash_count(),
+        config.passwords.queue,
+    );
     let compilation = HeavyPool::new(background.handle().clone(), 1, 4);
     let users = Arc::new(UserDirectory::new(store.clone(), heavy.clone()));
     let plugin_host = Arc::new(PluginHost::new(HostLimits {
@@ -125,28 +129,78 @@ pub fn start(config: Config) -> Result<Running, ServeError> {
         timeout: config.egress.timeout(),
         body_bytes: config.egress.body_bytes,
     };
-    let fetch: Arc<dyn Fetch> = Arc::new(Egress::new(rules, Arc::clone(&roots), background.handle().clone()));
+    let fetch: Arc<dyn Fetch> = Arc::new(Egress::new(
+        rules,
+        Arc::clone(&roots),
+        background.handle().clone(),
+    ));
     let (public, listeners) = bind_shared(config.public.listen, config.public.worker_count())
-        .map_err(|source| ServeError::Listen { address: config.public.listen, source })?;
+        .map_err(|source| ServeError::Listen {
+            address: config.public.listen,
+            source,
+        })?;
     let admin_listener = background
         .block_on(async { bind_alone(config.admin.listen) })
-        .map_err(|source| ServeError::Listen { address: config.admin.listen, source })?;
+        .map_err(|source| ServeError::Listen {
+            address: config.admin.listen,
+            source,
+        })?;
     let admin = admin_listener.local_addr()?;
     let base_url = config.public.base_url(public);
     let published = Arc::new(Published::new(Registry::default()));
     let directory: Arc<dyn PasswordDirectory> = users.clone();
-    let workshop = Workshop { base_url: base_url.clone(), store, plugin_host, keyring, directory, fetch, heavy: heavy.clone(), compilation };
+    let workshop = Workshop {
+        base_url: base_url.clone(),
+        store,
+        plugin_host,
+        keyring,
+        directory,
+        fetch,
+        heavy: heavy.clone(),
+        compilation,
+    };
     let publisher = Publisher::new(workshop, Arc::clone(&published));
     background.block_on(publisher.restore())?;
     let audit = Audit::open(&data.path().join("audit.jsonl"))?;
     let admin_token = data.admin_token()?;
-    let gateway = Arc::new(Gateway { config, base_url, published, publisher, heavy, audit, users, admin_token, _data: data });
+    let gateway = Arc::new(Gateway {
+        config,
+        base_url,
+        published,
+        publisher,
+        heavy,
+        audit,
+        users,
+        admin_token,
+        _data: data,
+    });
     let drain = Drain::default();
-    let (limits, grace) = (gateway.config.limits.clone(), gateway.config.shutdown.drain_time());
-    let workers = listener::start(listeners, || PublicHandler::new(Arc::clone(&gateway), Arc::clone(&roots)), &limits, &drain, grace)?;
+    let (limits, grace) = (
+        gateway.config.limits.clone(),
+        gateway.config.shutdown.drain_time(),
+    );
+    let workers = listener::start(
+        listeners,
+        || PublicHandler::new(Arc::clone(&gateway), Arc::clone(&roots)),
+        &limits,
+        &drain,
+        grace,
+    )?;
     let handler = Arc::new(AdminHandler::new(Arc::clone(&gateway)));
-    background.spawn(listener::serve(admin_listener, handler, limits, drain.clone()));
-    Ok(Running { public, admin, gateway, background, workers, drain })
+    background.spawn(listener::serve(
+        admin_listener,
+        handler,
+        limits,
+        drain.clone(),
+    ));
+    Ok(Running {
+        public,
+        admin,
+        gateway,
+        background,
+        workers,
+        drain,
+    })
 }
 
 impl Running {

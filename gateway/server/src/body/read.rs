@@ -45,7 +45,9 @@ async fn discard(mut body: Incoming) {
     let reading = async {
         let mut read = 0;
         while read < COURTESY {
-            let Some(Ok(frame)) = body.frame().await else { return };
+            let Some(Ok(frame)) = body.frame().await else {
+                return;
+            };
             read += frame.data_ref().map_or(0, Bytes::len);
         }
     };
