@@ -49,7 +49,7 @@ pub async fn handle(
         Ok(exchanged) => event.issued(&exchanged),
         Err(Failure::Refused(refusal)) => event.refused(refusal.code(), None),
         Err(Failure::Exchange(error)) => {
-            event.refused(Refusal::from(&error).code(), Some(error.to_string()))
+            event.refused(Refusal::from(&error).code(), Some(error.to_string()));
         }
     }
     // A token whose issuance cannot be recorded does not leave (AU-01).

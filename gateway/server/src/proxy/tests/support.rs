@@ -20,7 +20,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::super::*;
+use super::super::{upstream::tls_with_roots, *};
 
 /// The token clients present.
 pub(super) const ORIGINAL: &str = "original.token";
