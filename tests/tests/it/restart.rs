@@ -109,10 +109,9 @@ impl Process {
             token: String::new(),
         };
         for _ in 0..300 {
-            if std::net::TcpStream::connect(&process.admin).is_ok() {
-                process.token = std::fs::read_to_string(data.join("admin-token"))?
-                    .trim()
-                    .to_owned();
+            let token = std::fs::read_to_string(data.join("admin-token"));
+            if let (Ok(_), Ok(token)) = (std::net::TcpStream::connect(&process.admin), token) {
+                token.trim().clone_into(&mut process.token);
                 return Ok(process);
             }
             std::thread::sleep(Duration::from_millis(50));
