@@ -5,7 +5,7 @@ use std::{
 };
 
 use cambist_core::{BoxFuture, FetchError, Fetched};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::*;
@@ -318,199 +318,17 @@ async fn inline_keys_are_never_fetched() {
     assert_eq!(network.asked(), 0);
 }
 
-fn refused(config: IssuerConfig) -> BuildError {
-    TrustedIssuer::build(config, Network::new()).unwrap_err()
-}
-
-#[test]
-fn kf_01_only_https_or_plain_loopback_addresses() {
-    let at = |uri: &str| {
-        let config = IssuerConfig {
-            jwks_uri: Some(uri.to_owned()),
-            ..config()
-        };
-        TrustedIssuer::build(config, Network::new())
-            .map(|_| ())
-            .map_err(|error| error.member)
-    };
-    for uri in [
-        "https://a.example/jwks?p=1",
-        "http://127.0.0.1:8080/jwks",
-        "http://localhost/jwks",
-        "http://[::1]:80/jwks",
-    ] {
-        assert_eq!(at(uri), Ok(()), "{uri}");
-    }
-    for uri in [
-        "http://a.example/jwks",
-        "http://127.0.0.1.evil.example/",
-        "http://localhost.evil.example/",
-        "http://169.254.169.254/latest",
-        "http://[::2]/",
-        "file:///etc/passwd",
-        "ftp://a.example/",
-        "data:application/json,{}",
-        "https://user@a.example/",
-        "https://a.example/#x",
-        "https:///jwks",
-        "/jwks",
-        "",
-        "https://a b/",
-    ] {
-        assert_eq!(at(uri), Err("jwks_uri".to_owned()), "{uri}");
-    }
-}
-
-#[test]
-fn every_mistake_names_its_member() {
-    let (_, set) = key();
-    let jwks = serde_json::from_str(&set).unwrap();
-    let (_, pem) = SigningKey::generate(Algorithm::Es256).unwrap();
-    assert!(!pem.is_empty());
-    for (member, config) in [
-        (
-            "issuer",
-            IssuerConfig {
-                issuer: String::new(),
-                ..config()
-            },
-        ),
-        (
-            "issuer",
-            IssuerConfig::new("not a url", vec!["us".to_owned()]),
-        ),
-        (
-            "issuer",
-            IssuerConfig::new("https://i.example?x=1", vec!["us".to_owned()]),
-        ),
-        (
-            "audiences",
-            IssuerConfig {
-                audiences: Vec::new(),
-                ..config()
-            },
-        ),
-        (
-            "audiences",
-            IssuerConfig {
-                audiences: vec![String::new()],
-                ..config()
-            },
-        ),
-        (
-            "algorithms",
-            IssuerConfig {
-                algorithms: Vec::new(),
-                ..config()
-            },
-        ),
-        (
-            "algorithms[1]",
-            IssuerConfig {
-                algorithms: vec![Algorithm::Es256, Algorithm::Hs256],
-                ..config()
-            },
-        ),
-        (
-            "client_claim",
-            IssuerConfig {
-                client_claim: Some(String::new()),
-                ..config()
-            },
-        ),
-        (
-            "leeway_seconds",
-            IssuerConfig {
-                leeway_seconds: 61,
-                ..config()
-            },
-        ),
-        (
-            "max_age_seconds",
-            IssuerConfig {
-                max_age_seconds: 59,
-                ..config()
-            },
-        ),
-        (
-            "max_age_seconds",
-            IssuerConfig {
-                max_age_seconds: 3601,
-                ..config()
-            },
-        ),
-        (
-            "last_good_seconds",
-            IssuerConfig {
-                last_good_seconds: 299,
-                ..config()
-            },
-        ),
-        (
-            "jwks",
-            IssuerConfig {
-                jwks: Some(jwks),
-                ..config()
-            },
-        ),
-        (
-            "jwks",
-            IssuerConfig {
-                jwks_uri: None,
-                jwks: Some(serde_json::Map::new()),
-                ..config()
-            },
-        ),
-        (
-            "jwks",
-            IssuerConfig {
-                jwks_uri: None,
-                jwks: json!({"keys": [{"kty": "RSA", "n": "AQAB", "e": "AQAB"}]})
-                    .as_object()
-                    .cloned(),
-                ..config()
-            },
-        ),
-    ] {
-        let error = refused(config);
-        assert_eq!(error.member, member, "{error}");
-        assert!(!error.hint.is_empty());
-    }
-}
-
-#[test]
-fn configuration_has_defaults_and_no_unknown_members() {
-    let config: IssuerConfig =
-        serde_json::from_value(json!({"issuer": ISSUER, "audiences": ["us"]})).unwrap();
-    assert_eq!(config, IssuerConfig::new(ISSUER, vec!["us".to_owned()]));
-    assert_eq!(
-        (
-            config.leeway_seconds,
-            config.max_age_seconds,
-            config.last_good_seconds
-        ),
-        (30, 300, 86_400)
-    );
-    let unknown: Result<IssuerConfig, _> =
-        serde_json::from_value(json!({"issuer": ISSUER, "audiences": ["us"], "audience": "x"}));
-    assert!(
-        unknown
-            .unwrap_err()
-            .to_string()
-            .contains("unknown field `audience`")
-    );
-    let named: Result<IssuerConfig, _> = serde_json::from_value(
-        json!({"issuer": ISSUER, "audiences": ["us"], "algorithms": ["ES512"]}),
-    );
-    assert!(
-        named
-            .unwrap_err()
-            .to_string()
-            .contains("unsupported algorithm `ES512`")
-    );
-    let written: Value = serde_json::to_value(&config).unwrap();
-    assert_eq!(
-        serde_json::from_value::<IssuerConfig>(written).unwrap(),
-        config
-    );
+#[tokio::test]
+async fn st_08_a_clock_that_was_set_back_does_not_stop_refreshing() {
+    let network = Network::new();
+    let (key, set) = key();
+    network.put(JWKS, set, None);
+    let issuer = issuer(&network);
+    issuer.keys(key.key_id(), at(10_000)).await.unwrap();
+    issuer.keys(key.key_id(), at(9_990)).await.unwrap();
+    assert_eq!(network.asked(), 1, "a request that was overtaken");
+    issuer.keys(key.key_id(), at(0)).await.unwrap();
+    assert_eq!(network.asked(), 2);
+    issuer.keys(Some("unknown"), at(1)).await.unwrap();
+    assert_eq!(network.asked(), 2, "KF-05 holds after the jump too");
 }

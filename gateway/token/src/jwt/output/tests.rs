@@ -218,8 +218,7 @@ async fn a_shared_secret_signs_without_kid() {
 #[tokio::test]
 async fn a_token_too_large_for_any_party_is_not_issued() {
     let fixture = Fixture::new();
-    let mapped: Map<String, Value> =
-        (0..4).map(|n| (format!("copy{n}"), json!("big"))).collect();
+    let mapped: Map<String, Value> = (0..4).map(|n| (format!("copy{n}"), json!("big"))).collect();
     let (provider, _) = fixture
         .provider("access_token", json!({"claims": mapped}))
         .unwrap();
