@@ -6,6 +6,7 @@ use crate::Refusal;
 
 /// What a plugin is told beside the token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
 #[non_exhaustive]
 pub struct Call {
     /// The time at which the token is judged, in seconds since 1970-01-01T00:00:00Z.

@@ -2,6 +2,7 @@
 
 /// The verified content of a token. Fill in only what the token says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
 #[non_exhaustive]
 pub struct Principal {
     /// The subject identifier; never empty.

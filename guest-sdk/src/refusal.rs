@@ -25,6 +25,7 @@ pub enum Fault {
 
 /// Why a token was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
 #[non_exhaustive]
 pub struct Refusal {
     /// The general reason.

@@ -57,21 +57,21 @@ const RESERVED: [&str; 25] = [
 /// An answer that no correct plugin gives. The text never holds what the plugin said, only where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Nonsense {
-    #[error("its answer has an empty {0}")]
+    #[error("bad answer: {0} is empty")]
     Empty(&'static str),
-    #[error("its answer has a control character in {0}")]
+    #[error("bad answer: {0} has a control character")]
     Control(&'static str),
-    #[error("its answer has more than {limit} bytes in {what}")]
+    #[error("bad answer: {what} has more than {limit} bytes")]
     TooLong { what: &'static str, limit: usize },
-    #[error("its answer has more than {limit} {what}")]
+    #[error("bad answer: more than {limit} {what}")]
     TooMany { what: &'static str, limit: usize },
-    #[error("its answer has an attribute named `{0}`, which only the gateway may say")]
+    #[error("bad answer: an attribute is named `{0}`, which is not one")]
     Reserved(&'static str),
-    #[error("its answer names one attribute twice")]
+    #[error("bad answer: two attributes have one name")]
     Repeated,
-    #[error("its answer has a scope that is none: {0}")]
+    #[error("bad answer: {0}")]
     Scope(#[from] cambist_core::scope::ScopeError),
-    #[error("its answer has an authentication that lies in the future")]
+    #[error("bad answer: the authentication lies in the future")]
     Future,
 }
 
@@ -143,21 +143,21 @@ pub(crate) fn claims(
     let mut claims = Map::new();
     let mut bytes = 0_usize;
     for (key, values) in attributes {
-        bounded("values in one attribute", values.len(), COUNT)?;
-        let key = name("an attribute's name", key, WORD_BYTES)?;
+        bounded("values of one attribute", values.len(), COUNT)?;
+        let key = name("the name of an attribute", key, WORD_BYTES)?;
         if let Some(reserved) = RESERVED.iter().find(|reserved| **reserved == key) {
             return Err(Nonsense::Reserved(reserved));
         }
         bytes += key.len() + values.iter().map(String::len).sum::<usize>();
         if bytes > ATTRIBUTE_BYTES {
             return Err(Nonsense::TooLong {
-                what: "its attributes",
+                what: "the list of attributes",
                 limit: ATTRIBUTE_BYTES,
             });
         }
         let mut values = values
             .into_iter()
-            .map(|text| value("an attribute", text, VALUE_BYTES).map(Value::String))
+            .map(|text| value("the value of an attribute", text, VALUE_BYTES).map(Value::String))
             .collect::<Result<Vec<_>, _>>()?;
         let claim = if values.len() == 1 {
             values.pop().unwrap_or_default()

@@ -181,9 +181,7 @@ impl Shape {
                 self.branches += 1;
                 self.enter(false)?;
             }
-            Operator::End if self.open.pop() == Some(true) => {
-                self.loops -= 1;
-            }
+            Operator::End if self.open.pop() == Some(true) => self.loops -= 1,
             Operator::Br { .. } | Operator::BrIf { .. } | Operator::Return => self.branches += 1,
             Operator::BrTable { targets } => self.branches += u64::from(targets.len()),
             _ => {}

@@ -3,7 +3,7 @@
 use cambist_core::{Call, Principal, Rejection, Scope, Timestamp, TokenType};
 use wasmtime::{
     Store,
-    component::{Component, InstancePre, Linker},
+    component::{Component, Instance, InstancePre, Linker},
 };
 
 use crate::{
@@ -22,7 +22,8 @@ mod bindings {
 }
 
 use bindings::{
-    ValidatorPluginPre, cambist::sts::types::Fault, exports::cambist::sts::validator as wit,
+    ValidatorPlugin, ValidatorPluginPre, cambist::sts::types::Fault,
+    exports::cambist::sts::validator as wit,
 };
 
 /// The interface a validator exports.
@@ -76,9 +77,23 @@ impl Linked {
         Ok(Self(pre))
     }
 
-    /// Makes an instance only. What changed inside a record shows here, not before.
-    pub(crate) async fn instantiate(&self, store: &mut Store<Sandbox>) -> wasmtime::Result<()> {
-        self.0.instantiate_async(store).await.map(drop)
+    /// Makes an instance only.
+    pub(crate) async fn instantiate(
+        &self,
+        store: &mut Store<Sandbox>,
+    ) -> wasmtime::Result<Instance> {
+        self.0.instance_pre().instantiate_async(store).await
+    }
+
+    /// Compares the types of an instance's exports with the interface. What changed inside a record
+    /// shows here and not before.
+    pub(crate) fn check(
+        store: &mut Store<Sandbox>,
+        instance: &Instance,
+    ) -> Result<(), PluginRejected> {
+        ValidatorPlugin::new(store, instance)
+            .map(drop)
+            .map_err(|error| PluginRejected::WrongType(format!("{error:#}")))
     }
 
     /// One call in a fresh store.
@@ -114,14 +129,14 @@ impl Linked {
 
 fn accepted(said: wit::Principal, now: Timestamp) -> Result<Answer, Nonsense> {
     let principal = Principal {
-        subject: answer::name("subject", said.subject, NAME_BYTES)?,
-        issuer: answer::optional_name("issuer", said.issuer, URI_BYTES)?,
+        subject: answer::name("the subject", said.subject, NAME_BYTES)?,
+        issuer: answer::optional_name("the issuer", said.issuer, URI_BYTES)?,
         audiences: answer::audiences(said.audiences)?,
-        client: answer::optional_name("client", said.client, NAME_BYTES)?,
+        client: answer::optional_name("the client", said.client, NAME_BYTES)?,
         expires_at: said.expires_at.map(Timestamp),
         authenticated_at: answer::past(said.authenticated_at, now)?,
         authentication_context: answer::optional_name(
-            "authentication context",
+            "the authentication context",
             said.authentication_context,
             NAME_BYTES,
         )?,
