@@ -138,27 +138,6 @@ async fn a_closing_connection_is_not_used_again() {
     assert_eq!(*requests.lock().unwrap(), 3);
 }
 
-/// The connection dies between being taken from the pool and the first byte: hyper hands the request
-/// back, whatever its method.
-#[tokio::test]
-async fn px_17_a_pooled_connection_that_died_is_replaced() {
-    let upstream = Upstream::echo().await;
-    let gateway = Gateway::to(&upstream.url()).await;
-    for method in ["GET", "POST"] {
-        let die = gateway
-            .upstreams
-            .pool_dying_connection(&gateway.route.origin)
-            .await;
-        let request = gateway
-            .request(method, "/")
-            .body(Full::<bytes::Bytes>::from("body"))
-            .unwrap();
-        let (sent, ()) = tokio::join!(gateway.send(request), async { die.send(()).unwrap() });
-        assert_eq!(whole(sent).await, (200, "body".to_owned()), "{method}");
-    }
-    assert_eq!(upstream.count(), 2);
-}
-
 #[tokio::test]
 async fn an_abandoned_response_takes_its_connection_along() {
     let upstream =

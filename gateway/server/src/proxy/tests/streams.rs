@@ -100,36 +100,6 @@ async fn head_keeps_the_length() {
     assert_eq!(upstream.connections(), 1);
 }
 
-#[tokio::test]
-async fn px_12_trailers_are_dropped() {
-    let upstream = Upstream::start(|_| async {
-        let mut trailers = hyper::HeaderMap::new();
-        trailers.insert("x-trailer", HeaderValue::from_static("1"));
-        let body =
-            Full::<Bytes>::from("body").with_trailers(std::future::ready(Some(Ok(trailers))));
-        Response::builder()
-            .header("trailer", "x-trailer")
-            .body(body)
-            .unwrap()
-    })
-    .await;
-    let gateway = Gateway::to(&upstream.url()).await;
-    let request = gateway
-        .request("GET", "/")
-        .header("te", "trailers")
-        .body(Full::<Bytes>::default())
-        .unwrap();
-    let collected = gateway
-        .send(request)
-        .await
-        .into_body()
-        .collect()
-        .await
-        .unwrap();
-    assert!(collected.trailers().is_none());
-    assert_eq!(collected.to_bytes(), "body");
-}
-
 static PIECE: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// As many pieces as are asked for, counting them.
@@ -271,19 +241,4 @@ async fn silence_within_a_response_ends_it_as_broken() {
         end.unwrap().is_err(),
         "the client can tell that it is not whole"
     );
-}
-
-#[tokio::test]
-async fn px_15_an_answer_before_the_end_of_the_request_spends_the_connection() {
-    let upstream =
-        Upstream::start(|_| std::future::ready(Response::new(Full::<Bytes>::from("early")))).await;
-    let gateway = Gateway::to(&upstream.url()).await;
-    let (sender, body) = Channel::<Bytes>::new(1);
-    let response = gateway
-        .send(gateway.request("POST", "/").body(body).unwrap())
-        .await;
-    assert_eq!(whole(response).await, (200, "early".to_owned()));
-    assert_eq!(gateway.get("/").await, (200, "early".to_owned()));
-    assert_eq!(upstream.connections(), 2);
-    drop(sender);
 }

@@ -1,30 +1,14 @@
-use hyper::header::HOST;
-use tokio::sync::oneshot;
+use std::{future::pending, sync::Mutex};
+
+use http_body_util::BodyExt as _;
+use hyper::service::service_fn;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
+    net::TcpListener,
+    sync::{mpsc, oneshot},
+};
 
 use super::*;
-
-impl Upstreams {
-    /// Pools a connection that looks ready and breaks once told to, before it reads another request.
-    pub(in crate::proxy) async fn pool_dying_connection(
-        &self,
-        origin: &Origin,
-    ) -> oneshot::Sender<()> {
-        let (near, far) = tokio::io::duplex(1024);
-        let (mut sender, connection) = http1::handshake(TokioIo::new(near)).await.unwrap();
-        let (die, told) = oneshot::channel::<()>();
-        tokio::spawn(async move {
-            tokio::select! {
-                biased;
-                _ = told => {}
-                _ = connection => {}
-            }
-            drop(far);
-        });
-        sender.ready().await.unwrap();
-        pool::Loan::new(Arc::clone(&self.pool), Arc::clone(&origin.key), sender).end();
-        die
-    }
-}
 
 fn origin(text: &str) -> Option<Origin> {
     Origin::parse(&text.parse().unwrap())
@@ -52,8 +36,8 @@ fn origins_know_where_to_connect() {
 }
 
 /// A ready connection whose far end stays open as long as the second value lives.
-async fn connection() -> (Sender, tokio::io::DuplexStream) {
-    let (near, far) = tokio::io::duplex(1024);
+async fn connection() -> (Sender, DuplexStream) {
+    let (near, far) = duplex(1024);
     let mut sender = start(near).await.unwrap();
     sender.ready().await.unwrap();
     (sender, far)
@@ -94,35 +78,139 @@ async fn the_pool_is_bounded() {
 async fn a_connection_given_back_busy_is_not_lent() {
     let pool = Arc::<Pool>::default();
     let (mut sender, _far) = connection().await;
-    let request = Request::builder().uri("/").header(HOST, "a");
     // The far end never answers, so the connection stays busy.
-    let (stream, _) = request_stream(request).await;
-    let answer = sender.try_send_request(stream);
+    let (_, request) = RequestStream::wrap(request("GET").await);
+    let answer = sender.try_send_request(request);
     give(&pool, "http://a", sender);
     tokio::task::yield_now().await;
     assert!(pool.take("http://a").is_none());
     drop(answer);
 }
 
-/// A request with the body of one that arrived, since nothing else makes an [`Incoming`].
-async fn request_stream(
-    head: hyper::http::request::Builder,
-) -> (Request<RequestStream>, tokio::io::DuplexStream) {
-    let (near, mut far) = tokio::io::duplex(1024);
-    let (give, arrived) = oneshot::channel();
-    let give = std::sync::Mutex::new(Some(give));
-    tokio::io::AsyncWriteExt::write_all(&mut far, b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+/// A request whose body is `body`.
+async fn request(method: &str) -> Request<Incoming> {
+    let (request, far) = arriving(method, 4).await;
+    tokio::spawn(async move {
+        pending::<()>().await;
+        drop(far);
+    });
+    request
+}
+
+/// A request that arrived, since nothing else makes an [`Incoming`]. `body` has come of its body; the
+/// rest can be sent.
+async fn arriving(method: &str, length: usize) -> (Request<Incoming>, DuplexStream) {
+    let (near, mut far) = duplex(1024);
+    let head = format!("{method} / HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\nbody");
+    far.write_all(head.as_bytes()).await.unwrap();
+    let (give, mut arrived) = mpsc::unbounded_channel();
+    let service = service_fn(move |request| {
+        give.send(request).unwrap();
+        pending::<Result<Response<String>, io::Error>>()
+    });
+    tokio::spawn(async move {
+        let _ = hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(near), service)
+            .await;
+    });
+    (arrived.recv().await.unwrap(), far)
+}
+
+/// An upstream that waits for a whole request and then answers with these bytes, on every connection.
+async fn upstream(answer: &'static str) -> (Origin, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = origin(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let requests = Arc::<Mutex<Vec<String>>>::default();
+    let seen = Arc::clone(&requests);
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = String::new();
+            while !request.ends_with("body") {
+                request.push(char::from(stream.read_u8().await.unwrap()));
+            }
+            seen.lock().unwrap().push(request);
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            open.push(stream);
+        }
+    });
+    (origin, requests)
+}
+
+fn upstreams() -> Upstreams {
+    Upstreams::new(tls_with_roots(RootCertStore::empty()))
+}
+
+const LIMITS: Limits = Limits {
+    head: Duration::from_secs(10),
+    idle: Duration::from_secs(10),
+};
+
+/// The pooled connection is taken while it looks alive and dies before it reads the request, so hyper
+/// hands it back unsent, whatever its method.
+#[tokio::test]
+async fn px_17_a_pooled_connection_that_died_is_replaced() {
+    for method in ["GET", "POST"] {
+        let (origin, requests) = upstream("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+        let upstreams = upstreams();
+        let (near, _far) = duplex(1024);
+        let (mut sender, connection) = http1::handshake(TokioIo::new(near)).await.unwrap();
+        let (die, told) = oneshot::channel::<()>();
+        tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                _ = told => {}
+                _ = connection => {}
+            }
+        });
+        sender.ready().await.unwrap();
+        give(&upstreams.pool, &origin.key, sender);
+        let request = request(method).await;
+        // On this one thread the connection's task runs only once the request waits for its answer.
+        die.send(()).unwrap();
+        let response = upstreams.send(request, &origin, LIMITS).await.unwrap();
+        assert_eq!(
+            response.into_body().collect().await.unwrap().to_bytes(),
+            "ok"
+        );
+        let requests = requests.lock().unwrap();
+        assert_eq!(requests.len(), 1);
+        assert!(
+            requests[0].starts_with(method) && requests[0].ends_with("body"),
+            "{requests:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn px_12_trailers_end_here() {
+    let (origin, _) = upstream(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx-trailer: 1\r\n\r\n",
+    )
+    .await;
+    let response = upstreams()
+        .send(request("GET").await, &origin, LIMITS)
         .await
         .unwrap();
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        if let Some(give) = give.lock().unwrap().take() {
-            give.send(request.into_body()).unwrap();
-        }
-        std::future::pending::<Result<Response<String>, io::Error>>()
-    });
-    tokio::spawn(
-        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(near), service),
+    let collected = response.into_body().collect().await.unwrap();
+    assert!(collected.trailers().is_none());
+    assert_eq!(collected.to_bytes(), "ok");
+}
+
+#[tokio::test]
+async fn px_15_an_answer_before_the_end_of_the_request_spends_the_connection() {
+    let (origin, _) = upstream("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly").await;
+    let upstreams = upstreams();
+    let (request, mut client) = arriving("POST", 8).await;
+    let response = upstreams.send(request, &origin, LIMITS).await.unwrap();
+    assert_eq!(
+        response.into_body().collect().await.unwrap().to_bytes(),
+        "early"
     );
-    let body = arrived.await.unwrap();
-    (RequestStream::wrap(head.body(body).unwrap()).1, far)
+    client.write_all(b"rest").await.unwrap();
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert!(upstreams.pool.take(&origin.key).is_none());
 }
