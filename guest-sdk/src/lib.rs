@@ -78,10 +78,10 @@ macro_rules! export_validator {
                     call: $crate::glue::WitCall,
                 ) -> ::core::result::Result<$crate::glue::WitPrincipal, $crate::glue::WitRefusal>
                 {
-            $crate::glue::validate::<$validator>(&token, call)
+                    $crate::glue::validate::<$validator>(&token, call)
                 }
             }
-            $crate::glue::export_validator_plugin!(Exported with_types_in $crate::glue::bindings);
+    $crate::glue::export_validator_plugin!(Exported with_types_in $crate::glue::bindings);
         };
     };
 }

@@ -41,7 +41,10 @@ pub fn with_partner() -> Value {
     document["validators"]["partner"] = json!({
         "kind": "id_token", "issuers": ["partner"], "subject_prefix": "partner:", "scopes": ["orders:read"]
     });
-    push(&mut document, json!({"subject": "partner", "issue": "access"}));
+    push(
+        &mut document,
+        json!({"subject": "partner", "issue": "access"}),
+    );
     document
 }
 
@@ -52,8 +55,12 @@ pub fn with_ticket() -> Value {
         "kind": "plugin", "plugin": "legacy-ticket", "token_type": TICKET, "subject_prefix": "wam:",
         "scopes": ["orders:read"], "settings": {"key": ticket::KEY}
     });
-    document["providers"]["access"]["claims"] = json!({"email": "email", "groups": "groups", "edition": "edition"});
-    push(&mut document, json!({"subject": "ticket", "issue": "access"}));
+    document["providers"]["access"]["claims"] =
+        json!({"email": "email", "groups": "groups", "edition": "edition"});
+    push(
+        &mut document,
+        json!({"subject": "ticket", "issue": "access"}),
+    );
     document
 }
 

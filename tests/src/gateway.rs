@@ -49,8 +49,17 @@ impl TestGateway {
         // The gateway makes runtimes of its own, which a thread of this one may not.
         let running = tokio::task::spawn_blocking(|| start(config)).await??;
         let token = running.gateway.admin_token.reveal().to_owned();
-        let (public, admin) = (format!("http://{}", running.public), format!("http://{}", running.admin));
-        Ok(Self { running: Some(running), directory: None, token, public, admin })
+        let (public, admin) = (
+            format!("http://{}", running.public),
+            format!("http://{}", running.admin),
+        );
+        Ok(Self {
+            running: Some(running),
+            directory: None,
+            token,
+            public,
+            admin,
+        })
     }
 
     /// The admin token.
@@ -60,7 +69,9 @@ impl TestGateway {
 
     /// Its data directory, if it has one of its own.
     pub fn data(&self) -> Option<std::path::PathBuf> {
-        self.directory.as_ref().map(|directory| directory.path().join("data"))
+        self.directory
+            .as_ref()
+            .map(|directory| directory.path().join("data"))
     }
 
     /// Stops it, draining.
@@ -72,12 +83,23 @@ impl TestGateway {
     }
 
     /// A request to the admin API with the admin token.
-    pub async fn admin(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Result<Reply, Failure> {
+    pub async fn admin(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Into<Bytes>,
+    ) -> Result<Reply, Failure> {
         self.admin_with(method, path, &[], body).await
     }
 
     /// The same with further headers.
-    pub async fn admin_with(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Result<Reply, Failure> {
+    pub async fn admin_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Reply, Failure> {
         let credential = format!("Bearer {}", self.token);
         let mut all = vec![("authorization", credential.as_str())];
         all.extend_from_slice(headers);
@@ -87,32 +109,79 @@ impl TestGateway {
     /// PUTs a document and expects success.
     pub async fn put(&self, path: &str, document: &Value) -> Result<Value, Failure> {
         let reply = self.admin(Method::PUT, path, document.to_string()).await?;
-        if reply.status.is_success() { Ok(reply.json()) } else { Err(format!("PUT {path}: {} {}", reply.status, reply.text()).into()) }
+        if reply.status.is_success() {
+            Ok(reply.json())
+        } else {
+            Err(format!("PUT {path}: {} {}", reply.status, reply.text()).into())
+        }
     }
 
     /// PUTs a component as a plugin and expects success.
     pub async fn put_plugin(&self, name: &str, component: &'static [u8]) -> Result<Value, Failure> {
-        let reply = self.admin(Method::PUT, &format!("/admin/v1/plugins/{name}"), component).await?;
-        if reply.status.is_success() { Ok(reply.json()) } else { Err(format!("plugin {name}: {} {}", reply.status, reply.text()).into()) }
+        let reply = self
+            .admin(Method::PUT, &format!("/admin/v1/plugins/{name}"), component)
+            .await?;
+        if reply.status.is_success() {
+            Ok(reply.json())
+        } else {
+            Err(format!("plugin {name}: {} {}", reply.status, reply.text()).into())
+        }
     }
 
     /// Adds a user.
-    pub async fn put_user(&self, realm: &str, username: &str, password: &str, attributes: Value) -> Result<(), Failure> {
+    pub async fn put_user(
+        &self,
+        realm: &str,
+        username: &str,
+        password: &str,
+        attributes: Value,
+    ) -> Result<(), Failure> {
         let user = json!({"realm": realm, "username": username, "password": password, "attributes": attributes});
-        let reply = self.admin(Method::POST, "/admin/v1/users", user.to_string()).await?;
-        if reply.status.is_success() { Ok(()) } else { Err(format!("user {username}: {}", reply.text()).into()) }
+        let reply = self
+            .admin(Method::POST, "/admin/v1/users", user.to_string())
+            .await?;
+        if reply.status.is_success() {
+            Ok(())
+        } else {
+            Err(format!("user {username}: {}", reply.text()).into())
+        }
     }
 
     /// Posts a form to an instance's token endpoint with `client_secret_basic`.
-    pub async fn token_request(&self, instance: &str, client: (&str, &str), parameters: &[(&str, &str)]) -> Result<Reply, Failure> {
+    pub async fn token_request(
+        &self,
+        instance: &str,
+        client: (&str, &str),
+        parameters: &[(&str, &str)],
+    ) -> Result<Reply, Failure> {
         let credential = basic(client);
-        let headers = [("authorization", credential.as_str()), ("content-type", "application/x-www-form-urlencoded")];
-        http::send(Method::POST, &format!("{}/oauth2/{instance}/token", self.public), &headers, http::form(parameters)).await
+        let headers = [
+            ("authorization", credential.as_str()),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ];
+        http::send(
+            Method::POST,
+            &format!("{}/oauth2/{instance}/token", self.public),
+            &headers,
+            http::form(parameters),
+        )
+        .await
     }
 
     /// Exchanges a token.
-    pub async fn exchange(&self, instance: &str, client: (&str, &str), token: &str, token_type: &str, more: &[(&str, &str)]) -> Result<Reply, Failure> {
-        let mut parameters = vec![("grant_type", TOKEN_EXCHANGE), ("subject_token", token), ("subject_token_type", token_type)];
+    pub async fn exchange(
+        &self,
+        instance: &str,
+        client: (&str, &str),
+        token: &str,
+        token_type: &str,
+        more: &[(&str, &str)],
+    ) -> Result<Reply, Failure> {
+        let mut parameters = vec![
+            ("grant_type", TOKEN_EXCHANGE),
+            ("subject_token", token),
+            ("subject_token_type", token_type),
+        ];
         parameters.extend_from_slice(more);
         self.token_request(instance, client, &parameters).await
     }
@@ -138,5 +207,8 @@ pub const USERNAME: &str = "urn:cambist:token-type:username";
 
 /// A Basic credential.
 pub fn basic((id, secret): (&str, &str)) -> String {
-    format!("Basic {}", base64_simd::STANDARD.encode_to_string(format!("{id}:{secret}")))
+    format!(
+        "Basic {}",
+        base64_simd::STANDARD.encode_to_string(format!("{id}:{secret}"))
+    )
 }

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{HeaderMap, Method, Request, StatusCode, Uri, client::conn::http1::SendRequest, header};
+use hyper::{
+    HeaderMap, Method, Request, StatusCode, Uri, client::conn::http1::SendRequest, header,
+};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -31,7 +33,10 @@ impl Reply {
 
     /// A header as text, empty if absent.
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 }
 
@@ -51,33 +56,58 @@ impl Connection {
         let authority = uri.authority().ok_or("no authority")?.to_string();
         let stream = TcpStream::connect(&authority).await?;
         stream.set_nodelay(true)?;
-        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let (sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         Ok(Self { sender, authority })
     }
 
     /// Sends one request and reads the whole answer.
-    pub async fn send(&mut self, method: Method, url: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Result<Reply, Failure> {
+    pub async fn send(
+        &mut self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Reply, Failure> {
         let uri: Uri = url.parse()?;
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let mut request = Request::builder().method(method).uri(path);
-        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        if !headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+        {
             request = request.header(header::HOST, &self.authority);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         self.sender.ready().await?;
-        let response = self.sender.send_request(request.body(Full::new(body.into()))?).await?;
+        let response = self
+            .sender
+            .send_request(request.body(Full::new(body.into()))?)
+            .await?;
         let (head, body) = response.into_parts();
         let body = body.collect().await?.to_bytes();
-        Ok(Reply { status: head.status, headers: head.headers, body })
+        Ok(Reply {
+            status: head.status,
+            headers: head.headers,
+            body,
+        })
     }
 }
 
 /// Sends one request over a connection of its own.
-pub async fn send(method: Method, url: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Result<Reply, Failure> {
-    Connection::open(url).await?.send(method, url, headers, body).await
+pub async fn send(
+    method: Method,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> Result<Reply, Failure> {
+    Connection::open(url)
+        .await?
+        .send(method, url, headers, body)
+        .await
 }
 
 /// GETs `url`.
@@ -87,7 +117,9 @@ pub async fn get(url: &str, headers: &[(&str, &str)]) -> Result<Reply, Failure> 
 
 /// A form body.
 pub fn form(parameters: &[(&str, &str)]) -> String {
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish()
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(parameters)
+        .finish()
 }
 
 /// The claims of a JWT, without any check.
@@ -101,6 +133,11 @@ pub fn jose_header(token: &str) -> Value {
 }
 
 fn part(token: &str, index: usize) -> Value {
-    let bytes = token.split('.').nth(index).and_then(|part| base64_simd::URL_SAFE_NO_PAD.decode_to_vec(part).ok());
-    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or(Value::Null)
+    let bytes = token
+        .split('.')
+        .nth(index)
+        .and_then(|part| base64_simd::URL_SAFE_NO_PAD.decode_to_vec(part).ok());
+    bytes
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or(Value::Null)
 }

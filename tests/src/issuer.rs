@@ -61,9 +61,16 @@ impl Issuer {
     /// A token with these claims; `iss` is filled in unless given.
     pub fn sign(&self, typ: &str, mut claims: Value) -> Result<String, crate::http::Failure> {
         if let Some(claims) = claims.as_object_mut() {
-            claims.entry("iss").or_insert_with(|| Value::String(self.url()));
+            claims
+                .entry("iss")
+                .or_insert_with(|| Value::String(self.url()));
         }
-        let key = self.shared.key.read().map(|key| Arc::clone(&key)).map_err(|_| "poisoned")?;
+        let key = self
+            .shared
+            .key
+            .read()
+            .map(|key| Arc::clone(&key))
+            .map_err(|_| "poisoned")?;
         Ok(key.sign_jwt(typ, &claims)?)
     }
 
@@ -78,7 +85,9 @@ impl Shared {
     fn answer(&self, request: &Received) -> hyper::Response<http_body_util::Full<bytes::Bytes>> {
         let url = self.url.read().map(|url| url.clone()).unwrap_or_default();
         match request.head.uri.path() {
-            "/.well-known/openid-configuration" => answer(&json!({"issuer": url, "jwks_uri": format!("{url}/jwks")})),
+            "/.well-known/openid-configuration" => {
+                answer(&json!({"issuer": url, "jwks_uri": format!("{url}/jwks")}))
+            }
             "/jwks" => {
                 self.key_requests.fetch_add(1, Ordering::Relaxed);
                 let key = self.key.read().ok().and_then(|key| key.public_jwk());
@@ -91,5 +100,7 @@ impl Shared {
 
 /// Seconds since the epoch.
 pub fn now() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    std::time::SystemTime::now()
+        .duration_since(std::time::SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }

@@ -24,7 +24,9 @@ pub struct Server {
 
 impl Server {
     /// Serves `answer` on a free port.
-    pub async fn start(answer: impl Fn(Received) -> Response<Full<Bytes>> + Send + Sync + 'static) -> std::io::Result<Self> {
+    pub async fn start(
+        answer: impl Fn(Received) -> Response<Full<Bytes>> + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let answer = Arc::new(answer);
@@ -37,11 +39,17 @@ impl Server {
                         let answer = Arc::clone(&answer);
                         async move {
                             let (head, body) = request.into_parts();
-                            let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+                            let body = body
+                                .collect()
+                                .await
+                                .map(http_body_util::Collected::to_bytes)
+                                .unwrap_or_default();
                             Ok::<_, Infallible>(answer(Received { head, body }))
                         }
                     });
-                    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
                 });
             }
         });
@@ -63,6 +71,9 @@ impl Drop for Server {
 /// A JSON answer.
 pub fn json(value: &serde_json::Value) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(value.to_string())));
-    response.headers_mut().insert(hyper::header::CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        hyper::header::CONTENT_TYPE,
+        hyper::header::HeaderValue::from_static("application/json"),
+    );
     response
 }

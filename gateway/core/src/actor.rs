@@ -48,7 +48,9 @@ impl ActorChain {
         let mut chain = Vec::new();
         let mut next = Some(claim);
         while let Some(value) = next {
-            let Value::Object(act) = value else { return Err(Rejection::Malformed) };
+            let Value::Object(act) = value else {
+                return Err(Rejection::Malformed);
+            };
             if chain.len() == depth {
                 return Err(Rejection::ChainTooLong);
             }
@@ -94,7 +96,12 @@ impl MayAct {
 
     /// Whether an actor with these claims is the one named. Every listed member must be equal; an empty
     /// object names nobody; without `iss` the actor must come from the subject's own issuer.
-    pub fn names(&self, actor: &Map<String, Value>, actor_issuer: Option<&str>, subject_issuer: Option<&str>) -> bool {
+    pub fn names(
+        &self,
+        actor: &Map<String, Value>,
+        actor_issuer: Option<&str>,
+        subject_issuer: Option<&str>,
+    ) -> bool {
         let same_source = self.0.contains_key("iss") || actor_issuer == subject_issuer;
         self.0.contains_key("sub")
             && same_source
@@ -130,20 +137,36 @@ mod tests {
     fn tx_52_only_identity_survives_inside_act() {
         let claim = json!({"sub": "b", "exp": 1, "aud": "x", "act": {"sub": "a", "iss": "i", "roles": ["r"]}});
         let chain = ActorChain::from_claim(&claim, 8).unwrap();
-        assert_eq!(chain.to_claim(), json!({"sub": "b", "act": {"sub": "a", "iss": "i"}}));
+        assert_eq!(
+            chain.to_claim(),
+            json!({"sub": "b", "act": {"sub": "a", "iss": "i"}})
+        );
     }
 
     #[test]
     fn tx_57_depth_is_capped() {
         let claim = json!({"sub": "c", "act": {"sub": "b", "act": {"sub": "a"}}});
         assert!(ActorChain::from_claim(&claim, 3).is_ok());
-        assert_eq!(ActorChain::from_claim(&claim, 2), Err(Rejection::ChainTooLong));
+        assert_eq!(
+            ActorChain::from_claim(&claim, 2),
+            Err(Rejection::ChainTooLong)
+        );
     }
 
     #[test]
     fn sx_07_act_must_be_an_object_with_a_subject() {
-        for claim in [json!("a"), json!([]), json!({}), json!({"sub": 1}), json!({"sub": "a", "act": null})] {
-            assert_eq!(ActorChain::from_claim(&claim, 8), Err(Rejection::Malformed), "{claim}");
+        for claim in [
+            json!("a"),
+            json!([]),
+            json!({}),
+            json!({"sub": 1}),
+            json!({"sub": "a", "act": null}),
+        ] {
+            assert_eq!(
+                ActorChain::from_claim(&claim, 8),
+                Err(Rejection::Malformed),
+                "{claim}"
+            );
         }
     }
 
@@ -151,7 +174,9 @@ mod tests {
     fn tx_55_every_listed_member_must_match_and_empty_names_nobody() {
         let actor = object(json!({"sub": "svc", "iss": "https://i", "org": "x"}));
         let names = |claim: Value| {
-            MayAct::from_claim(&claim).unwrap().names(&actor, Some("https://i"), Some("https://i"))
+            MayAct::from_claim(&claim)
+                .unwrap()
+                .names(&actor, Some("https://i"), Some("https://i"))
         };
         assert!(names(json!({"sub": "svc"})));
         assert!(names(json!({"sub": "svc", "iss": "https://i", "org": "x"})));

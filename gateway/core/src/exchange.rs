@@ -1,7 +1,8 @@
 //! The waist: everything that issues a token comes through here.
 
 use crate::{
-    Call, ExchangeError, ExchangeRequest, Instance, IssuedToken, PolicyRefusal, Presented, Principal, policy,
+    Call, ExchangeError, ExchangeRequest, Instance, IssuedToken, PolicyRefusal, Presented,
+    Principal, policy,
 };
 
 /// What an exchange produced, with the facts its audit record needs.
@@ -22,10 +23,20 @@ pub struct Exchanged {
 /// Validates what was presented, asks policy, and issues.
 ///
 /// The order is fixed: subject, actor, policy, provider. Nothing is issued unless all four agree.
-pub async fn exchange(instance: &Instance, request: &ExchangeRequest<'_>, call: &Call<'_>) -> Result<Exchanged, ExchangeError> {
-    let transformation =
-        instance.transformation(&request.subject.token_type, request.requested_token_type.as_ref())?;
-    if request.actor.as_ref().is_some_and(|actor| actor.token == request.subject.token) {
+pub async fn exchange(
+    instance: &Instance,
+    request: &ExchangeRequest<'_>,
+    call: &Call<'_>,
+) -> Result<Exchanged, ExchangeError> {
+    let transformation = instance.transformation(
+        &request.subject.token_type,
+        request.requested_token_type.as_ref(),
+    )?;
+    if request
+        .actor
+        .as_ref()
+        .is_some_and(|actor| actor.token == request.subject.token)
+    {
         return Err(PolicyRefusal::SameToken.into());
     }
     let subject = transformation
@@ -42,10 +53,17 @@ pub async fn exchange(instance: &Instance, request: &ExchangeRequest<'_>, call: 
     Ok(issuance.into_exchanged(issued))
 }
 
-async fn validate_actor(instance: &Instance, presented: &Presented, call: &Call<'_>) -> Result<Principal, ExchangeError> {
+async fn validate_actor(
+    instance: &Instance,
+    presented: &Presented,
+    call: &Call<'_>,
+) -> Result<Principal, ExchangeError> {
     let validator = instance
         .actors
         .get(&presented.token_type)
         .ok_or_else(|| ExchangeError::NoActors(presented.token_type.clone()))?;
-    validator.validate(&presented.token, call).await.map_err(ExchangeError::Actor)
+    validator
+        .validate(&presented.token, call)
+        .await
+        .map_err(ExchangeError::Actor)
 }

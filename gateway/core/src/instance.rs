@@ -41,7 +41,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { chain_depth: 8, chain_bytes: 8 * 1024, targets: 16 }
+        Self {
+            chain_depth: 8,
+            chain_bytes: 8 * 1024,
+            targets: 16,
+        }
     }
 }
 
@@ -65,14 +69,22 @@ pub struct Instance {
 impl Instance {
     /// The transformation for a declared subject type and a requested type. Without a requested type: to
     /// an access token if there is one, otherwise the first in the operator's order (TX-09).
-    pub fn transformation(&self, subject: &TokenType, requested: Option<&TokenType>) -> Result<&Transformation, ExchangeError> {
-        let mut candidates = self.transformations.iter().filter(|t| t.subject == *subject);
-        let found = match requested {
-            Some(wanted) => candidates.find(|t| t.provider.token_type() == wanted),
-            None => {
-                let first = candidates.clone().next();
-                candidates.find(|t| *t.provider.token_type() == TokenType::ACCESS_TOKEN).or(first)
-            }
+    pub fn transformation(
+        &self,
+        subject: &TokenType,
+        requested: Option<&TokenType>,
+    ) -> Result<&Transformation, ExchangeError> {
+        let mut candidates = self
+            .transformations
+            .iter()
+            .filter(|t| t.subject == *subject);
+        let found = if let Some(wanted) = requested {
+            candidates.find(|t| t.provider.token_type() == wanted)
+        } else {
+            let first = candidates.clone().next();
+            candidates
+                .find(|t| *t.provider.token_type() == TokenType::ACCESS_TOKEN)
+                .or(first)
         };
         found.ok_or_else(|| ExchangeError::NoTransformation {
             subject: subject.clone(),

@@ -25,7 +25,9 @@ use std::pin::Pin;
 pub use actor::{Actor, ActorChain, MayAct};
 pub use client::{Client, MayPresent};
 pub use declared::Declared;
-pub use error::{ExchangeError, Fault, IssueError, PolicyRefusal, Rejection, TargetRefusal, ValidateError};
+pub use error::{
+    ExchangeError, Fault, IssueError, PolicyRefusal, Rejection, TargetRefusal, ValidateError,
+};
 pub use exchange::{Exchanged, exchange};
 pub use fetch::{Fetch, FetchError, Fetched};
 pub use instance::{Instance, Limits, RelyingParty, Transformation};

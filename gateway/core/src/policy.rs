@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use crate::{
-    Actor, ActorChain, Call, Client, ExchangeError, ExchangeRequest, Exchanged, Instance, IssuedToken, MayPresent,
-    PolicyRefusal, Principal, RelyingParty, Scope, TargetRefusal, Timestamp,
+    Actor, ActorChain, Call, Client, ExchangeError, ExchangeRequest, Exchanged, Instance,
+    IssuedToken, MayPresent, PolicyRefusal, Principal, RelyingParty, Scope, TargetRefusal,
+    Timestamp,
 };
 
 /// Permission to issue one token. Only [`authorize`] makes one.
@@ -93,44 +94,87 @@ pub fn authorize<'a>(
     let (audiences, targets) = targets(instance, request)?;
     let scope = scope(request, subject, &targets)?;
     let not_after = not_after(client, subject, actor, &targets, call)?;
-    Ok(Issuance { subject, client, actors, audiences, scope, not_after, nonce: request.nonce.as_deref() })
+    Ok(Issuance {
+        subject,
+        client,
+        actors,
+        audiences,
+        scope,
+        not_after,
+        nonce: request.nonce.as_deref(),
+    })
 }
 
 /// TX-14, AB-15, AB-16: a token addressed to somebody else is not this client's to exchange. With an actor
 /// the subject may instead be addressed to that actor (TX-15 then demands the actor belong to the client).
-fn check_presentable(client: &Client, subject: &Principal, actor: Option<&Principal>) -> Result<(), PolicyRefusal> {
-    let MayPresent::AddressedTo(accepted) = &client.may_present else { return Ok(()) };
+fn check_presentable(
+    client: &Client,
+    subject: &Principal,
+    actor: Option<&Principal>,
+) -> Result<(), PolicyRefusal> {
+    let MayPresent::AddressedTo(accepted) = &client.may_present else {
+        return Ok(());
+    };
     let addressed = subject.audiences.is_empty()
-        || subject.audiences.iter().any(|audience| accepted.contains(audience))
+        || subject
+            .audiences
+            .iter()
+            .any(|audience| accepted.contains(audience))
         || actor.is_some_and(|actor| subject.audiences.contains(&actor.subject));
-    if addressed { Ok(()) } else { Err(PolicyRefusal::NotPresentable) }
+    if addressed {
+        Ok(())
+    } else {
+        Err(PolicyRefusal::NotPresentable)
+    }
 }
 
 /// TX-54: `may_act` binds whether or not an actor token was sent.
 fn check_may_act(subject: &Principal, actor: Option<&Principal>) -> Result<(), PolicyRefusal> {
-    let Some(may_act) = &subject.may_act else { return Ok(()) };
+    let Some(may_act) = &subject.may_act else {
+        return Ok(());
+    };
     let met = actor.is_some_and(|actor| {
-        may_act.names(&identity(actor), actor.issuer.as_deref(), subject.issuer.as_deref())
+        may_act.names(
+            &identity(actor),
+            actor.issuer.as_deref(),
+            subject.issuer.as_deref(),
+        )
     });
-    if met { Ok(()) } else { Err(PolicyRefusal::MayActNotMet) }
+    if met {
+        Ok(())
+    } else {
+        Err(PolicyRefusal::MayActNotMet)
+    }
 }
 
 /// SX-08 and TX-15: the actor belongs to this client, and the subject was issued towards that actor.
-fn check_actor(client: &Client, subject: &Principal, actor: &Principal) -> Result<(), PolicyRefusal> {
+fn check_actor(
+    client: &Client,
+    subject: &Principal,
+    actor: &Principal,
+) -> Result<(), PolicyRefusal> {
     if actor.actors.is_some() {
         return Err(PolicyRefusal::ActorDelegated);
     }
-    let is_client = actor.subject == client.id || actor.client.as_deref() == Some(client.id.as_str());
-    let is_listed = client
-        .actors
-        .iter()
-        .any(|allowed| allowed.subject == actor.subject && (allowed.issuer.is_none() || allowed.issuer == actor.issuer));
+    let is_client =
+        actor.subject == client.id || actor.client.as_deref() == Some(client.id.as_str());
+    let is_listed = client.actors.iter().any(|allowed| {
+        allowed.subject == actor.subject
+            && (allowed.issuer.is_none() || allowed.issuer == actor.issuer)
+    });
     if !is_client && !is_listed {
         return Err(PolicyRefusal::ActorNotAllowed);
     }
-    let towards = subject.audiences.iter().any(|audience| *audience == actor.subject || *audience == client.id);
+    let towards = subject
+        .audiences
+        .iter()
+        .any(|audience| *audience == actor.subject || *audience == client.id);
     // check_may_act has already matched a present `may_act` against this very actor.
-    if subject.may_act.is_some() || towards { Ok(()) } else { Err(PolicyRefusal::Spliced) }
+    if subject.may_act.is_some() || towards {
+        Ok(())
+    } else {
+        Err(PolicyRefusal::Spliced)
+    }
 }
 
 /// TX-50, TX-56: history is kept; a new actor goes in front; without an actor token the client itself is
@@ -143,11 +187,19 @@ fn actors<'a>(
 ) -> Result<Option<Cow<'a, ActorChain>>, PolicyRefusal> {
     let prior = subject.actors.as_ref();
     let newcomer = match actor {
-        Some(actor) => Some(Actor { issuer: actor.issuer.clone(), subject: actor.subject.clone() }),
+        Some(actor) => Some(Actor {
+            issuer: actor.issuer.clone(),
+            subject: actor.subject.clone(),
+        }),
         None if client.impersonation => None,
-        None => Some(Actor { issuer: None, subject: client.id.clone() }),
+        None => Some(Actor {
+            issuer: None,
+            subject: client.id.clone(),
+        }),
     };
-    let Some(newcomer) = newcomer else { return Ok(prior.map(Cow::Borrowed)) };
+    let Some(newcomer) = newcomer else {
+        return Ok(prior.map(Cow::Borrowed));
+    };
     if prior.and_then(ActorChain::current) == Some(&newcomer) {
         return Ok(prior.map(Cow::Borrowed));
     }
@@ -155,7 +207,10 @@ fn actors<'a>(
         return Err(PolicyRefusal::ActorRepeats);
     }
     let chain = ActorChain::extended_by(prior, newcomer);
-    let bytes: usize = chain.iter().map(|a| a.subject.len() + a.issuer.as_ref().map_or(0, String::len) + 24).sum();
+    let bytes: usize = chain
+        .iter()
+        .map(|a| a.subject.len() + a.issuer.as_ref().map_or(0, String::len) + 24)
+        .sum();
     if chain.iter().len() > instance.limits.chain_depth || bytes > instance.limits.chain_bytes {
         return Err(PolicyRefusal::ChainTooLong);
     }
@@ -165,7 +220,10 @@ fn actors<'a>(
 type Targets<'i> = Vec<&'i RelyingParty>;
 
 /// TX-06, TX-07, RI-05, AB-02, AB-36: which relying parties are meant, and what `aud` names them.
-fn targets<'i>(instance: &'i Instance, request: &ExchangeRequest<'_>) -> Result<(Vec<String>, Targets<'i>), TargetRefusal> {
+fn targets<'i>(
+    instance: &'i Instance,
+    request: &ExchangeRequest<'_>,
+) -> Result<(Vec<String>, Targets<'i>), TargetRefusal> {
     let client = request.client;
     if request.audiences.len() + request.resources.len() > instance.limits.targets {
         return Err(TargetRefusal::NotAllowed);
@@ -173,14 +231,19 @@ fn targets<'i>(instance: &'i Instance, request: &ExchangeRequest<'_>) -> Result<
     let mut parties: Targets<'i> = Vec::new();
     let mut names: Vec<String> = Vec::new();
     for audience in &request.audiences {
-        let party = instance.relying_party(audience).ok_or(TargetRefusal::Unknown)?;
+        let party = instance
+            .relying_party(audience)
+            .ok_or(TargetRefusal::Unknown)?;
         add(client, party, audience, &mut parties, &mut names)?;
     }
     let named_audiences = parties.len();
     for resource in &request.resources {
         let party = instance.owner_of(resource).ok_or(TargetRefusal::Unknown)?;
         let conflicts = named_audiences > 0
-            && !parties.iter().take(named_audiences).any(|known| known.audience == party.audience);
+            && !parties
+                .iter()
+                .take(named_audiences)
+                .any(|known| known.audience == party.audience);
         if conflicts {
             return Err(TargetRefusal::Conflicting);
         }
@@ -188,7 +251,9 @@ fn targets<'i>(instance: &'i Instance, request: &ExchangeRequest<'_>) -> Result<
     }
     if names.is_empty() {
         let mut allowed = client.audiences.iter();
-        let (Some(only), None) = (allowed.next(), allowed.next()) else { return Err(TargetRefusal::Missing) };
+        let (Some(only), None) = (allowed.next(), allowed.next()) else {
+            return Err(TargetRefusal::Missing);
+        };
         let party = instance.relying_party(only).ok_or(TargetRefusal::Unknown)?;
         add(client, party, only, &mut parties, &mut names)?;
     }
@@ -216,18 +281,28 @@ fn add<'i>(
 
 /// TX-08, TX-71: never wider than subject ∩ client ∩ every target. An explicit request beyond that is an
 /// error; no request means all that is left.
-fn scope(request: &ExchangeRequest<'_>, subject: &Principal, targets: &[&RelyingParty]) -> Result<Scope, ExchangeError> {
+fn scope(
+    request: &ExchangeRequest<'_>,
+    subject: &Principal,
+    targets: &[&RelyingParty],
+) -> Result<Scope, ExchangeError> {
     if let Some(wanted) = &request.scope {
         let within = wanted.is_within(&subject.scope)
             && wanted.is_within(&request.client.scope)
             && targets.iter().all(|party| wanted.is_within(&party.scope));
-        return if within { Ok(wanted.clone()) } else { Err(ExchangeError::Scope) };
+        return if within {
+            Ok(wanted.clone())
+        } else {
+            Err(ExchangeError::Scope)
+        };
     }
     if subject.scope.is_empty() {
         return Ok(Scope::default());
     }
     let allowed = subject.scope.intersection(&request.client.scope);
-    Ok(targets.iter().fold(allowed, |left, party| left.intersection(&party.scope)))
+    Ok(targets
+        .iter()
+        .fold(allowed, |left, party| left.intersection(&party.scope)))
 }
 
 /// TX-70, AB-14, AB-37: the earliest of all ends.
@@ -243,10 +318,16 @@ fn not_after(
         actor.and_then(|a| a.expires_at),
         client.max_lifetime.map(|seconds| call.now.plus(seconds)),
     ];
-    let limits = targets.iter().map(|party| party.max_lifetime.map(|seconds| call.now.plus(seconds)));
+    let limits = targets
+        .iter()
+        .map(|party| party.max_lifetime.map(|seconds| call.now.plus(seconds)));
     let earliest = ends.into_iter().chain(limits).flatten().min();
     // A validator's leeway may accept a token that has just ended; nothing can be issued from it.
-    if earliest.is_some_and(|end| end <= call.now) { Err(PolicyRefusal::TooLate) } else { Ok(earliest) }
+    if earliest.is_some_and(|end| end <= call.now) {
+        Err(PolicyRefusal::TooLate)
+    } else {
+        Ok(earliest)
+    }
 }
 
 /// The claims that `may_act` is matched against.

@@ -8,7 +8,11 @@ pub trait Provider: Send + Sync {
     fn token_type(&self) -> &TokenType;
 
     /// Issues one token. The permission is proof that policy was asked.
-    fn issue<'a>(&'a self, issuance: &'a Issuance<'a>, call: &'a Call<'a>) -> BoxFuture<'a, Result<IssuedToken, IssueError>>;
+    fn issue<'a>(
+        &'a self,
+        issuance: &'a Issuance<'a>,
+        call: &'a Call<'a>,
+    ) -> BoxFuture<'a, Result<IssuedToken, IssueError>>;
 }
 
 /// How the holder uses an issued token (`token_type` of RFC 8693 §2.2.1).

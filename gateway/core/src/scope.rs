@@ -32,7 +32,11 @@ impl Scope {
     pub fn from_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, ScopeError> {
         let mut set = BTreeSet::new();
         for word in words {
-            if word.is_empty() || !word.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)) {
+            if word.is_empty()
+                || !word
+                    .bytes()
+                    .all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+            {
                 return Err(ScopeError::Character);
             }
             set.insert(Box::from(word));
@@ -49,6 +53,7 @@ impl Scope {
     }
 
     /// The words both hold.
+    #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         Self(self.0.intersection(&other.0).cloned().collect())
     }

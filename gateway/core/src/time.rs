@@ -9,11 +9,13 @@ pub struct Timestamp(pub u64);
 
 impl Timestamp {
     /// This moment plus `seconds`, saturating.
+    #[must_use]
     pub const fn plus(self, seconds: u64) -> Self {
         Self(self.0.saturating_add(seconds))
     }
 
     /// This moment minus `seconds`, saturating at the epoch.
+    #[must_use]
     pub const fn minus(self, seconds: u64) -> Self {
         Self(self.0.saturating_sub(seconds))
     }

@@ -49,8 +49,9 @@ pub struct TokenType(Cow<'static, str>);
 
 impl TokenType {
     /// An OAuth 2.0 access token usable at its audience (RFC 8693 §3).
-    pub const ACCESS_TOKEN: Self = Self::from_static("urn:ietf:params:oauth:token-type:access_token");
-    /// An OpenID Connect ID token (RFC 8693 §3).
+    pub const ACCESS_TOKEN: Self =
+        Self::from_static("urn:ietf:params:oauth:token-type:access_token");
+    /// An `OpenID` Connect ID token (RFC 8693 §3).
     pub const ID_TOKEN: Self = Self::from_static("urn:ietf:params:oauth:token-type:id_token");
     /// Any JWT, by format alone (RFC 8693 §3).
     pub const JWT: Self = Self::from_static("urn:ietf:params:oauth:token-type:jwt");
@@ -98,7 +99,13 @@ mod tests {
 
     #[test]
     fn token_types_compare_exactly() {
-        assert_eq!(TokenType::new("urn:ietf:params:oauth:token-type:jwt"), TokenType::JWT);
-        assert_ne!(TokenType::new("URN:ietf:params:oauth:token-type:jwt"), TokenType::JWT);
+        assert_eq!(
+            TokenType::new("urn:ietf:params:oauth:token-type:jwt"),
+            TokenType::JWT
+        );
+        assert_ne!(
+            TokenType::new("URN:ietf:params:oauth:token-type:jwt"),
+            TokenType::JWT
+        );
     }
 }

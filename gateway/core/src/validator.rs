@@ -6,5 +6,9 @@ use crate::{BoxFuture, Call, Principal, Token, ValidateError};
 /// implement it, and nothing behind it can tell them apart.
 pub trait Validator: Send + Sync {
     /// Validates `token` as of `call.now`. Never partially: an error means that nothing was learned.
-    fn validate<'a>(&'a self, token: &'a Token, call: &'a Call<'a>) -> BoxFuture<'a, Result<Principal, ValidateError>>;
+    fn validate<'a>(
+        &'a self,
+        token: &'a Token,
+        call: &'a Call<'a>,
+    ) -> BoxFuture<'a, Result<Principal, ValidateError>>;
 }

@@ -58,10 +58,10 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<Scan, PluginRejected> {
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 1 => {
-                found.add_imports(section).map_err(unreadable)?
+                found.add_imports(section).map_err(unreadable)?;
             }
             Payload::ComponentExportSection(section) if depth == 1 => {
-                found.add_exports(section).map_err(unreadable)?
+                found.add_exports(section).map_err(unreadable)?;
             }
             Payload::CodeSectionEntry(body) => work.add_function(&body)?,
             _ => {}
@@ -175,16 +175,14 @@ impl Shape {
         match operator {
             Operator::Loop { .. } => self.enter(true)?,
             Operator::Block { .. } | Operator::TryTable { .. } | Operator::Try { .. } => {
-                self.enter(false)?
+                self.enter(false)?;
             }
             Operator::If { .. } => {
                 self.branches += 1;
                 self.enter(false)?;
             }
-            Operator::End => {
-                if self.open.pop() == Some(true) {
-                    self.loops -= 1;
-                }
+            Operator::End if self.open.pop() == Some(true) => {
+                self.loops -= 1;
             }
             Operator::Br { .. } | Operator::BrIf { .. } | Operator::Return => self.branches += 1,
             Operator::BrTable { targets } => self.branches += u64::from(targets.len()),

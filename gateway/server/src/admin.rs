@@ -6,7 +6,9 @@ mod problem;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue};
+use hyper::{
+    HeaderMap, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue,
+};
 
 pub use problem::Problem;
 
@@ -40,21 +42,31 @@ impl AdminHandler {
         bearer.is_some_and(|token| self.gateway.admin_token.matches(token))
     }
 
-    /// Whether it carries the admin token the way PingAM clients carry a session: in a header named like the
+    /// Whether it carries the admin token the way `PingAM` clients carry a session: in a header named like the
     /// session cookie, or in that cookie.
     fn has_session(&self, headers: &HeaderMap) -> bool {
         const SESSION: &str = "iPlanetDirectoryPro";
         let header = headers.get(SESSION).and_then(|value| value.to_str().ok());
-        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let cookie = pairs.find(|(name, _)| *name == SESSION).map(|(_, value)| value.trim_matches('"'));
-        header.or(cookie).is_some_and(|token| self.gateway.admin_token.matches(token.trim()))
+        let cookies = headers
+            .get_all(header::COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        let mut pairs = cookies
+            .flat_map(|cookies| cookies.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='));
+        let cookie = pairs
+            .find(|(name, _)| *name == SESSION)
+            .map(|(_, value)| value.trim_matches('"'));
+        header
+            .or(cookie)
+            .is_some_and(|token| self.gateway.admin_token.matches(token.trim()))
     }
 }
 
 /// The part of a publish path behind its mount, without a leading slash.
 fn rest_of(path: &str) -> &str {
-    path.split_once("/sts-publish/rest").map_or("", |(_, rest)| rest.trim_start_matches('/'))
+    path.split_once("/sts-publish/rest")
+        .map_or("", |(_, rest)| rest.trim_start_matches('/'))
 }
 
 impl Handler for AdminHandler {
@@ -70,10 +82,28 @@ impl Handler for AdminHandler {
             "/readyz" => self.ready().await,
             "/metrics" => text(self.gateway.audit.counters().render()),
             _ if bare == "/sts-publish/rest" || bare.starts_with("/sts-publish/rest/") => {
-                let mount = path.get(..path.len() - rest_of(path).len()).unwrap_or_default().trim_end_matches('/');
-                let caller = if self.is_admin(request.headers()) || self.has_session(request.headers()) { Caller::Admin } else { Caller::Anonymous };
-                match rest::request(request, mount, rest_of(path), caller, &self.gateway.config.limits).await {
-                    Ok(request) => rest::response(rest_publish::handle(&request, &self.gateway.publisher).await),
+                let mount = path
+                    .get(..path.len() - rest_of(path).len())
+                    .unwrap_or_default()
+                    .trim_end_matches('/');
+                let caller =
+                    if self.is_admin(request.headers()) || self.has_session(request.headers()) {
+                        Caller::Admin
+                    } else {
+                        Caller::Anonymous
+                    };
+                match rest::request(
+                    request,
+                    mount,
+                    rest_of(path),
+                    caller,
+                    &self.gateway.config.limits,
+                )
+                .await
+                {
+                    Ok(request) => rest::response(
+                        rest_publish::handle(&request, &self.gateway.publisher).await,
+                    ),
                     Err(refusal) => refusal,
                 }
             }
@@ -86,7 +116,8 @@ impl Handler for AdminHandler {
                     .await
                     .unwrap_or_else(|problem| problem.response(&circumstances.correlation))
             }
-            _ => Problem::not_found("nothing lives at this path").response(&circumstances.correlation),
+            _ => Problem::not_found("nothing lives at this path")
+                .response(&circumstances.correlation),
         }
     }
 }
@@ -98,7 +129,9 @@ impl AdminHandler {
         if !self.gateway.audit.is_healthy() {
             wrong.push("the audit trail cannot be written".to_owned());
         }
-        let Some(now) = now() else { return status(StatusCode::SERVICE_UNAVAILABLE) };
+        let Some(now) = now() else {
+            return status(StatusCode::SERVICE_UNAVAILABLE);
+        };
         if let Err(error) = self.gateway.publisher.store().canary_write(now).await {
             wrong.push(format!("the store refuses writes: {error}"));
         }
@@ -113,12 +146,18 @@ impl AdminHandler {
 
 /// The limits of a plugin upload: a component is larger than a document.
 fn upload_limits(limits: &Limits) -> Limits {
-    Limits { body_bytes: limits.plugin_bytes, ..limits.clone() }
+    Limits {
+        body_bytes: limits.plugin_bytes,
+        ..limits.clone()
+    }
 }
 
 fn text(text: String) -> Response<Body> {
     let mut response = Response::new(Body::full(text));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     response
 }
 

@@ -53,8 +53,13 @@ impl Audit {
             counters: Counters::default(),
         });
         let writing = Arc::clone(&shared);
-        let writer = std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer::run(&writing, file))?;
-        Ok(Self { shared, writer: Some(writer) })
+        let writer = std::thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || writer::run(&writing, file))?;
+        Ok(Self {
+            shared,
+            writer: Some(writer),
+        })
     }
 
     /// Queues a record. No lock, no I/O.

@@ -132,8 +132,14 @@ impl PasswordDirectory for UserDirectory {
         password: &'a str,
     ) -> BoxFuture<'a, Result<Profile, ValidateError>> {
         Box::pin(async move {
-            let UserProfile { username, attributes } = Self::authenticate(self, realm, username, password).await?;
-            Ok(Profile { username, attributes })
+            let UserProfile {
+                username,
+                attributes,
+            } = Self::authenticate(self, realm, username, password).await?;
+            Ok(Profile {
+                username,
+                attributes,
+            })
         })
     }
 }

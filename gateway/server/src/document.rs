@@ -135,6 +135,10 @@ impl Default for LimitsDocument {
 }
 
 impl LimitsDocument {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature serde asks for"
+    )]
     fn is_default(&self) -> bool {
         *self == Self::default()
     }

@@ -44,7 +44,11 @@ pub struct Egress {
 impl Egress {
     /// A guard with these rules; requests run on `handle`.
     pub fn new(rules: EgressRules, tls: Arc<rustls::ClientConfig>, handle: Handle) -> Self {
-        Self { rules: Arc::new(rules), tls: TlsConnector::from(tls), handle }
+        Self {
+            rules: Arc::new(rules),
+            tls: TlsConnector::from(tls),
+            handle,
+        }
     }
 }
 
@@ -53,9 +57,14 @@ impl Fetch for Egress {
         let (rules, tls, url) = (Arc::clone(&self.rules), self.tls.clone(), url.to_owned());
         let task = self.handle.spawn(async move {
             let limit = rules.timeout;
-            tokio::time::timeout(limit, fetch(&rules, &tls, &url)).await.unwrap_or(Err(FetchError::TimedOut(limit)))
+            tokio::time::timeout(limit, fetch(&rules, &tls, &url))
+                .await
+                .unwrap_or(Err(FetchError::TimedOut(limit)))
         });
-        Box::pin(async move { task.await.unwrap_or_else(|error| Err(FetchError::Unreachable(error.to_string()))) })
+        Box::pin(async move {
+            task.await
+                .unwrap_or_else(|error| Err(FetchError::Unreachable(error.to_string())))
+        })
     }
 }
 
@@ -78,10 +87,24 @@ fn target(url: &str) -> Result<Target, FetchError> {
     if authority.as_str().contains('@') {
         return Err(refuse());
     }
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-    let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-    let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    Ok(Target { is_tls, host, port, path })
+    let host = authority
+        .host()
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
+    let port = authority
+        .port_u16()
+        .unwrap_or(if is_tls { 443 } else { 80 });
+    let path = uri
+        .path_and_query()
+        .map_or("/", |path| path.as_str())
+        .to_owned();
+    Ok(Target {
+        is_tls,
+        host,
+        port,
+        path,
+    })
 }
 
 async fn fetch(rules: &EgressRules, tls: &TlsConnector, url: &str) -> Result<Fetched, FetchError> {
@@ -112,9 +135,15 @@ async fn resolve(rules: &EgressRules, target: &Target) -> Result<SocketAddr, Fet
         refused = true;
     }
     if refused {
-        return Err(FetchError::Forbidden(format!("{}:{}", target.host, target.port)));
+        return Err(FetchError::Forbidden(format!(
+            "{}:{}",
+            target.host, target.port
+        )));
     }
-    Err(FetchError::Unreachable(format!("{} has no address", target.host)))
+    Err(FetchError::Unreachable(format!(
+        "{} has no address",
+        target.host
+    )))
 }
 
 async fn request<S>(stream: S, target: &Target) -> Result<Response<Incoming>, FetchError>
@@ -122,9 +151,15 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let unreachable = |error: hyper::Error| FetchError::Unreachable(error.to_string());
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(unreachable)?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(unreachable)?;
     tokio::spawn(connection);
-    let host = if target.host.contains(':') { format!("[{}]:{}", target.host, target.port) } else { format!("{}:{}", target.host, target.port) };
+    let host = if target.host.contains(':') {
+        format!("[{}]:{}", target.host, target.port)
+    } else {
+        format!("{}:{}", target.host, target.port)
+    };
     let request = Request::get(&target.path)
         .header(header::HOST, host)
         .header(header::ACCEPT, "application/json")
@@ -137,26 +172,53 @@ where
 async fn read(response: Response<Incoming>, limit: usize) -> Result<Fetched, FetchError> {
     let (head, body) = response.into_parts();
     if head.status != StatusCode::OK {
-        return Err(FetchError::Unexpected(format!("status {}", head.status.as_u16())));
+        return Err(FetchError::Unexpected(format!(
+            "status {}",
+            head.status.as_u16()
+        )));
     }
     if head.headers.contains_key(header::CONTENT_ENCODING) {
         return Err(FetchError::Unexpected("a compressed body".to_owned()));
     }
-    let media = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if essence != "application/json" && !(essence.starts_with("application/") && essence.ends_with("+json")) {
+    let media = head
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let essence = media
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    if essence != "application/json"
+        && !(essence.starts_with("application/") && essence.ends_with("+json"))
+    {
         return Err(FetchError::Unexpected("a body that is not JSON".to_owned()));
     }
     let collected = Limited::new(body, limit).collect().await.map_err(|error| {
-        if error.is::<http_body_util::LengthLimitError>() { FetchError::TooLarge(limit) } else { FetchError::Unreachable(error.to_string()) }
+        if error.is::<http_body_util::LengthLimitError>() {
+            FetchError::TooLarge(limit)
+        } else {
+            FetchError::Unreachable(error.to_string())
+        }
     })?;
-    Ok(Fetched { body: collected.to_bytes().to_vec(), max_age: max_age(&head.headers) })
+    Ok(Fetched {
+        body: collected.to_bytes().to_vec(),
+        max_age: max_age(&head.headers),
+    })
 }
 
 fn max_age(headers: &hyper::HeaderMap) -> Option<Duration> {
     let control = headers.get(header::CACHE_CONTROL)?.to_str().ok()?;
-    let seconds = control.split(',').find_map(|part| part.trim().strip_prefix("max-age="))?;
-    seconds.trim_matches('"').parse().ok().map(Duration::from_secs)
+    let seconds = control
+        .split(',')
+        .find_map(|part| part.trim().strip_prefix("max-age="))?;
+    seconds
+        .trim_matches('"')
+        .parse()
+        .ok()
+        .map(Duration::from_secs)
 }
 
 #[cfg(test)]

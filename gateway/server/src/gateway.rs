@@ -5,7 +5,15 @@ use std::{sync::Arc, time::SystemTime};
 use aws_lc_rs::rand;
 use cambist_core::Timestamp;
 
-use crate::{audit::Audit, config::Config, data_directory::{AdminToken, DataDirectory}, directory::UserDirectory, heavy::HeavyPool, publisher::Publisher, registry::Published};
+use crate::{
+    audit::Audit,
+    config::Config,
+    data_directory::{AdminToken, DataDirectory},
+    directory::UserDirectory,
+    heavy::HeavyPool,
+    publisher::Publisher,
+    registry::Published,
+};
 
 /// The running gateway, shared by all listeners.
 pub struct Gateway {
@@ -50,11 +58,19 @@ impl Circumstances {
         rand::fill(&mut drawn).ok()?;
         let (random, correlation) = drawn.split_first_chunk::<16>()?;
         let correlation = u64::from_ne_bytes(*correlation.first_chunk::<8>()?);
-        Some(Self { now: now()?, correlation: format!("{correlation:016x}"), random: *random, peer })
+        Some(Self {
+            now: now()?,
+            correlation: format!("{correlation:016x}"),
+            random: *random,
+            peer,
+        })
     }
 }
 
 /// The clock. Everything below takes time as an argument.
 pub fn now() -> Option<Timestamp> {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok().map(|since| Timestamp(since.as_secs()))
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()
+        .map(|since| Timestamp(since.as_secs()))
 }

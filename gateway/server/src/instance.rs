@@ -68,7 +68,9 @@ pub fn is_valid_id(id: &str) -> bool {
             (1..=64).contains(&segment.len())
                 && *segment != "."
                 && *segment != ".."
-                && segment.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+                && segment
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
         })
 }
 

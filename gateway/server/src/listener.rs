@@ -37,7 +37,10 @@ impl Drop for OpenConnection {
 
 impl Default for Drain {
     fn default() -> Self {
-        Self { signal: watch::Sender::new(false), open: Arc::default() }
+        Self {
+            signal: watch::Sender::new(false),
+            open: Arc::default(),
+        }
     }
 }
 

@@ -100,7 +100,12 @@ struct Draft<'a> {
 impl Publisher {
     /// A publisher over a registry that [`restore`](Self::restore) will fill.
     pub fn new(workshop: Workshop, published: Arc<Published>) -> Self {
-        Self { workshop, published, turn: Mutex::new(()), recent: std::sync::Mutex::default() }
+        Self {
+            workshop,
+            published,
+            turn: Mutex::new(()),
+            recent: std::sync::Mutex::default(),
+        }
     }
 
     /// Public halves of all signing keys, as a JWK set.
@@ -118,19 +123,36 @@ impl Publisher {
         let turn = self.turn.lock().await;
         let registry = Registry::clone(&self.published.load());
         let revision = self.workshop.store.revision().await? + 1;
-        Ok(Draft { registry, changes: Vec::new(), revision, _turn: turn })
+        Ok(Draft {
+            registry,
+            changes: Vec::new(),
+            revision,
+            _turn: turn,
+        })
     }
 
     /// Stores, then makes live. After an error nothing has changed.
     async fn commit(&self, draft: Draft<'_>) -> Result<u64, PublishFailure> {
-        let at = now().ok_or_else(|| PublishFailure::Store("the clock stands before 1970".to_owned()))?;
+        let at = now()
+            .ok_or_else(|| PublishFailure::Store("the clock stands before 1970".to_owned()))?;
         self.workshop.store.apply(&draft.changes, at).await?;
         self.published.publish(draft.registry);
         Ok(draft.revision)
     }
 
-    fn build(&self, registry: &Registry, id: &str, revision: u64, document: &InstanceDocument) -> Result<PublishedInstance, PublishError> {
-        let issuer = |name: &str| -> Option<Arc<TrustedIssuer>> { registry.issuers.get(name).map(|known| Arc::clone(&known.issuer)) };
+    fn build(
+        &self,
+        registry: &Registry,
+        id: &str,
+        revision: u64,
+        document: &InstanceDocument,
+    ) -> Result<PublishedInstance, PublishError> {
+        let issuer = |name: &str| -> Option<Arc<TrustedIssuer>> {
+            registry
+                .issuers
+                .get(name)
+                .map(|known| Arc::clone(&known.issuer))
+        };
         let plugin = |reference: &str| registry.plugin(reference);
         let shelf = Shelf {
             base_url: &self.workshop.base_url,
@@ -143,12 +165,26 @@ impl Publisher {
     }
 
     /// Builds again, in the draft, every instance that `concerns`, and the routes over them.
-    async fn rebuild(&self, draft: &mut Draft<'_>, concerns: impl Fn(&PublishedInstance) -> bool) -> Result<(), PublishFailure> {
-        let affected: Vec<(String, u64)> =
-            draft.registry.instances.values().filter(|i| concerns(i)).map(|i| (i.id.clone(), i.revision)).collect();
+    async fn rebuild(
+        &self,
+        draft: &mut Draft<'_>,
+        concerns: impl Fn(&PublishedInstance) -> bool,
+    ) -> Result<(), PublishFailure> {
+        let affected: Vec<(String, u64)> = draft
+            .registry
+            .instances
+            .values()
+            .filter(|i| concerns(i))
+            .map(|i| (i.id.clone(), i.revision))
+            .collect();
         for (id, revision) in &affected {
             let (id, revision) = (id.as_str(), *revision);
-            let Some(document) = self.stored::<InstanceDocument>(DocumentKind::Instance, id).await? else { continue };
+            let Some(document) = self
+                .stored::<InstanceDocument>(DocumentKind::Instance, id)
+                .await?
+            else {
+                continue;
+            };
             // The document is the same, so its revision stays; what it resolves to has changed.
             let built = self
                 .build(&draft.registry, id, revision, &document)
@@ -159,9 +195,16 @@ impl Publisher {
         self.rebuild_routes(draft, &ids).await
     }
 
-    async fn stored<T: serde::de::DeserializeOwned>(&self, kind: DocumentKind, id: &str) -> Result<Option<T>, PublishFailure> {
-        let Some(stored) = self.workshop.store.document(kind, id).await? else { return Ok(None) };
-        let document = serde_json::from_str(&stored.document).map_err(|error| PublishFailure::Store(format!("{id}: {error}")))?;
+    async fn stored<T: serde::de::DeserializeOwned>(
+        &self,
+        kind: DocumentKind,
+        id: &str,
+    ) -> Result<Option<T>, PublishFailure> {
+        let Some(stored) = self.workshop.store.document(kind, id).await? else {
+            return Ok(None);
+        };
+        let document = serde_json::from_str(&stored.document)
+            .map_err(|error| PublishFailure::Store(format!("{id}: {error}")))?;
         Ok(Some(document))
     }
 }

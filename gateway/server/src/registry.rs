@@ -62,7 +62,10 @@ impl Registry {
     /// The plugin that `name` or `name@sha256:…` stands for.
     pub fn plugin(&self, reference: &str) -> Option<Arc<Plugin>> {
         match reference.split_once('@') {
-            None => self.plugins.get(reference).map(|named| Arc::clone(&named.plugin)),
+            None => self
+                .plugins
+                .get(reference)
+                .map(|named| Arc::clone(&named.plugin)),
             Some((name, digest)) => {
                 self.plugins.get(name)?;
                 self.components.get(digest).map(Arc::clone)
@@ -72,13 +75,19 @@ impl Registry {
 
     /// Whether a plugin name or an instance still needs the component with this digest.
     pub fn needs_component(&self, digest: &str) -> bool {
-        self.plugins.values().any(|named| named.plugin.digest() == digest)
-            || self.instances.values().any(|instance| instance.uses.digests.iter().any(|used| used == digest))
+        self.plugins
+            .values()
+            .any(|named| named.plugin.digest() == digest)
+            || self
+                .instances
+                .values()
+                .any(|instance| instance.uses.digests.iter().any(|used| used == digest))
     }
 
     /// Puts `instance` in place of whatever has its id.
     pub fn put_instance(&mut self, instance: SharedInstance) {
-        self.folded_ids.insert_mut(instance.id.to_ascii_lowercase(), instance.id.clone());
+        self.folded_ids
+            .insert_mut(instance.id.to_ascii_lowercase(), instance.id.clone());
         self.instances.insert_mut(instance.id.clone(), instance);
     }
 

@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use cambist_core::{Call, ExchangeError, ExchangeRequest, Exchanged, Presented, Timestamp, TokenType};
+use cambist_core::{
+    Call, ExchangeError, ExchangeRequest, Exchanged, Presented, Timestamp, TokenType,
+};
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue};
 
 use crate::{
@@ -30,7 +32,10 @@ pub struct PublicHandler {
 impl PublicHandler {
     /// A handler with upstream connections of its own.
     pub fn new(gateway: Arc<Gateway>, tls: Arc<rustls::ClientConfig>) -> Self {
-        Self { gateway, upstreams: Upstreams::new(tls) }
+        Self {
+            gateway,
+            upstreams: Upstreams::new(tls),
+        }
     }
 }
 
@@ -57,10 +62,15 @@ fn target(path: &str) -> Target<'_> {
         let document = rest.strip_suffix("/.well-known/openid-configuration");
         return Target::Metadata(document.unwrap_or(""));
     }
-    if let Some(id) = path.strip_prefix(METADATA).or_else(|| path.strip_prefix(OPENID)) {
+    if let Some(id) = path
+        .strip_prefix(METADATA)
+        .or_else(|| path.strip_prefix(OPENID))
+    {
         return Target::Metadata(id);
     }
-    let rest_sts = path.strip_prefix("/rest-sts/").or_else(|| path.strip_prefix("/am/rest-sts/"));
+    let rest_sts = path
+        .strip_prefix("/rest-sts/")
+        .or_else(|| path.strip_prefix("/am/rest-sts/"));
     rest_sts.map_or(Target::Proxy, Target::RestSts)
 }
 
@@ -81,43 +91,103 @@ impl Handler for PublicHandler {
                 drop(registry);
                 self.token(request, instance, circumstances).await
             }
-            Target::Jwks(id) => document(registry.instance(id), request.method(), "application/jwk-set+json", |i| &i.jwks),
-            Target::Metadata(id) => document(registry.instance(id), request.method(), "application/json", |i| &i.metadata),
+            Target::Jwks(id) => document(
+                registry.instance(id),
+                request.method(),
+                "application/jwk-set+json",
+                |i| &i.jwks,
+            ),
+            Target::Metadata(id) => document(
+                registry.instance(id),
+                request.method(),
+                "application/json",
+                |i| &i.metadata,
+            ),
             Target::RestSts(id) => {
                 let instance = registry.instance(id).cloned();
-                let (id, mount) = (id.to_owned(), path.strip_suffix(id).unwrap_or_default().trim_end_matches('/').to_owned());
+                let (id, mount) = (
+                    id.to_owned(),
+                    path.strip_suffix(id)
+                        .unwrap_or_default()
+                        .trim_end_matches('/')
+                        .to_owned(),
+                );
                 drop(registry);
-                self.rest_sts(request, &mount, &id, instance, circumstances).await
+                self.rest_sts(request, &mount, &id, instance, circumstances)
+                    .await
             }
         }
     }
 }
 
 impl PublicHandler {
-    async fn token(&self, request: Request<Incoming>, instance: Option<SharedInstance>, circumstances: Circumstances) -> Response<Body> {
+    async fn token(
+        &self,
+        request: Request<Incoming>,
+        instance: Option<SharedInstance>,
+        circumstances: Circumstances,
+    ) -> Response<Body> {
         let correlation = &circumstances.correlation;
-        let Some(instance) = instance else { return Refusal::UnknownInstance.response(correlation, None) };
+        let Some(instance) = instance else {
+            return Refusal::UnknownInstance.response(correlation, None);
+        };
         let (head, body) = request.into_parts();
         match body::read(body, &self.gateway.config.limits).await {
-            Ok(bytes) => oauth::token::handle(&self.gateway, &instance, &head.method, &head.headers, &bytes, &circumstances).await,
+            Ok(bytes) => {
+                oauth::token::handle(
+                    &self.gateway,
+                    &instance,
+                    &head.method,
+                    &head.headers,
+                    &bytes,
+                    &circumstances,
+                )
+                .await
+            }
             Err(body::Unread::TooLarge) => Refusal::TooLarge.response(correlation, None),
-            Err(body::Unread::Broken) => Refusal::InvalidRequest("the body could not be read").response(correlation, None),
+            Err(body::Unread::Broken) => {
+                Refusal::InvalidRequest("the body could not be read").response(correlation, None)
+            }
         }
     }
 
-    async fn rest_sts(&self, request: Request<Incoming>, mount: &str, id: &str, instance: Option<SharedInstance>, circumstances: Circumstances) -> Response<Body> {
-        let request = match rest::request(request, mount, id, Caller::Anonymous, &self.gateway.config.limits).await {
+    async fn rest_sts(
+        &self,
+        request: Request<Incoming>,
+        mount: &str,
+        id: &str,
+        instance: Option<SharedInstance>,
+        circumstances: Circumstances,
+    ) -> Response<Body> {
+        let request = match rest::request(
+            request,
+            mount,
+            id,
+            Caller::Anonymous,
+            &self.gateway.config.limits,
+        )
+        .await
+        {
             Ok(request) => request,
             Err(refusal) => return refusal,
         };
-        let Some((instance, face)) = instance.as_ref().and_then(|i| Some((i, i.rest.as_ref()?))) else {
-            let nowhere = Call { now: circumstances.now, instance: "", correlation: &circumstances.correlation, random: circumstances.random };
+        let Some((instance, face)) = instance.as_ref().and_then(|i| Some((i, i.rest.as_ref()?)))
+        else {
+            let nowhere = Call {
+                now: circumstances.now,
+                instance: "",
+                correlation: &circumstances.correlation,
+                random: circumstances.random,
+            };
             return rest::response(rest_sts::answer(&request, None, &nowhere).await.0);
         };
         let call = call(instance, &circumstances);
-        let (answer, outcome) = rest_sts::answer(&request, Some((&instance.engine, face)), &call).await;
+        let (answer, outcome) =
+            rest_sts::answer(&request, Some((&instance.engine, face)), &call).await;
         let response = rest::response(answer);
-        let Some(outcome) = outcome else { return response };
+        let Some(outcome) = outcome else {
+            return response;
+        };
         let mut event = Event::new("rest-sts", instance, &circumstances);
         record(&mut event, &outcome);
         if self.gateway.audit.record(event).is_err() && response.status().is_success() {
@@ -126,15 +196,40 @@ impl PublicHandler {
         response
     }
 
-    async fn proxy(&self, request: Request<Incoming>, peer: SocketAddr, registry: Arc<Registry>, circumstances: Circumstances) -> Response<Body> {
-        let host = request.uri().authority().map(hyper::http::uri::Authority::as_str);
-        let host = host.or_else(|| request.headers().get(header::HOST)?.to_str().ok()).unwrap_or_default();
+    async fn proxy(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        registry: Arc<Registry>,
+        circumstances: Circumstances,
+    ) -> Response<Body> {
+        let host = request
+            .uri()
+            .authority()
+            .map(hyper::http::uri::Authority::as_str);
+        let host = host
+            .or_else(|| request.headers().get(header::HOST)?.to_str().ok())
+            .unwrap_or_default();
         let Some(route) = registry.route_table.find(host, request.uri().path()) else {
             return plain(StatusCode::NOT_FOUND);
         };
-        let Some(instance) = registry.instance(route.instance()) else { return plain(StatusCode::NOT_FOUND) };
-        let exchange = Exchange { gateway: &self.gateway, instance, circumstances: &circumstances };
-        proxy::forward(request, peer, route, &exchange, &self.upstreams, &circumstances.correlation).await
+        let Some(instance) = registry.instance(route.instance()) else {
+            return plain(StatusCode::NOT_FOUND);
+        };
+        let exchange = Exchange {
+            gateway: &self.gateway,
+            instance,
+            circumstances: &circumstances,
+        };
+        proxy::forward(
+            request,
+            peer,
+            route,
+            &exchange,
+            &self.upstreams,
+            &circumstances.correlation,
+        )
+        .await
     }
 }
 
@@ -146,7 +241,11 @@ struct Exchange<'a> {
 }
 
 impl RouteExchange for Exchange<'_> {
-    async fn exchange(&self, route: &Route, subject: Presented) -> Result<Exchanged, ExchangeError> {
+    async fn exchange(
+        &self,
+        route: &Route,
+        subject: Presented,
+    ) -> Result<Exchanged, ExchangeError> {
         let request = ExchangeRequest {
             client: route.client(),
             subject,
@@ -195,14 +294,26 @@ fn call<'a>(instance: &'a PublishedInstance, circumstances: &'a Circumstances) -
     }
 }
 
-fn document(instance: Option<&SharedInstance>, method: &Method, media: &'static str, part: impl Fn(&PublishedInstance) -> &Bytes) -> Response<Body> {
-    let Some(instance) = instance else { return plain(StatusCode::NOT_FOUND) };
+fn document(
+    instance: Option<&SharedInstance>,
+    method: &Method,
+    media: &'static str,
+    part: impl Fn(&PublishedInstance) -> &Bytes,
+) -> Response<Body> {
+    let Some(instance) = instance else {
+        return plain(StatusCode::NOT_FOUND);
+    };
     if method != Method::GET && method != Method::HEAD {
         return plain(StatusCode::METHOD_NOT_ALLOWED);
     }
     let mut response = Response::new(Body::full(part(instance).clone()));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    response.headers_mut().insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=300"),
+    );
     response
 }
 
@@ -218,12 +329,24 @@ mod tests {
 
     #[test]
     fn paths_belong_to_one_face() {
-        assert_eq!(target("/oauth2/alpha/orders/token"), Target::Token("alpha/orders"));
+        assert_eq!(
+            target("/oauth2/alpha/orders/token"),
+            Target::Token("alpha/orders")
+        );
         assert_eq!(target("/oauth2/orders/jwks"), Target::Jwks("orders"));
-        assert_eq!(target("/.well-known/oauth-authorization-server/oauth2/alpha/orders"), Target::Metadata("alpha/orders"));
-        assert_eq!(target("/oauth2/orders/.well-known/openid-configuration"), Target::Metadata("orders"));
+        assert_eq!(
+            target("/.well-known/oauth-authorization-server/oauth2/alpha/orders"),
+            Target::Metadata("alpha/orders")
+        );
+        assert_eq!(
+            target("/oauth2/orders/.well-known/openid-configuration"),
+            Target::Metadata("orders")
+        );
         assert_eq!(target("/oauth2/orders/other"), Target::Metadata(""));
-        assert_eq!(target("/rest-sts/alpha/orders"), Target::RestSts("alpha/orders"));
+        assert_eq!(
+            target("/rest-sts/alpha/orders"),
+            Target::RestSts("alpha/orders")
+        );
         assert_eq!(target("/am/rest-sts/orders"), Target::RestSts("orders"));
         assert_eq!(target("/api/oauth2/x"), Target::Proxy);
     }

@@ -4,12 +4,13 @@ mod banner;
 mod keys;
 mod log;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use cambist_core::Fetch;
 use cambist_plugin::{HostError, HostLimits, PluginHost};
 use cambist_token::PasswordDirectory;
+use rustls::ClientConfig;
 use tokio::{
+    net::TcpListener,
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
 };
@@ -40,7 +41,7 @@ pub enum ServeError {
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The configured address.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// Why.
         source: io::Error,
     },
@@ -70,9 +71,9 @@ pub enum ServeError {
 /// A gateway that is up.
 pub struct Running {
     /// Where the public listener is.
-    pub public: std::net::SocketAddr,
+    pub public: SocketAddr,
     /// Where the admin listener is.
-    pub admin: std::net::SocketAddr,
+    pub admin: SocketAddr,
     /// The shared state.
     pub gateway: Arc<Gateway>,
     background: Runtime,
@@ -107,46 +108,124 @@ pub fn start(config: Config) -> Result<Running, ServeError> {
         .thread_name("background")
         .enable_all()
         .build()?;
-    let data = DataDirectory::open(&config.data_dir)?;
-    let keyring = Arc::new(keys::open(&data)?);
-    let store = background.block_on(Store::open(&data.store_file()))?;
-    let heavy = HeavyPool::new(background.handle().clone(), config.passwords.hash_count(), config.passwords.queue);
-    let compilation = HeavyPool::new(background.handle().clone(), 1, 4);
-    let users = Arc::new(UserDirectory::new(store.clone(), heavy.clone()));
-    let plugin_host = Arc::new(PluginHost::new(HostLimits {
-        component_bytes: config.limits.plugin_bytes,
-        memory_bytes: config.plugins.memory_bytes,
-        call_time: config.plugins.call_time(),
-        ..HostLimits::default()
-    })?);
+    let sockets = Sockets::bind(&config, &background)?;
+    let base_url = config.public.base_url(sockets.public);
     let roots = trust_roots(config.egress.ca_file.as_deref()).map_err(ServeError::Trust)?;
+    let gateway = Arc::new(gateway(config, base_url, &roots, &background)?);
+    let (public, admin) = (sockets.public, sockets.admin);
+    let (workers, drain) = listen(&gateway, sockets, &roots, &background)?;
+    Ok(Running {
+        public,
+        admin,
+        gateway,
+        background,
+        workers,
+        drain,
+    })
+}
+
+/// Bound before anything is opened, so that a taken address touches nothing.
+struct Sockets {
+    public: SocketAddr,
+    public_listeners: Vec<std::net::TcpListener>,
+    admin: SocketAddr,
+    admin_listener: TcpListener,
+}
+
+impl Sockets {
+    fn bind(config: &Config, background: &Runtime) -> Result<Self, ServeError> {
+        let failed = |address| move |source| ServeError::Listen { address, source };
+        let (public, public_listeners) =
+            bind_shared(config.public.listen, config.public.worker_count())
+                .map_err(failed(config.public.listen))?;
+        let admin_listener = background
+            .block_on(async { bind_alone(config.admin.listen) })
+            .map_err(failed(config.admin.listen))?;
+        Ok(Self {
+            public,
+            public_listeners,
+            admin: admin_listener.local_addr()?,
+            admin_listener,
+        })
+    }
+}
+
+fn gateway(
+    config: Config,
+    base_url: String,
+    roots: &Arc<ClientConfig>,
+    background: &Runtime,
+) -> Result<Gateway, ServeError> {
+    let data = DataDirectory::open(&config.data_dir)?;
+    let store = background.block_on(Store::open(&data.store_file()))?;
+    let handle = background.handle();
+    let heavy = HeavyPool::new(
+        handle.clone(),
+        config.passwords.hash_count(),
+        config.passwords.queue,
+    );
+    let users = Arc::new(UserDirectory::new(store.clone(), heavy.clone()));
+    let directory: Arc<dyn PasswordDirectory> = users.clone();
     let rules = EgressRules {
         allow: config.egress.allow.clone(),
         timeout: config.egress.timeout(),
         body_bytes: config.egress.body_bytes,
     };
-    let fetch: Arc<dyn Fetch> = Arc::new(Egress::new(rules, Arc::clone(&roots), background.handle().clone()));
-    let (public, listeners) = bind_shared(config.public.listen, config.public.worker_count())
-        .map_err(|source| ServeError::Listen { address: config.public.listen, source })?;
-    let admin_listener = background
-        .block_on(async { bind_alone(config.admin.listen) })
-        .map_err(|source| ServeError::Listen { address: config.admin.listen, source })?;
-    let admin = admin_listener.local_addr()?;
-    let base_url = config.public.base_url(public);
+    let plugin_host = PluginHost::new(HostLimits {
+        component_bytes: config.limits.plugin_bytes,
+        memory_bytes: config.plugins.memory_bytes,
+        call_time: config.plugins.call_time(),
+        ..HostLimits::default()
+    })?;
     let published = Arc::new(Published::new(Registry::default()));
-    let directory: Arc<dyn PasswordDirectory> = users.clone();
-    let workshop = Workshop { base_url: base_url.clone(), store, plugin_host, keyring, directory, fetch, heavy: heavy.clone(), compilation };
+    let workshop = Workshop {
+        base_url: base_url.clone(),
+        store,
+        plugin_host: Arc::new(plugin_host),
+        keyring: Arc::new(keys::open(&data)?),
+        directory,
+        fetch: Arc::new(Egress::new(rules, Arc::clone(roots), handle.clone())),
+        heavy: heavy.clone(),
+        compilation: HeavyPool::new(handle.clone(), 1, 4),
+    };
     let publisher = Publisher::new(workshop, Arc::clone(&published));
     background.block_on(publisher.restore())?;
-    let audit = Audit::open(&data.path().join("audit.jsonl"))?;
-    let admin_token = data.admin_token()?;
-    let gateway = Arc::new(Gateway { config, base_url, published, publisher, heavy, audit, users, admin_token, _data: data });
+    Ok(Gateway {
+        config,
+        base_url,
+        published,
+        publisher,
+        heavy,
+        audit: Audit::open(&data.path().join("audit.jsonl"))?,
+        users,
+        admin_token: data.admin_token()?,
+        _data: data,
+    })
+}
+
+fn listen(
+    gateway: &Arc<Gateway>,
+    sockets: Sockets,
+    roots: &Arc<ClientConfig>,
+    background: &Runtime,
+) -> Result<(Workers, Drain), ServeError> {
     let drain = Drain::default();
-    let (limits, grace) = (gateway.config.limits.clone(), gateway.config.shutdown.drain_time());
-    let workers = listener::start(listeners, || PublicHandler::new(Arc::clone(&gateway), Arc::clone(&roots)), &limits, &drain, grace)?;
-    let handler = Arc::new(AdminHandler::new(Arc::clone(&gateway)));
-    background.spawn(listener::serve(admin_listener, handler, limits, drain.clone()));
-    Ok(Running { public, admin, gateway, background, workers, drain })
+    let limits = gateway.config.limits.clone();
+    let workers = listener::start(
+        sockets.public_listeners,
+        || PublicHandler::new(Arc::clone(gateway), Arc::clone(roots)),
+        &limits,
+        &drain,
+        gateway.config.shutdown.drain_time(),
+    )?;
+    let admin = Arc::new(AdminHandler::new(Arc::clone(gateway)));
+    background.spawn(listener::serve(
+        sockets.admin_listener,
+        admin,
+        limits,
+        drain.clone(),
+    ));
+    Ok((workers, drain))
 }
 
 impl Running {

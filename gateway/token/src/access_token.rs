@@ -42,7 +42,7 @@ const KIND: Kind = Kind {
 /// AT-07: a token without its own `typ` must show by its claims that it is an access token, and by none
 /// that it is something else.
 fn is_access_token(token: &Verified) -> bool {
-    if token.has_typ && !token.is_generic {
+    if token.names_its_kind {
         return true;
     }
     let says = |name: &str, wanted: &str| {

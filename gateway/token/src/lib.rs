@@ -71,3 +71,8 @@ pub const BUILTINS: &[Builtin] = &[
     jwt::BUILTIN,
     username::BUILTIN,
 ];
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;

@@ -79,6 +79,10 @@ impl Credential<'_> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Rejection::TooLarge);
         }
+        // A derived reader would take `["name", "password"]` for the object too.
+        if token.as_bytes().trim_ascii_start().first() != Some(&b'{') {
+            return Err(Rejection::Malformed);
+        }
         let credential: Credential<'_> =
             serde_json::from_slice(token.as_bytes()).map_err(|_| Rejection::Malformed)?;
         let username = credential.username.len();

@@ -16,7 +16,10 @@ pub fn pin_to_one() -> io::Result<()> {
 }
 
 /// CPU time of the calling thread in microseconds.
-#[expect(clippy::cast_precision_loss, reason = "microseconds of one run fit a double")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "microseconds of one run fit a double"
+)]
 pub fn thread_micros() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
@@ -45,10 +48,14 @@ pub fn median(runs: &mut [f64]) -> f64 {
 
 /// CPU microseconds so far of the threads of process `pid` whose name `is_counted`.
 pub fn process_micros(pid: u32, is_counted: impl Fn(&str) -> bool) -> f64 {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return 0.0 };
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return 0.0;
+    };
     tasks
         .filter_map(Result::ok)
-        .filter(|task| fs::read_to_string(task.path().join("comm")).is_ok_and(|name| is_counted(name.trim())))
+        .filter(|task| {
+            fs::read_to_string(task.path().join("comm")).is_ok_and(|name| is_counted(name.trim()))
+        })
         .filter_map(|task| fs::read_to_string(task.path().join("schedstat")).ok())
         .filter_map(|stat| stat.split(' ').next()?.parse::<f64>().ok())
         .sum::<f64>()
@@ -57,5 +64,8 @@ pub fn process_micros(pid: u32, is_counted: impl Fn(&str) -> bool) -> f64 {
 
 /// Whether a thread of this process belongs to the gateway and not to load or reference.
 pub fn is_gateway(name: &str) -> bool {
-    name.starts_with("worker-") || name.starts_with("background") || name == "audit" || name == "epoch"
+    name.starts_with("worker-")
+        || name.starts_with("background")
+        || name == "audit"
+        || name == "epoch"
 }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use cambist_core::{Call, ExchangeRequest, Fetch, FetchError, Fetched, Presented, Timestamp, Token, TokenType, exchange};
+use cambist_core::{
+    Call, ExchangeRequest, Fetch, FetchError, Fetched, Presented, Timestamp, Token, TokenType,
+    exchange,
+};
 use cambist_token::{
     IssuerConfig, Keyring, PasswordDirectory, Profile, TrustedIssuer,
     jose::{Algorithm, SigningKey},
@@ -55,8 +58,15 @@ pub fn rows() -> Result<Vec<Row>, Failure> {
 fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
     let (key, _) = SigningKey::generate(algorithm)?;
     let mut config = IssuerConfig::new("https://idp.example", vec!["web".to_owned()]);
-    config.jwks = Some(json!({"keys": [key.public_jwk()]}).as_object().cloned().ok_or("no object")?);
-    let issuer = Arc::new(TrustedIssuer::build(config, Arc::new(Nowhere)).map_err(|error| format!("{error:?}"))?);
+    config.jwks = Some(
+        json!({"keys": [key.public_jwk()]})
+            .as_object()
+            .cloned()
+            .ok_or("no object")?,
+    );
+    let issuer = Arc::new(
+        TrustedIssuer::build(config, Arc::new(Nowhere)).map_err(|error| format!("{error:?}"))?,
+    );
     let (own, _) = SigningKey::generate(Algorithm::Es256)?;
     let keyring = Arc::new(Keyring::new(vec![Arc::new(own)]));
     let directory: Arc<dyn PasswordDirectory> = Arc::new(Nowhere);
@@ -85,12 +95,20 @@ fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
             "name": "Dana Example", "acr": "urn:example:loa:2", "amr": ["pwd", "otp"]
         }),
     )?;
-    let call = Call { now: Timestamp(now), instance: "orders", correlation: "0123456789abcdef", random: [7; 16] };
+    let call = Call {
+        now: Timestamp(now),
+        instance: "orders",
+        correlation: "0123456789abcdef",
+        random: [7; 16],
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let once = || {
         let request = ExchangeRequest {
             client,
-            subject: Presented { token: Token::new(token.as_bytes()), token_type: TokenType::ID_TOKEN },
+            subject: Presented {
+                token: Token::new(token.as_bytes()),
+                token_type: TokenType::ID_TOKEN,
+            },
             actor: None,
             requested_token_type: None,
             audiences: vec![ORDERS.to_owned()],
@@ -101,6 +119,9 @@ fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
         runtime.block_on(exchange(&instance.engine, &request, &call))
     };
     let first = once()?;
-    assert_eq!(first.subject, "partner:248289761001", "the exchange itself must be right");
+    assert_eq!(
+        first.subject, "partner:248289761001",
+        "the exchange itself must be right"
+    );
     Ok(median_micros(400, || drop(once())))
 }

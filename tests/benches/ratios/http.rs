@@ -29,10 +29,17 @@ const INSTANCE: &str = "bench/orders";
 /// ES256 → ES256 through the token endpoint.
 pub fn rows() -> Result<Vec<Row>, Failure> {
     let crypto = raw::es256_verify()? + raw::es256_sign()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("bench").enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("bench")
+        .enable_all()
+        .build()?;
     let (gateway, request) = runtime.block_on(prepare())?;
     let echo = echo()?;
-    let bare = Request { url: echo, ..request.clone() };
+    let bare = Request {
+        url: echo,
+        ..request.clone()
+    };
     let (mut costs, mut echoes) = (Vec::new(), Vec::new());
     load::run(vec![request.clone()], CONNECTIONS, 500)?;
     for _ in 0..ROUNDS {
@@ -59,20 +66,39 @@ fn measured(request: &Request, is_counted: impl Fn(&str) -> bool) -> Result<f64,
 async fn prepare() -> Result<(TestGateway, Request), Failure> {
     let gateway = TestGateway::start_with(|config| config.public.workers = Some(1)).await?;
     let issuer = Issuer::start(Algorithm::Es256).await?;
-    gateway.put("/admin/v1/issuers/partner", &documents::partner(&issuer.url())).await?;
-    gateway.put(&format!("/admin/v1/instances/{INSTANCE}"), &documents::with_partner()).await?;
+    gateway
+        .put(
+            "/admin/v1/issuers/partner",
+            &documents::partner(&issuer.url()),
+        )
+        .await?;
+    gateway
+        .put(
+            &format!("/admin/v1/instances/{INSTANCE}"),
+            &documents::with_partner(),
+        )
+        .await?;
     let token = issuer.id_token("erin", WEB.0)?;
-    let reply = gateway.exchange(INSTANCE, WEB, &token, ID_TOKEN, &[]).await?;
+    let reply = gateway
+        .exchange(INSTANCE, WEB, &token, ID_TOKEN, &[])
+        .await?;
     if reply.json()["access_token"].as_str().is_none() {
         return Err(reply.text().into());
     }
-    let body = form(&[("grant_type", TOKEN_EXCHANGE), ("subject_token", &token), ("subject_token_type", ID_TOKEN)]);
+    let body = form(&[
+        ("grant_type", TOKEN_EXCHANGE),
+        ("subject_token", &token),
+        ("subject_token_type", ID_TOKEN),
+    ]);
     let request = Request {
         method: Method::POST,
         url: format!("{}/oauth2/{INSTANCE}/token", gateway.public),
         headers: vec![
             ("authorization".to_owned(), basic(WEB)),
-            ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()),
+            (
+                "content-type".to_owned(),
+                "application/x-www-form-urlencoded".to_owned(),
+            ),
         ],
         body,
     };
@@ -82,25 +108,38 @@ async fn prepare() -> Result<(TestGateway, Request), Failure> {
 /// A server that reads a request and sends its body back, on a thread of its own.
 fn echo() -> Result<String, Failure> {
     let (sender, receiver) = mpsc::channel();
-    std::thread::Builder::new().name("echo".to_owned()).spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async move {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-            let _ = sender.send(listener.local_addr()?);
-            loop {
-                let (stream, _) = listener.accept().await?;
-                stream.set_nodelay(true)?;
-                tokio::spawn(async move {
-                    let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| async move {
-                        let body: Bytes = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-                        Ok::<_, Infallible>(Response::new(Full::new(body)))
+    std::thread::Builder::new()
+        .name("echo".to_owned())
+        .spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(async move {
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+                let _ = sender.send(listener.local_addr()?);
+                loop {
+                    let (stream, _) = listener.accept().await?;
+                    stream.set_nodelay(true)?;
+                    tokio::spawn(async move {
+                        let service = service_fn(
+                            |request: hyper::Request<hyper::body::Incoming>| async move {
+                                let body: Bytes = request
+                                    .into_body()
+                                    .collect()
+                                    .await
+                                    .map(http_body_util::Collected::to_bytes)
+                                    .unwrap_or_default();
+                                Ok::<_, Infallible>(Response::new(Full::new(body)))
+                            },
+                        );
+                        let _ = hyper::server::conn::http1::Builder::new()
+                            .serve_connection(TokioIo::new(stream), service)
+                            .await;
                     });
-                    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-                });
-            }
-            #[expect(unreachable_code, reason = "gives the block its type")]
-            Ok::<(), std::io::Error>(())
-        })
-    })?;
+                }
+                #[expect(unreachable_code, reason = "gives the block its type")]
+                Ok::<(), std::io::Error>(())
+            })
+        })?;
     Ok(format!("http://{}/", receiver.recv()?))
 }

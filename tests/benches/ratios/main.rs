@@ -37,8 +37,16 @@ pub enum Limit {
 
 fn print(row: &Row) {
     let (measured, limit, holds) = match row.limit {
-        Limit::Times(limit) => (format!("{:.2} x", row.cost / row.reference), format!("{limit:.2} x"), row.cost / row.reference <= limit),
-        Limit::Over(limit) => (format!("{:+.1} us", row.cost - row.reference), format!("{limit:+.1} us"), row.cost - row.reference <= limit),
+        Limit::Times(limit) => (
+            format!("{:.2} x", row.cost / row.reference),
+            format!("{limit:.2} x"),
+            row.cost / row.reference <= limit,
+        ),
+        Limit::Over(limit) => (
+            format!("{:+.1} us", row.cost - row.reference),
+            format!("{limit:+.1} us"),
+            row.cost - row.reference <= limit,
+        ),
     };
     println!(
         "{:<62} {:>9.2} us {:>9.2} us {:>10} {:>10}  {}",
@@ -54,10 +62,21 @@ fn print(row: &Row) {
 type Section = (&'static str, fn() -> Result<Vec<Row>, Failure>);
 
 fn main() -> Result<(), Failure> {
-    let sections: [Section; 4] = [("engine", engine::rows), ("http", http::rows), ("plugin", plugin::rows), ("proxy", proxy::rows)];
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let sections: [Section; 4] = [
+        ("engine", engine::rows),
+        ("http", http::rows),
+        ("plugin", plugin::rows),
+        ("proxy", proxy::rows),
+    ];
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
     cpu::pin_to_one()?;
-    println!("{:<62} {:>12} {:>12} {:>10} {:>10}", "work (CPU time per operation)", "cost", "reference", "measured", "promised");
+    println!(
+        "{:<62} {:>12} {:>12} {:>10} {:>10}",
+        "work (CPU time per operation)", "cost", "reference", "measured", "promised"
+    );
     for (name, rows) in sections {
         if wanted.is_empty() || wanted.iter().any(|section| section == name) {
             rows()?.iter().for_each(print);

@@ -27,10 +27,17 @@ pub fn rows() -> Result<Vec<Row>, Failure> {
         declared: Declared::default(),
     });
     let now = now();
-    let call = Call { now: Timestamp(now), instance: "bench", correlation: "0123456789abcdef", random: [7; 16] };
+    let call = Call {
+        now: Timestamp(now),
+        instance: "bench",
+        correlation: "0123456789abcdef",
+        random: [7; 16],
+    };
     let text = ticket("frank", now);
     let token = Token::new(text.as_bytes());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(validator.validate(&token, &call))?;
     let cost = runtime.block_on(async {
         let mut runs = Vec::new();
@@ -44,7 +51,9 @@ pub fn rows() -> Result<Vec<Row>, Failure> {
         crate::cpu::median(&mut runs)
     });
     let native_call = cambist_guest::Call::at(now).with_setting("key", KEY);
-    let native = median_micros(2_000, || drop(LegacyTicket::validate(text.as_bytes(), &native_call)));
+    let native = median_micros(2_000, || {
+        drop(LegacyTicket::validate(text.as_bytes(), &native_call))
+    });
     Ok(vec![Row {
         work: "plugin: legacy ticket, fresh store per call - native".to_owned(),
         cost,

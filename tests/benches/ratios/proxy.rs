@@ -30,23 +30,37 @@ const INSTANCE: &str = "bench/orders";
 
 /// Small responses over keep-alive, 1,000 distinct tokens.
 pub fn rows() -> Result<Vec<Row>, Failure> {
-    let Some(program) = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"].into_iter().find(|path| Path::new(path).exists()) else {
+    let Some(program) = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"]
+        .into_iter()
+        .find(|path| Path::new(path).exists())
+    else {
         eprintln_skipped();
         return Ok(Vec::new());
     };
     let directory = tempfile::tempdir()?;
     let nginx = Nginx::start(program, directory.path())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("bench").enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("bench")
+        .enable_all()
+        .build()?;
     let (gateway, through_gateway) = runtime.block_on(prepare(&nginx.backend))?;
-    let through_nginx: Vec<Request> =
-        through_gateway.iter().map(|request| Request { url: format!("{}/orders/1", nginx.proxy), ..request.clone() }).collect();
+    let through_nginx: Vec<Request> = through_gateway
+        .iter()
+        .map(|request| Request {
+            url: format!("{}/orders/1", nginx.proxy),
+            ..request.clone()
+        })
+        .collect();
     load::run(through_gateway.clone(), CONNECTIONS, TOTAL)?;
     load::run(through_nginx.clone(), CONNECTIONS, 2_000)?;
     let (mut costs, mut references) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let before = process_micros(std::process::id(), is_gateway);
         load::run(through_gateway.clone(), CONNECTIONS, TOTAL)?;
-        costs.push(per_request(process_micros(std::process::id(), is_gateway) - before));
+        costs.push(per_request(
+            process_micros(std::process::id(), is_gateway) - before,
+        ));
         let before = nginx.proxy_micros();
         load::run(through_nginx.clone(), CONNECTIONS, TOTAL)?;
         references.push(per_request(nginx.proxy_micros() - before));
@@ -60,7 +74,10 @@ pub fn rows() -> Result<Vec<Row>, Failure> {
     }])
 }
 
-#[expect(clippy::print_stdout, reason = "a missing reference is said, never passed over")]
+#[expect(
+    clippy::print_stdout,
+    reason = "a missing reference is said, never passed over"
+)]
 fn eprintln_skipped() {
     println!("proxy: skipped, nginx is not installed (apt-get install nginx-light)");
 }
@@ -73,8 +90,18 @@ fn per_request(micros: f64) -> f64 {
 async fn prepare(backend: &str) -> Result<(TestGateway, Vec<Request>), Failure> {
     let gateway = TestGateway::start_with(|config| config.public.workers = Some(1)).await?;
     let issuer = Issuer::start(Algorithm::Es256).await?;
-    gateway.put("/admin/v1/issuers/partner", &documents::partner(&issuer.url())).await?;
-    gateway.put(&format!("/admin/v1/instances/{INSTANCE}"), &documents::with_partner()).await?;
+    gateway
+        .put(
+            "/admin/v1/issuers/partner",
+            &documents::partner(&issuer.url()),
+        )
+        .await?;
+    gateway
+        .put(
+            &format!("/admin/v1/instances/{INSTANCE}"),
+            &documents::with_partner(),
+        )
+        .await?;
     let route = json!({"path_prefix": "/orders", "upstream": backend, "instance": INSTANCE, "audience": ORDERS, "subject_token_type": ID_TOKEN});
     gateway.put("/admin/v1/routes/orders", &route).await?;
     let url = format!("{}/orders/1", gateway.public);
@@ -82,15 +109,27 @@ async fn prepare(backend: &str) -> Result<(TestGateway, Vec<Request>), Failure> 
     for index in 0..TOKENS {
         let token = issuer.id_token(&format!("user-{index}"), WEB.0)?;
         let headers = vec![("authorization".to_owned(), format!("Bearer {token}"))];
-        requests.push(Request { method: Method::GET, url: url.clone(), headers, body: String::new() });
+        requests.push(Request {
+            method: Method::GET,
+            url: url.clone(),
+            headers,
+            body: String::new(),
+        });
     }
-    let first = requests.first().and_then(|request| request.headers.first()).ok_or("no token")?;
+    let first = requests
+        .first()
+        .and_then(|request| request.headers.first())
+        .ok_or("no token")?;
     let reply = http::get(&url, &[("authorization", &first.1)]).await?;
     if reply.status != 200 {
         return Err(format!("{}: {}", reply.status, reply.text()).into());
     }
     let refused = http::get(&url, &[("authorization", &format!("{}x", first.1))]).await?;
-    if refused.status != 401 { Err("a tampered token went through".into()) } else { Ok((gateway, requests)) }
+    if refused.status != 401 {
+        Err("a tampered token went through".into())
+    } else {
+        Ok((gateway, requests))
+    }
 }
 
 /// One nginx that proxies and one that is the API.
@@ -103,15 +142,27 @@ struct Nginx {
 impl Nginx {
     fn start(program: &str, directory: &Path) -> Result<Self, Failure> {
         let (proxy, backend) = (free_port()?, free_port()?);
-        let api = format!("server {{ listen 127.0.0.1:{backend}; location / {{ return 200 'hello world!'; }} }}");
+        let api = format!(
+            "server {{ listen 127.0.0.1:{backend}; location / {{ return 200 'hello world!'; }} }}"
+        );
         let forward = format!(
             "upstream api {{ server 127.0.0.1:{backend}; keepalive 128; keepalive_requests 100000000; }}
              server {{ listen 127.0.0.1:{proxy}; location / {{ proxy_pass http://api; proxy_http_version 1.1; proxy_set_header Connection ''; }} }}"
         );
-        let processes = [spawn(program, directory, "api", &api)?, spawn(program, directory, "proxy", &forward)?];
-        let nginx = Self { processes, proxy: format!("http://127.0.0.1:{proxy}"), backend: format!("http://127.0.0.1:{backend}") };
+        let processes = [
+            spawn(program, directory, "api", &api)?,
+            spawn(program, directory, "proxy", &forward)?,
+        ];
+        let nginx = Self {
+            processes,
+            proxy: format!("http://127.0.0.1:{proxy}"),
+            backend: format!("http://127.0.0.1:{backend}"),
+        };
         for _ in 0..100 {
-            if [proxy, backend].iter().all(|port| std::net::TcpStream::connect(("127.0.0.1", *port)).is_ok()) {
+            if [proxy, backend]
+                .iter()
+                .all(|port| std::net::TcpStream::connect(("127.0.0.1", *port)).is_ok())
+            {
                 return Ok(nginx);
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -120,7 +171,9 @@ impl Nginx {
     }
 
     fn proxy_micros(&self) -> f64 {
-        self.processes.last().map_or(0.0, |process| process_micros(process.id(), |_| true))
+        self.processes
+            .last()
+            .map_or(0.0, |process| process_micros(process.id(), |_| true))
     }
 }
 
@@ -145,9 +198,18 @@ fn spawn(program: &str, directory: &Path, name: &str, http: &str) -> Result<Chil
              fastcgi_temp_path {state}/{name}-f; uwsgi_temp_path {state}/{name}-u; scgi_temp_path {state}/{name}-s; {http} }}"
         ),
     )?;
-    Ok(Command::new(program).arg("-c").arg(&file).arg("-p").arg(directory).stdin(Stdio::null()).stderr(Stdio::null()).spawn()?)
+    Ok(Command::new(program)
+        .arg("-c")
+        .arg(&file)
+        .arg("-p")
+        .arg(directory)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?)
 }
 
 fn free_port() -> std::io::Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?
+        .local_addr()?
+        .port())
 }

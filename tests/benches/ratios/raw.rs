@@ -3,8 +3,8 @@
 use aws_lc_rs::{
     rand::SystemRandom,
     signature::{
-        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-        RSA_PKCS1_SHA256, RsaKeyPair,
+        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair,
+        ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair,
     },
 };
 use tests::http::Failure;
@@ -26,16 +26,31 @@ pub fn es256_verify() -> Result<f64, Failure> {
     let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
     let signature = key.sign(&SystemRandom::new(), &MESSAGE)?;
     let public = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.public_key())?;
-    assert!(public.verify_sig(&MESSAGE, signature.as_ref()).is_ok(), "the reference itself must verify");
-    Ok(median_micros(400, || drop(public.verify_sig(&MESSAGE, signature.as_ref()))))
+    assert!(
+        public.verify_sig(&MESSAGE, signature.as_ref()).is_ok(),
+        "the reference itself must verify"
+    );
+    Ok(median_micros(400, || {
+        drop(public.verify_sig(&MESSAGE, signature.as_ref()))
+    }))
 }
 
 /// CPU microseconds of one RS256 (2048 bit) verification.
 pub fn rs256_verify() -> Result<f64, Failure> {
     let key = RsaKeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048)?;
     let mut signature = vec![0; key.public_modulus_len()];
-    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), &MESSAGE, &mut signature)?;
+    key.sign(
+        &RSA_PKCS1_SHA256,
+        &SystemRandom::new(),
+        &MESSAGE,
+        &mut signature,
+    )?;
     let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.public_key())?;
-    assert!(public.verify_sig(&MESSAGE, &signature).is_ok(), "the reference itself must verify");
-    Ok(median_micros(400, || drop(public.verify_sig(&MESSAGE, &signature))))
+    assert!(
+        public.verify_sig(&MESSAGE, &signature).is_ok(),
+        "the reference itself must verify"
+    );
+    Ok(median_micros(400, || {
+        drop(public.verify_sig(&MESSAGE, &signature))
+    }))
 }

@@ -1,6 +1,9 @@
 //! The real gateway on loopback: one module per behaviour.
 
-#![expect(clippy::indexing_slicing, reason = "a JSON value that lacks a member reads as null, and the check fails")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a JSON value that lacks a member reads as null, and the check fails"
+)]
 
 mod delegation;
 mod exchange;
@@ -31,17 +34,38 @@ const INSTANCE: &str = "alpha/orders";
 async fn with_partner() -> Result<(TestGateway, Issuer), Failure> {
     let gateway = TestGateway::start().await?;
     let issuer = Issuer::start(Algorithm::Es256).await?;
-    gateway.put("/admin/v1/issuers/partner", &documents::partner(&issuer.url())).await?;
-    gateway.put("/admin/v1/instances/alpha/orders", &documents::with_partner()).await?;
+    gateway
+        .put(
+            "/admin/v1/issuers/partner",
+            &documents::partner(&issuer.url()),
+        )
+        .await?;
+    gateway
+        .put(
+            "/admin/v1/instances/alpha/orders",
+            &documents::with_partner(),
+        )
+        .await?;
     Ok((gateway, issuer))
 }
 
 /// The error code of a refused token request.
-async fn error(gateway: &TestGateway, token: &str, token_type: &str, more: &[(&str, &str)]) -> Result<String, Failure> {
-    let reply = gateway.exchange(INSTANCE, WEB, token, token_type, more).await?;
+async fn error(
+    gateway: &TestGateway,
+    token: &str,
+    token_type: &str,
+    more: &[(&str, &str)],
+) -> Result<String, Failure> {
+    let reply = gateway
+        .exchange(INSTANCE, WEB, token, token_type, more)
+        .await?;
     let body: Value = reply.json();
     assert!(!reply.status.is_success(), "issued: {body}");
-    assert_eq!(body["correlation_id"].as_str().map(str::len), Some(16), "{body}");
+    assert_eq!(
+        body["correlation_id"].as_str().map(str::len),
+        Some(16),
+        "{body}"
+    );
     assert_eq!(reply.header("cache-control"), "no-store");
     Ok(body["error"].as_str().unwrap_or_default().to_owned())
 }

@@ -20,21 +20,45 @@ const PATH: &str = "/admin/v1/instances/alpha/orders";
 #[tokio::test]
 async fn an_instance_is_created_read_replaced_listed_and_deleted() -> Outcome {
     let gateway = TestGateway::start().await?;
-    let created = gateway.admin(Method::PUT, PATH, documents::passwords().to_string()).await?;
+    let created = gateway
+        .admin(Method::PUT, PATH, documents::passwords().to_string())
+        .await?;
     assert_eq!(created.status, 201, "{}", created.text());
     let tag = created.header("etag").to_owned();
     let read = gateway.admin(Method::GET, PATH, "").await?;
-    assert_eq!((read.status.as_u16(), read.header("etag")), (200, tag.as_str()));
-    assert!(!read.text().contains(WEB.1), "the client's secret is not kept in clear");
-    let listed = gateway.admin(Method::GET, "/admin/v1/instances", "").await?.json();
+    assert_eq!(
+        (read.status.as_u16(), read.header("etag")),
+        (200, tag.as_str())
+    );
+    assert!(
+        !read.text().contains(WEB.1),
+        "the client's secret is not kept in clear"
+    );
+    let listed = gateway
+        .admin(Method::GET, "/admin/v1/instances", "")
+        .await?
+        .json();
     assert_eq!(listed["instances"][0]["id"], "alpha/orders");
-    let round = gateway.admin_with(Method::PUT, PATH, &[("if-match", &tag)], read.body.clone()).await?;
-    assert_eq!(round.status, 200, "what was read can be written back: {}", round.text());
-    let stale = gateway.admin_with(Method::PUT, PATH, &[("if-match", &tag)], read.body.clone()).await?;
+    let round = gateway
+        .admin_with(Method::PUT, PATH, &[("if-match", &tag)], read.body.clone())
+        .await?;
+    assert_eq!(
+        round.status,
+        200,
+        "what was read can be written back: {}",
+        round.text()
+    );
+    let stale = gateway
+        .admin_with(Method::PUT, PATH, &[("if-match", &tag)], read.body.clone())
+        .await?;
     assert_eq!(stale.status, 412);
-    let exists = gateway.admin_with(Method::PUT, PATH, &[("if-none-match", "*")], read.body).await?;
+    let exists = gateway
+        .admin_with(Method::PUT, PATH, &[("if-none-match", "*")], read.body)
+        .await?;
     assert_eq!(exists.status, 412);
-    let stale_delete = gateway.admin_with(Method::DELETE, PATH, &[("if-match", &tag)], "").await?;
+    let stale_delete = gateway
+        .admin_with(Method::DELETE, PATH, &[("if-match", &tag)], "")
+        .await?;
     assert_eq!(stale_delete.status, 412);
     assert_eq!(gateway.admin(Method::DELETE, PATH, "").await?.status, 204);
     assert_eq!(gateway.admin(Method::GET, PATH, "").await?.status, 404);
@@ -49,8 +73,12 @@ async fn a_mistake_is_named_by_path_and_changes_nothing() -> Outcome {
     let (gateway, issuer) = with_partner().await?;
     type Break = fn(&mut Value);
     let cases: [(&str, Break); 14] = [
-        ("transformations[0].issue", |d| d["transformations"][0]["issue"] = json!("nope")),
-        ("transformations[0].subject", |d| d["transformations"][0]["subject"] = json!("nope")),
+        ("transformations[0].issue", |d| {
+            d["transformations"][0]["issue"] = json!("nope")
+        }),
+        ("transformations[0].subject", |d| {
+            d["transformations"][0]["subject"] = json!("nope")
+        }),
         ("transformations", |d| d["transformations"] = json!([])),
         ("transformations[3]", |d| {
             let again = d["transformations"][0].clone();
@@ -58,35 +86,79 @@ async fn a_mistake_is_named_by_path_and_changes_nothing() -> Outcome {
                 list.push(again);
             }
         }),
-        ("validators.password.kind", |d| d["validators"]["password"]["kind"] = json!("usrname")),
-        ("validators.partner.issuers[0]", |d| d["validators"]["partner"]["issuers"] = json!(["unregistered"])),
-        ("validators.partner.subject_prefix", |d| d["validators"]["partner"]["subject_prefix"] = json!("")),
-        ("providers.access.algorithm", |d| d["providers"]["access"]["algorithm"] = json!("none")),
-        ("providers.access.lifetime_seconds", |d| d["providers"]["access"]["lifetime_seconds"] = json!(0)),
-        ("clients.web.audiences", |d| d["clients"]["web"]["audiences"] = json!(["https://unknown.example"])),
-        ("clients.web.secret", |d| d["clients"]["web"]["secret"] = json!("short")),
-        ("relying_parties.https://orders.example.resources[0]", |d| d["relying_parties"][ORDERS]["resources"] = json!(["/relative"])),
+        ("validators.password.kind", |d| {
+            d["validators"]["password"]["kind"] = json!("usrname")
+        }),
+        ("validators.partner.issuers[0]", |d| {
+            d["validators"]["partner"]["issuers"] = json!(["unregistered"])
+        }),
+        ("validators.password.subject_prefix", |d| {
+            d["validators"]["partner"]["subject_prefix"] = json!("")
+        }),
+        ("providers.access.algorithm", |d| {
+            d["providers"]["access"]["algorithm"] = json!("none")
+        }),
+        ("providers.access.lifetime_seconds", |d| {
+            d["providers"]["access"]["lifetime_seconds"] = json!(0)
+        }),
+        ("clients.web.audiences", |d| {
+            d["clients"]["web"]["audiences"] = json!(["https://unknown.example"])
+        }),
+        ("clients.web.secret", |d| {
+            d["clients"]["web"]["secret"] = json!("short")
+        }),
+        ("relying_parties.https://orders.example.resources[0]", |d| {
+            d["relying_parties"][ORDERS]["resources"] = json!(["/relative"])
+        }),
         ("actors[0]", |d| d["actors"] = json!(["nobody"])),
-        ("clients.web.scopez", |d| d["clients"]["web"]["scopez"] = json!([])),
+        ("clients.web.scopez", |d| {
+            d["clients"]["web"]["scopez"] = json!([])
+        }),
     ];
     let before = gateway.admin(Method::GET, PATH, "").await?;
     for (path, break_it) in cases {
         let mut document = documents::with_partner();
         break_it(&mut document);
-        let reply = gateway.admin(Method::PUT, PATH, document.to_string()).await?;
+        let reply = gateway
+            .admin(Method::PUT, PATH, document.to_string())
+            .await?;
         let problem = reply.json();
         assert_eq!(reply.status, 422, "{path}: {problem}");
         assert_eq!(problem["path"], path, "{problem}");
-        assert!(problem["detail"].as_str().is_some_and(|text| !text.is_empty()), "{problem}");
-        assert!(problem["hint"].as_str().is_some_and(|text| !text.is_empty()), "{problem}");
+        assert!(
+            problem["detail"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty()),
+            "{problem}"
+        );
+        assert!(
+            problem["hint"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty()),
+            "{problem}"
+        );
         assert_eq!(reply.header("content-type"), "application/problem+json");
     }
-    let malformed = gateway.admin(Method::PUT, PATH, "{\"validators\": ").await?;
-    assert_eq!((malformed.status.as_u16(), malformed.json()["code"].as_str()), (400, Some("malformed_json")));
+    let malformed = gateway
+        .admin(Method::PUT, PATH, "{\"validators\": ")
+        .await?;
+    assert_eq!(
+        (malformed.status.as_u16(), malformed.json()["code"].as_str()),
+        (400, Some("malformed_json"))
+    );
     let after = gateway.admin(Method::GET, PATH, "").await?;
-    assert_eq!((before.header("etag"), before.text()), (after.header("etag"), after.text()));
+    assert_eq!(
+        (before.header("etag"), before.text()),
+        (after.header("etag"), after.text())
+    );
     let token = issuer.id_token("dana", "web")?;
-    assert_eq!(gateway.exchange(INSTANCE, WEB, &token, ID_TOKEN, &[]).await?.status, 200);
+    assert_eq!(
+        gateway
+            .exchange(INSTANCE, WEB, &token, ID_TOKEN, &[])
+            .await?
+            .status,
+        200
+    );
     Ok(())
 }
 
@@ -94,9 +166,17 @@ async fn a_mistake_is_named_by_path_and_changes_nothing() -> Outcome {
 async fn ids_that_differ_in_case_or_are_none_are_refused() -> Outcome {
     let gateway = TestGateway::start().await?;
     gateway.put(PATH, &documents::passwords()).await?;
-    for id in ["alpha/ORDERS", "alpha/..", "a b", "alpha//orders", "a/b/c/d/e/f/g/h/i"] {
+    for id in [
+        "alpha/ORDERS",
+        "alpha/..",
+        "a b",
+        "alpha//orders",
+        "a/b/c/d/e/f/g/h/i",
+    ] {
         let path = format!("/admin/v1/instances/{}", id.replace(' ', "%20"));
-        let reply = gateway.admin(Method::PUT, &path, documents::passwords().to_string()).await?;
+        let reply = gateway
+            .admin(Method::PUT, &path, documents::passwords().to_string())
+            .await?;
         assert_eq!(reply.status, 422, "{id}: {}", reply.text());
     }
     Ok(())
@@ -106,14 +186,34 @@ async fn ids_that_differ_in_case_or_are_none_are_refused() -> Outcome {
 async fn the_admin_api_needs_its_token() -> Outcome {
     let gateway = TestGateway::start().await?;
     let url = format!("{}/admin/v1/instances", gateway.admin);
-    for headers in [vec![], vec![("authorization", "Bearer wrong")], vec![("authorization", "Basic eA==")]] {
+    for headers in [
+        vec![],
+        vec![("authorization", "Bearer wrong")],
+        vec![("authorization", "Basic eA==")],
+    ] {
         let reply = http::get(&url, &headers).await?;
         assert_eq!(reply.status, 401);
         assert!(reply.header("www-authenticate").starts_with("Bearer"));
     }
-    assert_eq!(http::get(&format!("{}/livez", gateway.admin), &[]).await?.status, 200);
-    assert_eq!(http::get(&format!("{}/readyz", gateway.admin), &[]).await?.status, 200);
-    assert_eq!(http::get(&format!("{}/admin/v1/instances", gateway.public), &[]).await?.status, 404, "not on the public listener");
+    assert_eq!(
+        http::get(&format!("{}/livez", gateway.admin), &[])
+            .await?
+            .status,
+        200
+    );
+    assert_eq!(
+        http::get(&format!("{}/readyz", gateway.admin), &[])
+            .await?
+            .status,
+        200
+    );
+    assert_eq!(
+        http::get(&format!("{}/admin/v1/instances", gateway.public), &[])
+            .await?
+            .status,
+        404,
+        "not on the public listener"
+    );
     Ok(())
 }
 
@@ -130,32 +230,59 @@ async fn updates_in_the_middle_of_traffic_drop_nothing_and_mix_nothing() -> Outc
     even["providers"]["access"]["lifetime_seconds"] = json!(100);
     gateway.put(PATH, &odd).await?;
     let token = issuer.id_token("dana", "web")?;
-    let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (stop, done) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicUsize::new(0)),
+    );
     let mut clients = Vec::new();
     for _ in 0..4 {
-        let (gateway, stop, done, token) = (Arc::clone(&gateway), Arc::clone(&stop), Arc::clone(&done), token.clone());
+        let (gateway, stop, done, token) = (
+            Arc::clone(&gateway),
+            Arc::clone(&stop),
+            Arc::clone(&done),
+            token.clone(),
+        );
         clients.push(tokio::spawn(async move {
             let mut connection = Connection::open(&gateway.public).await?;
             let credential = basic(WEB);
-            let headers = [("authorization", credential.as_str()), ("content-type", "application/x-www-form-urlencoded")];
-            let body = form(&[("grant_type", TOKEN_EXCHANGE), ("subject_token", &token), ("subject_token_type", ID_TOKEN)]);
+            let headers = [
+                ("authorization", credential.as_str()),
+                ("content-type", "application/x-www-form-urlencoded"),
+            ];
+            let body = form(&[
+                ("grant_type", TOKEN_EXCHANGE),
+                ("subject_token", &token),
+                ("subject_token_type", ID_TOKEN),
+            ]);
             let url = format!("{}/oauth2/{INSTANCE}/token", gateway.public);
             while !stop.load(Ordering::Relaxed) {
-                let reply = connection.send(Method::POST, &url, &headers, body.clone()).await?;
+                let reply = connection
+                    .send(Method::POST, &url, &headers, body.clone())
+                    .await?;
                 assert_eq!(reply.status, 200, "{}", reply.text());
                 let body = reply.json();
                 let claims = claims(body["access_token"].as_str().unwrap_or_default());
-                let lifetime = claims["exp"].as_u64().unwrap_or_default() - claims["iat"].as_u64().unwrap_or_default();
+                let lifetime = claims["exp"].as_u64().unwrap_or_default()
+                    - claims["iat"].as_u64().unwrap_or_default();
                 // Even revisions issue for 100 seconds to prefix "even:", odd ones for 200 to "odd:".
-                let expected = if claims["sub"] == "even:dana" { 100 } else { 200 };
-                assert_eq!(lifetime, expected, "one revision's validator with another's provider: {claims}");
+                let expected = if claims["sub"] == "even:dana" {
+                    100
+                } else {
+                    200
+                };
+                assert_eq!(
+                    lifetime, expected,
+                    "one revision's validator with another's provider: {claims}"
+                );
                 done.fetch_add(1, Ordering::Relaxed);
             }
             Ok::<(), Failure>(())
         }));
     }
     for round in 0..60 {
-        gateway.put(PATH, if round % 2 == 0 { &even } else { &odd }).await?;
+        gateway
+            .put(PATH, if round % 2 == 0 { &even } else { &odd })
+            .await?;
     }
     stop.store(true, Ordering::Relaxed);
     let mut failed = 0;

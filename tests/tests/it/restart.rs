@@ -26,16 +26,43 @@ async fn a_restart_serves_what_was_published() -> Outcome {
     let data = directory.path().join("data");
     let issuer = Issuer::start(cambist_token::jose::Algorithm::Es256).await?;
     let gateway = TestGateway::start_in(&data, Config::default()).await?;
-    gateway.put("/admin/v1/issuers/partner", &documents::partner(&issuer.url())).await?;
-    gateway.put_plugin("legacy-ticket", guests::legacy_ticket()).await?;
-    let published = gateway.put("/admin/v1/instances/alpha/orders", &documents::with_ticket()).await?;
-    let keys = http::get(&format!("{}/oauth2/{INSTANCE}/jwks", gateway.public), &[]).await?.text();
+    gateway
+        .put(
+            "/admin/v1/issuers/partner",
+            &documents::partner(&issuer.url()),
+        )
+        .await?;
+    gateway
+        .put_plugin("legacy-ticket", guests::legacy_ticket())
+        .await?;
+    let published = gateway
+        .put(
+            "/admin/v1/instances/alpha/orders",
+            &documents::with_ticket(),
+        )
+        .await?;
+    let keys = http::get(&format!("{}/oauth2/{INSTANCE}/jwks", gateway.public), &[])
+        .await?
+        .text();
     gateway.stop().await?;
     let gateway = TestGateway::start_in(&data, Config::default()).await?;
-    let read = gateway.admin(Method::GET, "/admin/v1/instances/alpha/orders", "").await?;
-    assert_eq!(read.header("etag"), format!("\"{}\"", published["revision"]));
-    assert_eq!(http::get(&format!("{}/oauth2/{INSTANCE}/jwks", gateway.public), &[]).await?.text(), keys, "the keys are the same");
-    let reply = gateway.exchange(INSTANCE, WEB, &ticket("frank", now()), TICKET, &[]).await?;
+    let read = gateway
+        .admin(Method::GET, "/admin/v1/instances/alpha/orders", "")
+        .await?;
+    assert_eq!(
+        read.header("etag"),
+        format!("\"{}\"", published["revision"])
+    );
+    assert_eq!(
+        http::get(&format!("{}/oauth2/{INSTANCE}/jwks", gateway.public), &[])
+            .await?
+            .text(),
+        keys,
+        "the keys are the same"
+    );
+    let reply = gateway
+        .exchange(INSTANCE, WEB, &ticket("frank", now()), TICKET, &[])
+        .await?;
     assert_eq!(reply.status, 200, "{}", reply.text());
     gateway.stop().await?;
     Ok(())
@@ -46,7 +73,11 @@ async fn two_gateways_cannot_share_a_directory() -> Outcome {
     let directory = tempfile::tempdir()?;
     let data = directory.path().join("data");
     let first = TestGateway::start_in(&data, Config::default()).await?;
-    assert!(TestGateway::start_in(&data, Config::default()).await.is_err());
+    assert!(
+        TestGateway::start_in(&data, Config::default())
+            .await
+            .is_err()
+    );
     first.stop().await?;
     Ok(())
 }
@@ -62,15 +93,25 @@ impl Process {
         let child = Command::new(env!("CARGO_BIN_EXE_gateway"))
             .args(["serve", "--data-dir"])
             .arg(data)
-            .args(["--public", &format!("127.0.0.1:{}", ports.0), "--admin", &format!("127.0.0.1:{}", ports.1)])
+            .args([
+                "--public",
+                &format!("127.0.0.1:{}", ports.0),
+                "--admin",
+                &format!("127.0.0.1:{}", ports.1),
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        let mut process = Self { child, admin: format!("127.0.0.1:{}", ports.1), token: String::new() };
+        let mut process = Self {
+            child,
+            admin: format!("127.0.0.1:{}", ports.1),
+            token: String::new(),
+        };
         for _ in 0..300 {
-            if std::net::TcpStream::connect(&process.admin).is_ok() {
-                process.token = std::fs::read_to_string(data.join("admin-token"))?.trim().to_owned();
+            let token = std::fs::read_to_string(data.join("admin-token"));
+            if let (Ok(_), Ok(token)) = (std::net::TcpStream::connect(&process.admin), token) {
+                token.trim().clone_into(&mut process.token);
                 return Ok(process);
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -78,9 +119,20 @@ impl Process {
         Err("the gateway did not start".into())
     }
 
-    async fn request(&self, method: Method, path: &str, body: String) -> Result<http::Reply, Failure> {
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Result<http::Reply, Failure> {
         let credential = format!("Bearer {}", self.token);
-        http::send(method, &format!("http://{}{path}", self.admin), &[("authorization", &credential)], body).await
+        http::send(
+            method,
+            &format!("http://{}{path}", self.admin),
+            &[("authorization", &credential)],
+            body,
+        )
+        .await
     }
 }
 
@@ -92,7 +144,9 @@ impl Drop for Process {
 }
 
 fn free_port() -> std::io::Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?
+        .local_addr()?
+        .port())
 }
 
 /// ST-01: killed in the middle of publishing, several times; every acknowledged publication is there after.
@@ -103,10 +157,21 @@ async fn st_01_kill_9_loses_no_acknowledged_publication() -> Outcome {
     let mut acknowledged: Vec<String> = Vec::new();
     for round in 0..5 {
         let mut process = Process::start(&data, (free_port()?, free_port()?))?;
-        let listed = process.request(Method::GET, "/admin/v1/instances", String::new()).await?.json();
-        let there: Vec<&str> = listed["instances"].as_array().into_iter().flatten().filter_map(|i: &Value| i["id"].as_str()).collect();
+        let listed = process
+            .request(Method::GET, "/admin/v1/instances", String::new())
+            .await?
+            .json();
+        let there: Vec<&str> = listed["instances"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|i: &Value| i["id"].as_str())
+            .collect();
         for id in &acknowledged {
-            assert!(there.contains(&id.as_str()), "{id} was acknowledged before the kill and is gone");
+            assert!(
+                there.contains(&id.as_str()),
+                "{id} was acknowledged before the kill and is gone"
+            );
         }
         let mut number = 0;
         let killer = tokio::time::sleep(Duration::from_millis(300 + round * 70));
@@ -124,6 +189,10 @@ async fn st_01_kill_9_loses_no_acknowledged_publication() -> Outcome {
         process.child.kill()?;
         process.child.wait()?;
     }
-    assert!(acknowledged.len() > 5, "{} publications", acknowledged.len());
+    assert!(
+        acknowledged.len() > 5,
+        "{} publications",
+        acknowledged.len()
+    );
     Ok(())
 }

@@ -11,8 +11,12 @@ use crate::{Outcome, error};
 #[tokio::test]
 async fn wrong_passwords_and_unknown_users_look_alike() -> Outcome {
     let gateway = TestGateway::start().await?;
-    gateway.put_user("/alpha", "dana", "correct horse", json!({})).await?;
-    gateway.put("/admin/v1/instances/alpha/orders", &documents::passwords()).await?;
+    gateway
+        .put_user("/alpha", "dana", "correct horse", json!({}))
+        .await?;
+    gateway
+        .put("/admin/v1/instances/alpha/orders", &documents::passwords())
+        .await?;
     for token in [
         r#"{"username":"dana","password":"wrong"}"#,
         r#"{"username":"nobody","password":"correct horse"}"#,
@@ -22,7 +26,11 @@ async fn wrong_passwords_and_unknown_users_look_alike() -> Outcome {
         r#"{"username":"dana","username":"root","password":"correct horse"}"#,
         "dana:correct horse",
     ] {
-        assert_eq!(error(&gateway, token, USERNAME, &[]).await?, "invalid_request", "{token}");
+        assert_eq!(
+            error(&gateway, token, USERNAME, &[]).await?,
+            "invalid_request",
+            "{token}"
+        );
     }
     Ok(())
 }
@@ -30,8 +38,16 @@ async fn wrong_passwords_and_unknown_users_look_alike() -> Outcome {
 #[tokio::test]
 async fn a_user_is_added_once() -> Outcome {
     let gateway = TestGateway::start().await?;
-    gateway.put_user("/alpha", "dana", "correct horse", json!({})).await?;
+    gateway
+        .put_user("/alpha", "dana", "correct horse", json!({}))
+        .await?;
     let again = json!({"realm": "/alpha", "username": "dana", "password": "other"}).to_string();
-    assert_eq!(gateway.admin(hyper::Method::POST, "/admin/v1/users", again).await?.status, 409);
+    assert_eq!(
+        gateway
+            .admin(hyper::Method::POST, "/admin/v1/users", again)
+            .await?
+            .status,
+        409
+    );
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! `/admin/v1`: instances, plugins, routes, issuers, users, keys.
 
-use hyper::{Method, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue, http::request::Parts};
+use hyper::{
+    Method, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue,
+    http::request::Parts,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -17,13 +20,21 @@ use crate::{
 type Answer = Result<Response<Body>, Problem>;
 
 /// Answers a request to `resource`, the path below `/admin/v1/`.
-pub(super) async fn handle(gateway: &Gateway, request: Request<Incoming>, resource: &str) -> Answer {
+pub(super) async fn handle(
+    gateway: &Gateway,
+    request: Request<Incoming>,
+    resource: &str,
+) -> Answer {
     let (collection, name) = resource.split_once('/').unwrap_or((resource, ""));
     let (head, body) = request.into_parts();
     match (collection, name) {
         ("instances", "") => instances(gateway, &head).await,
         ("instances", id) => instance(gateway, &head, body, id).await,
-        ("plugins", "") if head.method == Method::GET => json_response(StatusCode::OK, &json!({"plugins": gateway.publisher.list_plugins()}), None),
+        ("plugins", "") if head.method == Method::GET => json_response(
+            StatusCode::OK,
+            &json!({"plugins": gateway.publisher.list_plugins()}),
+            None,
+        ),
         ("plugins", name) if !name.is_empty() => plugin(gateway, &head, body, name).await,
         ("routes", "") if head.method == Method::GET => {
             let registry = gateway.published.load();
@@ -39,9 +50,13 @@ pub(super) async fn handle(gateway: &Gateway, request: Request<Incoming>, resour
         }
         ("issuers", name) if !name.is_empty() => issuer(gateway, &head, body, name).await,
         ("users", "") if head.method == Method::POST => add_user(gateway, body).await,
-        ("keys", "") if head.method == Method::GET => json_response(StatusCode::OK, &gateway.publisher.public_keys(), None),
+        ("keys", "") if head.method == Method::GET => {
+            json_response(StatusCode::OK, &gateway.publisher.public_keys(), None)
+        }
         ("plugins" | "routes" | "issuers" | "keys" | "users", _) => Err(method_not_allowed()),
-        _ => Err(Problem::not_found(format!("there is no collection `{collection}`"))),
+        _ => Err(Problem::not_found(format!(
+            "there is no collection `{collection}`"
+        ))),
     }
 }
 
@@ -63,20 +78,31 @@ async fn instance(gateway: &Gateway, head: &Parts, body: Incoming, id: &str) -> 
     match head.method {
         Method::GET => {
             let found = gateway.publisher.read_instance(id).await?;
-            let (document, revision) = found.ok_or_else(|| Problem::not_found(format!("no instance `{id}` is published")))?;
+            let (document, revision) = found
+                .ok_or_else(|| Problem::not_found(format!("no instance `{id}` is published")))?;
             json_response(StatusCode::OK, &document, Some(revision))
         }
         Method::PUT => {
             let document: InstanceDocument = read(body, &gateway.config.limits).await?;
             let is_new = gateway.published.load().instance(id).is_none();
-            let revision = gateway.publisher.put_instance(id, document, etag::precondition(&head.headers)?).await?;
+            let revision = gateway
+                .publisher
+                .put_instance(id, document, etag::precondition(&head.headers)?)
+                .await?;
             let issuer = format!("{}/oauth2/{id}", gateway.base_url);
-            let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+            let status = if is_new {
+                StatusCode::CREATED
+            } else {
+                StatusCode::OK
+            };
             let answer = json!({"id": id, "revision": revision, "issuer": issuer, "token_endpoint": format!("{issuer}/token")});
             json_response(status, &answer, Some(revision))
         }
         Method::DELETE => {
-            gateway.publisher.delete_instance(id, etag::precondition(&head.headers)?).await?;
+            gateway
+                .publisher
+                .delete_instance(id, etag::precondition(&head.headers)?)
+                .await?;
             Ok(super::status(StatusCode::NO_CONTENT))
         }
         _ => Err(method_not_allowed()),
@@ -86,16 +112,25 @@ async fn instance(gateway: &Gateway, head: &Parts, body: Incoming, id: &str) -> 
 async fn plugin(gateway: &Gateway, head: &Parts, body: Incoming, name: &str) -> Answer {
     match head.method {
         Method::GET => {
-            let summary = gateway.publisher.read_plugin(name).ok_or_else(|| Problem::not_found(format!("no plugin `{name}`")))?;
+            let summary = gateway
+                .publisher
+                .read_plugin(name)
+                .ok_or_else(|| Problem::not_found(format!("no plugin `{name}`")))?;
             json_response(StatusCode::OK, &summary, Some(summary.revision))
         }
         Method::PUT => {
             let component = bytes(body, &upload_limits(&gateway.config.limits)).await?;
-            let summary = gateway.publisher.put_plugin(name, component, etag::precondition(&head.headers)?).await?;
+            let summary = gateway
+                .publisher
+                .put_plugin(name, component, etag::precondition(&head.headers)?)
+                .await?;
             json_response(StatusCode::OK, &summary, Some(summary.revision))
         }
         Method::DELETE => {
-            gateway.publisher.delete_plugin(name, etag::precondition(&head.headers)?).await?;
+            gateway
+                .publisher
+                .delete_plugin(name, etag::precondition(&head.headers)?)
+                .await?;
             Ok(super::status(StatusCode::NO_CONTENT))
         }
         _ => Err(method_not_allowed()),
@@ -106,16 +141,27 @@ async fn route(gateway: &Gateway, head: &Parts, body: Incoming, name: &str) -> A
     match head.method {
         Method::GET => {
             let found = gateway.publisher.read_route(name).await?;
-            let (document, revision) = found.ok_or_else(|| Problem::not_found(format!("no route `{name}`")))?;
+            let (document, revision) =
+                found.ok_or_else(|| Problem::not_found(format!("no route `{name}`")))?;
             json_response(StatusCode::OK, &document, Some(revision))
         }
         Method::PUT => {
             let document = read(body, &gateway.config.limits).await?;
-            let revision = gateway.publisher.put_route(name, document, etag::precondition(&head.headers)?).await?;
-            json_response(StatusCode::OK, &json!({"name": name, "revision": revision}), Some(revision))
+            let revision = gateway
+                .publisher
+                .put_route(name, document, etag::precondition(&head.headers)?)
+                .await?;
+            json_response(
+                StatusCode::OK,
+                &json!({"name": name, "revision": revision}),
+                Some(revision),
+            )
         }
         Method::DELETE => {
-            gateway.publisher.delete_route(name, etag::precondition(&head.headers)?).await?;
+            gateway
+                .publisher
+                .delete_route(name, etag::precondition(&head.headers)?)
+                .await?;
             Ok(super::status(StatusCode::NO_CONTENT))
         }
         _ => Err(method_not_allowed()),
@@ -126,16 +172,27 @@ async fn issuer(gateway: &Gateway, head: &Parts, body: Incoming, name: &str) -> 
     match head.method {
         Method::GET => {
             let found = gateway.publisher.read_issuer(name).await?;
-            let (config, revision) = found.ok_or_else(|| Problem::not_found(format!("no issuer `{name}` is registered")))?;
+            let (config, revision) = found
+                .ok_or_else(|| Problem::not_found(format!("no issuer `{name}` is registered")))?;
             json_response(StatusCode::OK, &config, Some(revision))
         }
         Method::PUT => {
             let config = read(body, &gateway.config.limits).await?;
-            let revision = gateway.publisher.put_issuer(name, config, etag::precondition(&head.headers)?).await?;
-            json_response(StatusCode::OK, &json!({"name": name, "revision": revision}), Some(revision))
+            let revision = gateway
+                .publisher
+                .put_issuer(name, config, etag::precondition(&head.headers)?)
+                .await?;
+            json_response(
+                StatusCode::OK,
+                &json!({"name": name, "revision": revision}),
+                Some(revision),
+            )
         }
         Method::DELETE => {
-            gateway.publisher.delete_issuer(name, etag::precondition(&head.headers)?).await?;
+            gateway
+                .publisher
+                .delete_issuer(name, etag::precondition(&head.headers)?)
+                .await?;
             Ok(super::status(StatusCode::NO_CONTENT))
         }
         _ => Err(method_not_allowed()),
@@ -160,41 +217,81 @@ fn root_realm() -> String {
 async fn add_user(gateway: &Gateway, body: Incoming) -> Answer {
     let new: NewUser = read(body, &gateway.config.limits).await?;
     let password = zeroize::Zeroizing::new(new.password);
-    let added = gateway.users.add(&new.realm, &new.username, &password, new.attributes).await;
+    let added = gateway
+        .users
+        .add(&new.realm, &new.username, &password, new.attributes)
+        .await;
     added.map_err(|error| {
-        let status = if matches!(error, UserError::Store(StoreError::Exists { .. })) { StatusCode::CONFLICT } else { StatusCode::UNPROCESSABLE_ENTITY };
-        Problem::new(status, "invalid_user", error.to_string(), "see `cambist user add --help` for what is accepted")
+        let status = if matches!(error, UserError::Store(StoreError::Exists { .. })) {
+            StatusCode::CONFLICT
+        } else {
+            StatusCode::UNPROCESSABLE_ENTITY
+        };
+        Problem::new(
+            status,
+            "invalid_user",
+            error.to_string(),
+            "see `cambist user add --help` for what is accepted",
+        )
     })?;
-    json_response(StatusCode::CREATED, &json!({"realm": new.realm, "username": new.username}), None)
+    json_response(
+        StatusCode::CREATED,
+        &json!({"realm": new.realm, "username": new.username}),
+        None,
+    )
 }
 
-async fn read<T: serde::de::DeserializeOwned>(body: Incoming, limits: &Limits) -> Result<T, Problem> {
+async fn read<T: serde::de::DeserializeOwned>(
+    body: Incoming,
+    limits: &Limits,
+) -> Result<T, Problem> {
     let bytes = bytes(body, limits).await?;
     if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&bytes) {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "malformed_json", error.to_string(), "send one JSON object"));
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "malformed_json",
+            error.to_string(),
+            "send one JSON object",
+        ));
     }
     Ok(document::read(&bytes)?)
 }
 
 async fn bytes(body: Incoming, limits: &Limits) -> Result<bytes::Bytes, Problem> {
-    body::read(body, limits).await.map_err(|unread| match unread {
-        body::Unread::TooLarge => Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too_large",
-            format!("the body is larger than {} bytes", limits.body_bytes),
-            "see limits.body_bytes and limits.plugin_bytes in `cambist config explain`",
-        ),
-        body::Unread::Broken => Problem::new(StatusCode::BAD_REQUEST, "broken_body", "the body could not be read", "send it again"),
-    })
+    body::read(body, limits)
+        .await
+        .map_err(|unread| match unread {
+            body::Unread::TooLarge => Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                format!("the body is larger than {} bytes", limits.body_bytes),
+                "see limits.body_bytes and limits.plugin_bytes in `cambist config explain`",
+            ),
+            body::Unread::Broken => Problem::new(
+                StatusCode::BAD_REQUEST,
+                "broken_body",
+                "the body could not be read",
+                "send it again",
+            ),
+        })
 }
 
 fn json_response<T: Serialize>(status: StatusCode, body: &T, revision: Option<u64>) -> Answer {
-    let bytes = serde_json::to_vec(body)
-        .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string(), "see the log"))?;
+    let bytes = serde_json::to_vec(body).map_err(|error| {
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            error.to_string(),
+            "see the log",
+        )
+    })?;
     let mut response = Response::new(Body::full(bytes));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(revision) = revision {
         headers.insert(header::ETAG, etag::etag(revision));
@@ -203,5 +300,10 @@ fn json_response<T: Serialize>(status: StatusCode, body: &T, revision: Option<u6
 }
 
 fn method_not_allowed() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this method is not offered here", "use GET, PUT or DELETE")
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "this method is not offered here",
+        "use GET, PUT or DELETE",
+    )
 }

@@ -17,8 +17,19 @@ pub struct Problem {
 
 impl Problem {
     /// A problem without a path.
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), hint: hint.into(), path: String::new() }
+    pub fn new(
+        status: StatusCode,
+        code: &'static str,
+        detail: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            hint: hint.into(),
+            path: String::new(),
+        }
     }
 
     /// 401.
@@ -33,7 +44,12 @@ impl Problem {
 
     /// 404.
     pub fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", detail, "list the collection to see what is there")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            detail,
+            "list the collection to see what is there",
+        )
     }
 
     /// The response.
@@ -51,10 +67,16 @@ impl Problem {
         let mut response = Response::new(Body::full(body.to_string()));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         match self.status {
             StatusCode::UNAUTHORIZED => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"cambist admin\""));
+                headers.insert(
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer realm=\"cambist admin\""),
+                );
             }
             StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
@@ -82,15 +104,44 @@ impl From<PublishFailure> for Problem {
         let detail = failure.to_string();
         let (status, code, hint) = match failure {
             PublishFailure::Invalid(error) => return error.into(),
-            PublishFailure::Changed => (StatusCode::PRECONDITION_FAILED, "changed", "read it again and send its ETag in If-Match"),
-            PublishFailure::Exists => (StatusCode::PRECONDITION_FAILED, "exists", "leave out If-None-Match to replace it"),
-            PublishFailure::InUse(_) => (StatusCode::CONFLICT, "in_use", "change or delete what uses it first"),
-            PublishFailure::NotFound => (StatusCode::NOT_FOUND, "not_found", "list the collection to see what is there"),
-            PublishFailure::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "try again in a moment"),
+            PublishFailure::Changed => (
+                StatusCode::PRECONDITION_FAILED,
+                "changed",
+                "read it again and send its ETag in If-Match",
+            ),
+            PublishFailure::Exists => (
+                StatusCode::PRECONDITION_FAILED,
+                "exists",
+                "leave out If-None-Match to replace it",
+            ),
+            PublishFailure::InUse(_) => (
+                StatusCode::CONFLICT,
+                "in_use",
+                "change or delete what uses it first",
+            ),
+            PublishFailure::NotFound => (
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "list the collection to see what is there",
+            ),
+            PublishFailure::Overloaded(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "try again in a moment",
+            ),
             PublishFailure::Plugin(rejected) => {
-                return Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_component", rejected.to_string(), "the text says what would be right");
+                return Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "invalid_component",
+                    rejected.to_string(),
+                    "the text says what would be right",
+                );
             }
-            PublishFailure::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "nothing was changed; see the log for the store's state"),
+            PublishFailure::Store(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "store_unavailable",
+                "nothing was changed; see the log for the store's state",
+            ),
         };
         Self::new(status, code, detail, hint)
     }

@@ -21,9 +21,14 @@ impl Counters {
     /// The counters in the Prometheus text format.
     pub fn render(&self) -> String {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut text = String::from("# HELP cambist_token_requests_total Exchanges by face, outcome and error.\n# TYPE cambist_token_requests_total counter\n");
+        let mut text = String::from(
+            "# HELP cambist_token_requests_total Exchanges by face, outcome and error.\n# TYPE cambist_token_requests_total counter\n",
+        );
         for ((face, outcome, error), count) in counts.iter() {
-            let _ = writeln!(text, "cambist_token_requests_total{{face=\"{face}\",outcome=\"{outcome}\",error=\"{error}\"}} {count}");
+            let _ = writeln!(
+                text,
+                "cambist_token_requests_total{{face=\"{face}\",outcome=\"{outcome}\",error=\"{error}\"}} {count}"
+            );
         }
         text
     }

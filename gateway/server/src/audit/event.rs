@@ -48,7 +48,11 @@ pub struct Event {
 
 impl Event {
     /// Starts a record for a request that came in through `face`.
-    pub fn new(face: &'static str, instance: &PublishedInstance, circumstances: &Circumstances) -> Self {
+    pub fn new(
+        face: &'static str,
+        instance: &PublishedInstance,
+        circumstances: &Circumstances,
+    ) -> Self {
         Self {
             at: circumstances.now,
             correlation: circumstances.correlation.clone(),
@@ -82,15 +86,29 @@ impl Event {
     /// Notes what is asked for.
     pub fn asked(&mut self, request: &ExchangeRequest<'_>) {
         self.subject_token_type = Some(bounded(request.subject.token_type.as_str()));
-        self.requested_targets = request.audiences.iter().chain(&request.resources).take(16).map(|t| bounded(t)).collect();
-        self.requested_scope = request.scope.as_ref().map(|scope| bounded(&scope.to_string()));
+        self.requested_targets = request
+            .audiences
+            .iter()
+            .chain(&request.resources)
+            .take(16)
+            .map(|t| bounded(t))
+            .collect();
+        self.requested_scope = request
+            .scope
+            .as_ref()
+            .map(|scope| bounded(&scope.to_string()));
     }
 
     /// Notes success.
     pub fn issued(&mut self, exchanged: &Exchanged) {
         self.outcome = "issued";
         self.subject = Some(exchanged.subject.clone());
-        self.actors = exchanged.actors.iter().flat_map(ActorChain::iter).map(|actor| actor.subject.clone()).collect();
+        self.actors = exchanged
+            .actors
+            .iter()
+            .flat_map(ActorChain::iter)
+            .map(|actor| actor.subject.clone())
+            .collect();
         self.audiences.clone_from(&exchanged.audiences);
         self.scope = (!exchanged.scope.is_empty()).then(|| exchanged.scope.to_string());
         self.issued_token_type = Some(exchanged.issued.token_type.as_str().to_owned());

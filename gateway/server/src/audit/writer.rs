@@ -17,7 +17,11 @@ const INTERVAL: Duration = Duration::from_millis(20);
 const BATCH: usize = 1 << 20;
 
 pub(super) fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
 }
 
 pub(super) fn run(shared: &Shared, mut file: File) {
@@ -42,7 +46,9 @@ pub(super) fn run(shared: &Shared, mut file: File) {
 
 fn gather(shared: &Shared, pending: &mut Vec<u8>) {
     while pending.len() < BATCH {
-        let Some(event) = shared.queue.pop() else { return };
+        let Some(event) = shared.queue.pop() else {
+            return;
+        };
         shared.counters.add(event.labels());
         if serde_json::to_writer(&mut *pending, &event).is_ok() {
             pending.push(b'\n');

@@ -7,8 +7,14 @@ use crate::config::EgressTarget;
 /// Whether `address`, resolved from `host`, may be connected to. Plain HTTP needs a named exception and a
 /// loopback address (KF-01); everything else needs a public address or an exception (KF-02).
 pub fn is_allowed(rules: &[EgressTarget], host: &str, address: SocketAddr, is_tls: bool) -> bool {
-    let is_excepted = rules.iter().any(|rule| rule.covers(host, address.ip(), address.port()));
-    if is_tls { is_excepted || is_public(address.ip()) } else { is_excepted && canonical(address.ip()).is_loopback() }
+    let is_excepted = rules
+        .iter()
+        .any(|rule| rule.covers(host, address.ip(), address.port()));
+    if is_tls {
+        is_excepted || is_public(address.ip())
+    } else {
+        is_excepted && canonical(address.ip()).is_loopback()
+    }
 }
 
 fn canonical(address: IpAddr) -> IpAddr {
@@ -30,7 +36,7 @@ fn is_public_v4(v4: Ipv4Addr) -> bool {
     let [a, b, c, _] = v4.octets();
     let special = matches!(
         (a, b, c),
-        (0 | 10 | 127, _, _)
+        (0 | 10 | 127 | 224..=255, _, _)
             | (100, 64..=127, _)
             | (169, 254, _)
             | (172, 16..=31, _)
@@ -40,19 +46,20 @@ fn is_public_v4(v4: Ipv4Addr) -> bool {
             | (198, 18 | 19, _)
             | (198, 51, 100)
             | (203, 0, 113)
-            | (224..=255, _, _)
     );
     !special
 }
 
-/// Global unicast (2000::/3) without documentation and tunnels that hide an IPv4 address.
+/// Global unicast (`2000::/3`) without documentation and tunnels that hide an IPv4 address.
 fn is_public_v6(v6: Ipv6Addr) -> bool {
-    let [a, b, ..] = v6.segments();
+    let [first, second, ..] = v6.segments();
     if v6.segments().starts_with(&[0x64, 0xff9b, 0, 0, 0, 0]) {
-        let [.., w, x, y, z] = v6.octets();
-        return is_public_v4(Ipv4Addr::new(w, x, y, z));
+        let embedded = u32::try_from(u128::from(v6) & u128::from(u32::MAX)).unwrap_or_default();
+        return is_public_v4(embedded.into());
     }
-    a & 0xe000 == 0x2000 && a != 0x2002 && !(a == 0x2001 && (b == 0xdb8 || b < 0x200)) && a != 0x3fff
+    let is_tunnel = first == 0x2002 || (first == 0x2001 && second < 0x200);
+    let is_documentation = (first == 0x2001 && second == 0xdb8) || first == 0x3fff;
+    first & 0xe000 == 0x2000 && !is_tunnel && !is_documentation
 }
 
 #[cfg(test)]
@@ -67,14 +74,33 @@ mod tests {
     #[test]
     fn kf_02_special_addresses_are_refused_however_written() {
         for address in [
-            "127.0.0.1:443", "10.1.2.3:443", "172.16.0.1:443", "192.168.1.1:443", "169.254.169.254:443", "100.64.0.1:443",
-            "0.0.0.0:443", "224.0.0.1:443", "255.255.255.255:443", "[::1]:443", "[::]:443", "[fc00::1]:443", "[fe80::1]:443",
-            "[::ffff:127.0.0.1]:443", "[::ffff:10.0.0.1]:443", "[64:ff9b::7f00:1]:443", "[2002:7f00:1::]:443", "[ff02::1]:443",
+            "127.0.0.1:443",
+            "10.1.2.3:443",
+            "172.16.0.1:443",
+            "192.168.1.1:443",
+            "169.254.169.254:443",
+            "100.64.0.1:443",
+            "0.0.0.0:443",
+            "224.0.0.1:443",
+            "255.255.255.255:443",
+            "[::1]:443",
+            "[::]:443",
+            "[fc00::1]:443",
+            "[fe80::1]:443",
+            "[::ffff:127.0.0.1]:443",
+            "[::ffff:10.0.0.1]:443",
+            "[64:ff9b::7f00:1]:443",
+            "[2002:7f00:1::]:443",
+            "[ff02::1]:443",
             "[2001:db8::1]:443",
         ] {
             assert!(!allowed(&[], "h", address, true), "{address}");
         }
-        for address in ["93.184.216.34:443", "[2606:4700::1111]:443", "[64:ff9b::5db8:d822]:443"] {
+        for address in [
+            "93.184.216.34:443",
+            "[2606:4700::1111]:443",
+            "[64:ff9b::5db8:d822]:443",
+        ] {
             assert!(allowed(&[], "h", address, true), "{address}");
         }
     }
@@ -83,14 +109,34 @@ mod tests {
     fn kf_01_plain_http_needs_a_named_loopback() {
         assert!(!allowed(&[], "127.0.0.1", "127.0.0.1:80", false));
         assert!(allowed(&["127.0.0.1"], "127.0.0.1", "127.0.0.1:80", false));
-        assert!(!allowed(&["example.org"], "example.org", "93.184.216.34:80", false));
+        assert!(!allowed(
+            &["example.org"],
+            "example.org",
+            "93.184.216.34:80",
+            false
+        ));
     }
 
     #[test]
     fn exceptions_are_by_host_port_or_network() {
-        assert!(allowed(&["idp.internal"], "IDP.internal", "10.0.0.5:443", true));
-        assert!(allowed(&["idp.internal:8443"], "idp.internal", "10.0.0.5:8443", true));
-        assert!(!allowed(&["idp.internal:8443"], "idp.internal", "10.0.0.5:443", true));
+        assert!(allowed(
+            &["idp.internal"],
+            "IDP.internal",
+            "10.0.0.5:443",
+            true
+        ));
+        assert!(allowed(
+            &["idp.internal:8443"],
+            "idp.internal",
+            "10.0.0.5:8443",
+            true
+        ));
+        assert!(!allowed(
+            &["idp.internal:8443"],
+            "idp.internal",
+            "10.0.0.5:443",
+            true
+        ));
         assert!(allowed(&["10.0.0.0/8"], "x", "10.9.9.9:443", true));
         assert!(!allowed(&["10.0.0.0/8"], "x", "11.0.0.1:443", true));
         assert!(allowed(&["::1"], "::1", "[::1]:80", false));

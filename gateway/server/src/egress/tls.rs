@@ -14,10 +14,14 @@ pub fn trust_roots(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> 
     }
     roots.add_parsable_certificates(native.certs);
     if let Some(path) = ca_file {
-        let certificates = CertificateDer::pem_file_iter(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let certificates = CertificateDer::pem_file_iter(path)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
         for certificate in certificates {
-            let certificate = certificate.map_err(|error| format!("{}: {error}", path.display()))?;
-            roots.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
+            let certificate =
+                certificate.map_err(|error| format!("{}: {error}", path.display()))?;
+            roots
+                .add(certificate)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
         }
     }
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))

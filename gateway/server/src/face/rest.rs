@@ -10,14 +10,26 @@ use crate::{
 
 /// Reads a request to `path`, which begins behind `mount`. A body that cannot be read is answered in the
 /// faces' own form.
-pub async fn request(request: Request<Incoming>, mount: &str, path: &str, caller: Caller, limits: &Limits) -> Result<RestRequest, Response<Body>> {
+pub async fn request(
+    request: Request<Incoming>,
+    mount: &str,
+    path: &str,
+    caller: Caller,
+    limits: &Limits,
+) -> Result<RestRequest, Response<Body>> {
     let (head, body) = request.into_parts();
     let query = head.uri.query().unwrap_or_default();
     let mut request = RestRequest {
         method: head.method,
         mount: mount.to_owned(),
-        path: path.split('/').filter(|segment| !segment.is_empty()).map(ToOwned::to_owned).collect(),
-        query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        path: path
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .map(ToOwned::to_owned)
+            .collect(),
+        query: form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect(),
         headers: head.headers,
         body: bytes::Bytes::new(),
         caller,
@@ -28,10 +40,16 @@ pub async fn request(request: Request<Incoming>, mount: &str, path: &str, caller
             Ok(request)
         }
         Err(Unread::TooLarge) => {
-            let error = RestError::new(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large");
+            let error = RestError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "The request body is too large",
+            );
             Err(response(render(&request, Err(error))))
         }
-        Err(Unread::Broken) => Err(response(render(&request, Err(RestError::bad_request("The request body could not be read"))))),
+        Err(Unread::Broken) => Err(response(render(
+            &request,
+            Err(RestError::bad_request("The request body could not be read")),
+        ))),
     }
 }
 
@@ -47,6 +65,8 @@ pub fn response(answer: RestResponse) -> Response<Body> {
 pub fn unavailable(request: &RestRequest) -> Response<Body> {
     let error = RestError::new(StatusCode::SERVICE_UNAVAILABLE, "Try again later");
     let mut response = response(render(request, Err(error)));
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }

@@ -13,7 +13,8 @@ use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::rest_sts::common_rest::{
-    Caller, Content, ContentType, RestError, RestRequest, RestResponse, if_match, refuse_conditions, render, shown,
+    Caller, Content, ContentType, RestError, RestRequest, RestResponse, if_match,
+    refuse_conditions, render, shown,
 };
 use crate::{
     document::InstanceDocument,
@@ -44,26 +45,41 @@ async fn answer(request: &RestRequest, publisher: &Publisher) -> Result<Content,
             Some(_) => Err(forbidden()),
         },
         (&Method::POST, false) => match request.parameter("_action") {
-            None | Some("create") => Err(RestError::bad_request("Create instances at the collection, /sts-publish/rest.")),
+            None | Some("create") => Err(RestError::bad_request(
+                "Create instances at the collection, /sts-publish/rest.",
+            )),
             Some(_) => Err(forbidden()),
         },
-        (&Method::GET, _) if request.is_query() => {
-            Err(RestError::new(StatusCode::NOT_IMPLEMENTED, "Query is not supported; read the collection without one."))
-        }
+        (&Method::GET, _) if request.is_query() => Err(RestError::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "Query is not supported; read the collection without one.",
+        )),
         (&Method::GET, is_collection) => {
             refuse_conditions(&request.headers, false, |value| value != "*")?;
-            if is_collection { list(publisher).await } else { read(&id, publisher).await }
+            if is_collection {
+                list(publisher).await
+            } else {
+                read(&id, publisher).await
+            }
         }
         (&Method::PUT, false) => replace(request, &id, publisher).await,
         (&Method::DELETE, false) => delete(request, &id, publisher).await,
-        (&Method::PUT | &Method::DELETE, true) => Err(RestError::bad_request("The path must name an instance.")),
+        (&Method::PUT | &Method::DELETE, true) => {
+            Err(RestError::bad_request("The path must name an instance."))
+        }
         (&Method::PATCH, _) => Err(forbidden()),
-        _ => Err(RestError::new(StatusCode::NOT_IMPLEMENTED, "The method is not supported.")),
+        _ => Err(RestError::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "The method is not supported.",
+        )),
     }
 }
 
 fn forbidden() -> RestError {
-    RestError::new(StatusCode::FORBIDDEN, "The functionality is not authorized for any user.")
+    RestError::new(
+        StatusCode::FORBIDDEN,
+        "The functionality is not authorized for any user.",
+    )
 }
 
 async fn create(request: &RestRequest, publisher: &Publisher) -> Result<Content, RestError> {
@@ -71,11 +87,15 @@ async fn create(request: &RestRequest, publisher: &Publisher) -> Result<Content,
     let state = state(request)?;
     let id = state.deployment.id();
     let document = document::document(state, None).map_err(|error| unmarshalled(&error))?;
-    let published = publisher.put_instance(&id, document, Precondition::Absent).await;
+    let published = publisher
+        .put_instance(&id, document, Precondition::Absent)
+        .await;
     let revision = published.map_err(|failure| match failure {
         PublishFailure::Exists => already_published(&id, None),
         // All else is checked before; what concerns the whole is another instance in the way.
-        PublishFailure::Invalid(error) if error.path.is_empty() => already_published(&id, Some(&error)),
+        PublishFailure::Invalid(error) if error.path.is_empty() => {
+            already_published(&id, Some(&error))
+        }
         other => failed(other),
     })?;
     Ok(Content {
@@ -86,26 +106,39 @@ async fn create(request: &RestRequest, publisher: &Publisher) -> Result<Content,
     })
 }
 
-async fn replace(request: &RestRequest, id: &str, publisher: &Publisher) -> Result<Content, RestError> {
+async fn replace(
+    request: &RestRequest,
+    id: &str,
+    publisher: &Publisher,
+) -> Result<Content, RestError> {
     refuse_conditions(&request.headers, true, |_| false)?;
     let precondition = if_match(&request.headers)?.map_or(Precondition::Present, Precondition::At);
     let state = state(request)?;
-    let (previous, _) = stored(id, publisher).await?.ok_or_else(|| no_instance_to_update(id))?;
+    let (previous, _) = stored(id, publisher)
+        .await?
+        .ok_or_else(|| no_instance_to_update(id))?;
     if state.deployment.id() != id {
         let error = PublishError::new(
             state::name::DEPLOYMENT,
-            format!("deploys `{}`, not the instance that the path names", state.deployment.id()),
+            format!(
+                "deploys `{}`, not the instance that the path names",
+                state.deployment.id()
+            ),
             "realm and url element cannot be changed; create another instance",
         );
         return Err(unmarshalled(&error));
     }
-    let document = document::document(state, Some(&previous)).map_err(|error| unmarshalled(&error))?;
+    let document =
+        document::document(state, Some(&previous)).map_err(|error| unmarshalled(&error))?;
     let published = publisher.put_instance(id, document, precondition).await;
     let revision = published.map_err(|failure| match failure {
         PublishFailure::NotFound => no_instance_to_update(id),
         other => failed(other),
     })?;
-    Ok(Content { members: object(json!({ "result": "success" })), ..resource(id, revision.to_string()) })
+    Ok(Content {
+        members: object(json!({ "result": "success" })),
+        ..resource(id, revision.to_string())
+    })
 }
 
 async fn read(id: &str, publisher: &Publisher) -> Result<Content, RestError> {
@@ -119,46 +152,84 @@ async fn read(id: &str, publisher: &Publisher) -> Result<Content, RestError> {
         RestError::new(StatusCode::NOT_FOUND, message)
     };
     let (document, revision) = stored(id, publisher).await?.ok_or_else(not_found)?;
-    let state = document::stored_state(&document).cloned().ok_or_else(not_found)?;
+    let state = document::stored_state(&document)
+        .cloned()
+        .ok_or_else(not_found)?;
     let members = Map::from_iter([(id.to_owned(), state)]);
-    Ok(Content { members, ..resource(id, revision.to_string()) })
+    Ok(Content {
+        members,
+        ..resource(id, revision.to_string())
+    })
 }
 
 async fn list(publisher: &Publisher) -> Result<Content, RestError> {
     let instances = publisher.list_instances().await.map_err(failed)?;
-    let with_face = instances.into_iter().filter(|(_, document, _)| document.rest_sts.is_some());
+    let with_face = instances
+        .into_iter()
+        .filter(|(_, document, _)| document.rest_sts.is_some());
     let entry = |(id, ..): (String, InstanceDocument, u64)| {
         let realm = instance::realm(&id);
-        (id, json!({ "deployment-config": { "deployment-realm": realm } }))
+        (
+            id,
+            json!({ "deployment-config": { "deployment-realm": realm } }),
+        )
     };
-    Ok(Content { members: with_face.map(entry).collect(), ..resource("published_instances", String::new()) })
+    Ok(Content {
+        members: with_face.map(entry).collect(),
+        ..resource("published_instances", String::new())
+    })
 }
 
-async fn delete(request: &RestRequest, id: &str, publisher: &Publisher) -> Result<Content, RestError> {
+async fn delete(
+    request: &RestRequest,
+    id: &str,
+    publisher: &Publisher,
+) -> Result<Content, RestError> {
     refuse_conditions(&request.headers, true, |_| false)?;
     let precondition = if_match(&request.headers)?.map_or(Precondition::Present, Precondition::At);
     let realm = instance::realm(id);
     let not_found = || {
-        let message = format!("A rest sts instance with id {} in realm {} not found.", shown(id), shown(&realm));
+        let message = format!(
+            "A rest sts instance with id {} in realm {} not found.",
+            shown(id),
+            shown(&realm)
+        );
         RestError::new(StatusCode::NOT_FOUND, message)
     };
     stored(id, publisher).await?.ok_or_else(not_found)?;
-    publisher.delete_instance(id, precondition).await.map_err(|failure| match failure {
-        PublishFailure::NotFound => not_found(),
-        other => failed(other),
-    })?;
-    let realm = realm.strip_prefix('/').filter(|realm| !realm.is_empty()).unwrap_or("/");
+    publisher
+        .delete_instance(id, precondition)
+        .await
+        .map_err(|failure| match failure {
+            PublishFailure::NotFound => not_found(),
+            other => failed(other),
+        })?;
+    let realm = realm
+        .strip_prefix('/')
+        .filter(|realm| !realm.is_empty())
+        .unwrap_or("/");
     let result = format!("rest sts instance {id} successfully removed from realm {realm}");
-    Ok(Content { members: object(json!({ "result": result })), ..resource(id, id.to_owned()) })
+    Ok(Content {
+        members: object(json!({ "result": result })),
+        ..resource(id, id.to_owned())
+    })
 }
 
 /// The document of an instance with this face. One that was published another way says more than this
 /// protocol can, so it is not read or changed here.
-async fn stored(id: &str, publisher: &Publisher) -> Result<Option<(InstanceDocument, u64)>, RestError> {
+async fn stored(
+    id: &str,
+    publisher: &Publisher,
+) -> Result<Option<(InstanceDocument, u64)>, RestError> {
     let found = publisher.read_instance(id).await.map_err(failed)?;
     match found {
-        Some((document, _)) if document.rest_sts.is_some() && document::stored_state(&document).is_none() => {
-            let message = format!("The instance {} was published through /admin/v1/instances; manage it there.", shown(id));
+        Some((document, _))
+            if document.rest_sts.is_some() && document::stored_state(&document).is_none() =>
+        {
+            let message = format!(
+                "The instance {} was published through /admin/v1/instances; manage it there.",
+                shown(id)
+            );
             Err(RestError::new(StatusCode::CONFLICT, message))
         }
         found => Ok(found.filter(|(document, _)| document.rest_sts.is_some())),
@@ -179,7 +250,13 @@ fn state(request: &RestRequest) -> Result<InstanceState, RestError> {
             )));
         }
     };
-    let missing = || PublishError::new("instance_state", "is missing", "describe the instance to publish");
+    let missing = || {
+        PublishError::new(
+            "instance_state",
+            "is missing",
+            "describe the instance to publish",
+        )
+    };
     let sent = sent.ok_or_else(|| unmarshalled(&missing()))?;
     let read = if is_flat {
         flat::structured(sent).and_then(|structured| InstanceState::read(&structured))
@@ -190,30 +267,42 @@ fn state(request: &RestRequest) -> Result<InstanceState, RestError> {
 }
 
 fn unmarshalled(error: &PublishError) -> RestError {
-    RestError::bad_request(format!("Exception caught marshalling RestSTSInstanceConfig from json: {error}"))
+    RestError::bad_request(format!(
+        "Exception caught marshalling RestSTSInstanceConfig from json: {error}"
+    ))
 }
 
 fn no_instance_to_update(id: &str) -> RestError {
     let realm = instance::realm(id);
-    let message = format!("No rest sts instance with id {} in realm {}", shown(id), shown(&realm));
+    let message = format!(
+        "No rest sts instance with id {} in realm {}",
+        shown(id),
+        shown(&realm)
+    );
     RestError::new(StatusCode::NOT_FOUND, message)
 }
 
 fn already_published(id: &str, error: Option<&PublishError>) -> RestError {
     let message = format!("A rest-sts instance at sub-path {id} has already been published.");
-    RestError { status: StatusCode::CONFLICT, message, detail: error.map(|error| error.reason.clone()) }
+    RestError {
+        status: StatusCode::CONFLICT,
+        message,
+        detail: error.map(|error| error.reason.clone()),
+    }
 }
 
 fn failed(failure: PublishFailure) -> RestError {
     match failure {
-        PublishFailure::Changed => {
-            RestError::new(StatusCode::PRECONDITION_FAILED, "The instance has another revision than If-Match names.")
-        }
+        PublishFailure::Changed => RestError::new(
+            StatusCode::PRECONDITION_FAILED,
+            "The instance has another revision than If-Match names.",
+        ),
         PublishFailure::Exists | PublishFailure::InUse(_) => {
             RestError::new(StatusCode::CONFLICT, failure.to_string())
         }
         PublishFailure::Invalid(error) => {
-            let is_custom = error.path.starts_with("validators.") && error.path.ends_with(".plugin");
+            let is_custom =
+                error.path.starts_with("validators.") && error.path.ends_with(".plugin");
             let error = document::in_state(error);
             if is_custom {
                 let message = format!(
@@ -225,19 +314,27 @@ fn failed(failure: PublishFailure) -> RestError {
             unmarshalled(&error)
         }
         PublishFailure::NotFound => RestError::new(StatusCode::NOT_FOUND, failure.to_string()),
-        PublishFailure::Overloaded(_) => {
-            RestError::new(StatusCode::SERVICE_UNAVAILABLE, "Too much work is waiting; try again later.")
-        }
+        PublishFailure::Overloaded(_) => RestError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too much work is waiting; try again later.",
+        ),
         PublishFailure::Plugin(_) => RestError::new(StatusCode::CONFLICT, failure.to_string()),
         PublishFailure::Store(reason) => {
             tracing::error!(%reason, "the store failed under a REST STS publication");
-            RestError::new(StatusCode::INTERNAL_SERVER_ERROR, "The configuration store failed; nothing has changed.")
+            RestError::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The configuration store failed; nothing has changed.",
+            )
         }
     }
 }
 
 fn resource(id: &str, revision: String) -> Content {
-    Content { id: Some(id.to_owned()), revision: Some(revision), ..Content::default() }
+    Content {
+        id: Some(id.to_owned()),
+        revision: Some(revision),
+        ..Content::default()
+    }
 }
 
 fn object(value: Value) -> Map<String, Value> {

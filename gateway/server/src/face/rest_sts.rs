@@ -25,7 +25,7 @@ use crate::document::RestStsDocument;
 
 /// Input type for a user name and password.
 pub const USERNAME: &str = "USERNAME";
-/// Input and output type for an OpenID Connect ID token.
+/// Input and output type for an `OpenID` Connect ID token.
 pub const OPENIDCONNECT: &str = "OPENIDCONNECT";
 
 /// How an instance answers on this face, every name resolved.
@@ -48,13 +48,23 @@ impl RestFace {
         inputs: HashMap<String, TokenType>,
         outputs: HashMap<String, TokenType>,
     ) -> Self {
-        let pairs = document.transforms.iter().map(|t| (t.input.clone(), t.output.clone()));
-        Self { client: client(&document.audiences), inputs, outputs, transforms: pairs.collect() }
+        let pairs = document
+            .transforms
+            .iter()
+            .map(|t| (t.input.clone(), t.output.clone()));
+        Self {
+            client: client(&document.audiences),
+            inputs,
+            outputs,
+            transforms: pairs.collect(),
+        }
     }
 
     /// The types behind a pair of names, if the pair may be translated.
     fn pair(&self, input: &str, output: &str) -> Option<(&TokenType, &TokenType)> {
-        let is_offered = self.transforms.contains(&(input.to_owned(), output.to_owned()));
+        let is_offered = self
+            .transforms
+            .contains(&(input.to_owned(), output.to_owned()));
         is_offered.then_some(())?;
         Some((self.inputs.get(input)?, self.outputs.get(output)?))
     }
@@ -86,7 +96,10 @@ pub async fn answer(
     call: &Call<'_>,
 ) -> (RestResponse, Outcome) {
     let Some((instance, face)) = published else {
-        return (render(request, Err(RestError::no_resource(&request.id()))), None);
+        return (
+            render(request, Err(RestError::no_resource(&request.id()))),
+            None,
+        );
     };
     let action = match action(request) {
         Ok(action) => action,
@@ -97,8 +110,14 @@ pub async fn answer(
         Err(error) => return (render(request, Err(error)), None),
     };
     match action {
-        Action::Validate => (render(request, Err(unpersisted::refuse(&body, "validated"))), None),
-        Action::Cancel => (render(request, Err(unpersisted::refuse(&body, "cancelled"))), None),
+        Action::Validate => (
+            render(request, Err(unpersisted::refuse(&body, "validated"))),
+            None,
+        ),
+        Action::Cancel => (
+            render(request, Err(unpersisted::refuse(&body, "cancelled"))),
+            None,
+        ),
         Action::Translate => match translate::read(body, face) {
             Ok(translation) => {
                 let (answer, outcome) = translated(translation, instance, face, call).await;
@@ -135,10 +154,17 @@ async fn translated(
 }
 
 fn issued(exchanged: &Exchanged) -> Result<Content, RestError> {
-    let text = exchanged.issued.token.as_str().ok_or_else(failure::unreadable_token)?;
+    let text = exchanged
+        .issued
+        .token
+        .as_str()
+        .ok_or_else(failure::unreadable_token)?;
     let mut members = Map::new();
     members.insert("issued_token".to_owned(), Value::String(text.to_owned()));
-    Ok(Content { members, ..Content::default() })
+    Ok(Content {
+        members,
+        ..Content::default()
+    })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,7 +188,9 @@ fn action(request: &RestRequest) -> Result<Action, RestError> {
         (&Method::PATCH, _) => return Err(failure::unsupported("patched")),
         _ if request.caller == Caller::Anonymous => return Err(RestError::access_denied()),
         (&Method::GET, _) => return Err(RestError::bad_request("An instance cannot be queried")),
-        (&Method::DELETE, _) => return Err(RestError::bad_request("An instance cannot be deleted here")),
+        (&Method::DELETE, _) => {
+            return Err(RestError::bad_request("An instance cannot be deleted here"));
+        }
         (&Method::POST, None | Some("create")) => {
             return Err(RestError::bad_request("An instance cannot be created here"));
         }

@@ -7,7 +7,8 @@ use std::{
 
 use bytes::Bytes;
 use cambist_core::{
-    Actor, Client, Declared, Instance, Limits, MayPresent, Provider, RelyingParty, TokenType, Transformation, Validator,
+    Actor, Client, Declared, Instance, Limits, MayPresent, Provider, RelyingParty, TokenType,
+    Transformation, Validator,
 };
 use cambist_plugin::{Plugin, PluginBinding};
 use cambist_token::{
@@ -50,9 +51,18 @@ type Validators = BTreeMap<String, BuiltValidator>;
 type Providers = BTreeMap<String, Arc<dyn Provider>>;
 
 /// Builds `document` as instance `id`. Changes nothing; an error names the member at fault.
-pub fn build(id: &str, revision: u64, document: &InstanceDocument, shelf: &Shelf<'_>) -> Result<PublishedInstance, PublishError> {
+pub fn build(
+    id: &str,
+    revision: u64,
+    document: &InstanceDocument,
+    shelf: &Shelf<'_>,
+) -> Result<PublishedInstance, PublishError> {
     if !super::is_valid_id(id) {
-        return Err(PublishError::new("", format!("`{id}` is not an instance id"), "use realm segments and a name of [A-Za-z0-9._-], such as `alpha/orders`"));
+        return Err(PublishError::new(
+            "",
+            format!("`{id}` is not an instance id"),
+            "use realm segments and a name of [A-Za-z0-9._-], such as `alpha/orders`",
+        ));
     }
     let issuer = format!("{}/oauth2/{id}", shelf.base_url);
     let realm = realm(id);
@@ -73,13 +83,41 @@ pub fn build(id: &str, revision: u64, document: &InstanceDocument, shelf: &Shelf
     let clients = clients(document, &relying_parties)?;
     let rest = rest(document, &validators, &providers, &relying_parties)?;
     let jwks = Bytes::from(shelf.keyring.jwks(&algorithms).to_string());
-    let metadata = metadata::document(&issuer, &relying_parties);
-    let limits = Limits { chain_depth: document.limits.chain_depth.clamp(1, 8), ..Limits::default() };
-    let engine = Instance { transformations, actors, relying_parties, resources, limits };
-    Ok(PublishedInstance { id: id.to_owned(), revision, issuer, engine, clients, rest, jwks, metadata, uses })
+    let metadata = metadata::document(
+        &issuer,
+        relying_parties.values().map(|party| &**party),
+        &algorithms,
+    );
+    let limits = Limits {
+        chain_depth: document.limits.chain_depth.clamp(1, 8),
+        ..Limits::default()
+    };
+    let engine = Instance {
+        transformations,
+        actors,
+        relying_parties,
+        resources,
+        limits,
+    };
+    Ok(PublishedInstance {
+        id: id.to_owned(),
+        revision,
+        issuer,
+        engine,
+        clients,
+        rest,
+        jwks,
+        metadata,
+        uses,
+    })
 }
 
-fn validators(document: &InstanceDocument, bench: &Bench<'_>, shelf: &Shelf<'_>, uses: &mut Uses) -> Result<Validators, PublishError> {
+fn validators(
+    document: &InstanceDocument,
+    bench: &Bench<'_>,
+    shelf: &Shelf<'_>,
+    uses: &mut Uses,
+) -> Result<Validators, PublishError> {
     let mut built = Validators::new();
     let mut types = HashMap::new();
     for (name, part) in &document.validators {
@@ -92,7 +130,10 @@ fn validators(document: &InstanceDocument, bench: &Bench<'_>, shelf: &Shelf<'_>,
         if let Some(other) = types.insert(validator.token_type.clone(), name) {
             return Err(PublishError::new(
                 path,
-                format!("reads `{}` as does `validators.{other}`", validator.token_type),
+                format!(
+                    "reads `{}` as does `validators.{other}`",
+                    validator.token_type
+                ),
                 "let one validator read each token type; a builtin may list several issuers",
             ));
         }
@@ -101,16 +142,41 @@ fn validators(document: &InstanceDocument, bench: &Bench<'_>, shelf: &Shelf<'_>,
     Ok(built)
 }
 
-fn builtin_validator(part: &PartDocument, bench: &Bench<'_>, uses: &mut Uses) -> Result<BuiltValidator, PublishError> {
-    let known = || BUILTINS.iter().filter(|b| b.validator.is_some()).map(|b| b.kind).chain(["plugin"]);
+fn builtin_validator(
+    part: &PartDocument,
+    bench: &Bench<'_>,
+    uses: &mut Uses,
+) -> Result<BuiltValidator, PublishError> {
+    let known = || {
+        BUILTINS
+            .iter()
+            .filter(|b| b.validator.is_some())
+            .map(|b| b.kind)
+            .chain(["plugin"])
+    };
     let unknown = || unknown_kind(&part.kind, known());
-    let builtin = BUILTINS.iter().find(|b| b.kind == part.kind).ok_or_else(unknown)?;
+    let builtin = BUILTINS
+        .iter()
+        .find(|b| b.kind == part.kind)
+        .ok_or_else(unknown)?;
     let make = builtin.validator.ok_or_else(unknown)?;
     let validator = make(&part.settings, bench).map_err(settings_error)?;
     let issuers = part.settings.get("issuers").and_then(Value::as_array);
-    uses.issuers.extend(issuers.into_iter().flatten().filter_map(Value::as_str).filter(|n| *n != "self").map(ToOwned::to_owned));
+    uses.issuers.extend(
+        issuers
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .filter(|n| *n != "self")
+            .map(ToOwned::to_owned),
+    );
     let is_foreign = issuers.is_some_and(|names| names.iter().any(|name| name != "self"));
-    Ok(BuiltValidator { token_type: builtin.token_type.clone(), validator, declared: declared(&part.settings)?, is_foreign })
+    Ok(BuiltValidator {
+        token_type: builtin.token_type.clone(),
+        validator,
+        declared: declared(&part.settings)?,
+        is_foreign,
+    })
 }
 
 #[derive(Deserialize)]
@@ -126,41 +192,74 @@ struct PluginSettings {
     scopes: Option<cambist_core::Scope>,
 }
 
-fn plugin_validator(part: &PartDocument, shelf: &Shelf<'_>, uses: &mut Uses) -> Result<BuiltValidator, PublishError> {
+fn plugin_validator(
+    part: &PartDocument,
+    shelf: &Shelf<'_>,
+    uses: &mut Uses,
+) -> Result<BuiltValidator, PublishError> {
     let settings: PluginSettings = serde_path_to_error::deserialize(Value::Object(part.settings.clone())).map_err(|error| {
         PublishError::new(error.path().to_string(), error.inner().to_string(), "a plugin validator has `plugin`, `token_type`, and optionally `settings`, `subject_prefix`, `scopes`")
     })?;
     if settings.token_type.is_ietf() || !settings.token_type.as_str().contains(':') {
-        return Err(PublishError::new("token_type", format!("`{}` cannot be a plugin's type", settings.token_type), "use a URI outside `urn:ietf:`, such as `urn:example:legacy-ticket`"));
+        return Err(PublishError::new(
+            "token_type",
+            format!("`{}` cannot be a plugin's type", settings.token_type),
+            "use a URI outside `urn:ietf:`, such as `urn:example:legacy-ticket`",
+        ));
     }
     let plugin = (shelf.plugin)(&settings.plugin).ok_or_else(|| {
-        PublishError::new("plugin", format!("no plugin `{}` has been uploaded", settings.plugin), "upload it with PUT /admin/v1/plugins/{name}, and name it as `name` or `name@sha256:…`")
+        PublishError::new(
+            "plugin",
+            format!("no plugin `{}` has been uploaded", settings.plugin),
+            "upload it with PUT /admin/v1/plugins/{name}, and name it as `name` or `name@sha256:…`",
+        )
     })?;
-    let name = settings.plugin.split_once('@').map_or(settings.plugin.as_str(), |(name, _)| name);
+    let name = settings
+        .plugin
+        .split_once('@')
+        .map_or(settings.plugin.as_str(), |(name, _)| name);
     if name == settings.plugin {
         uses.plugins.push(name.to_owned());
     } else {
         uses.pinned.push(name.to_owned());
     }
     uses.digests.push(plugin.digest().to_owned());
-    let declared = Declared { subject_prefix: settings.subject_prefix, scopes: settings.scopes };
+    let declared = Declared {
+        subject_prefix: settings.subject_prefix,
+        scopes: settings.scopes,
+    };
     let validator = plugin.validator(PluginBinding {
         name: name.to_owned(),
         token_type: settings.token_type.clone(),
         settings: settings.settings,
         declared: declared.clone(),
     });
-    Ok(BuiltValidator { token_type: settings.token_type, validator, declared, is_foreign: true })
+    Ok(BuiltValidator {
+        token_type: settings.token_type,
+        validator,
+        declared,
+        is_foreign: true,
+    })
 }
 
 fn declared(settings: &Map<String, Value>) -> Result<Declared, PublishError> {
-    let own = ["subject_prefix", "scopes"].iter().filter_map(|name| Some(((*name).to_owned(), settings.get(*name)?.clone())));
-    serde_json::from_value(Value::Object(own.collect()))
-        .map_err(|error| PublishError::new("", error.to_string(), "`subject_prefix` is text, `scopes` a list of scope words"))
+    let own = ["subject_prefix", "scopes"]
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), settings.get(*name)?.clone())));
+    serde_json::from_value(Value::Object(own.collect())).map_err(|error| {
+        PublishError::new(
+            "",
+            error.to_string(),
+            "`subject_prefix` is text, `scopes` a list of scope words",
+        )
+    })
 }
 
 /// TX-60: two foreign sources may not speak of the same `sub` by accident.
-fn check_subject_namespaces(document: &InstanceDocument, validators: &Validators) -> Result<(), PublishError> {
+fn check_subject_namespaces(
+    document: &InstanceDocument,
+    validators: &Validators,
+) -> Result<(), PublishError> {
     if document.shared_subjects {
         return Ok(());
     }
@@ -174,9 +273,14 @@ fn check_subject_namespaces(document: &InstanceDocument, validators: &Validators
             .is_some_and(|issuers| issuers.len() > 1);
         // What this instance issued itself already carries its source's prefix.
         let speaks = validator.is_foreign || validator.token_type == TokenType::USERNAME;
-        let clash = speaks.then(|| seen.insert(&validator.declared.subject_prefix, name)).flatten();
+        let clash = speaks
+            .then(|| seen.insert(&validator.declared.subject_prefix, name))
+            .flatten();
         if clash.is_some() || several_issuers {
-            let other = clash.map_or_else(|| "another of its issuers".to_owned(), |other| format!("`validators.{other}`"));
+            let other = clash.map_or_else(
+                || "another of its issuers".to_owned(),
+                |other| format!("`validators.{other}`"),
+            );
             return Err(PublishError::new(
                 format!("validators.{name}.subject_prefix"),
                 format!("subjects of `{name}` could be mistaken for those of {other}"),
@@ -187,33 +291,69 @@ fn check_subject_namespaces(document: &InstanceDocument, validators: &Validators
     Ok(())
 }
 
-fn providers(document: &InstanceDocument, bench: &Bench<'_>) -> Result<(Providers, Vec<Algorithm>), PublishError> {
+fn providers(
+    document: &InstanceDocument,
+    bench: &Bench<'_>,
+) -> Result<(Providers, Vec<Algorithm>), PublishError> {
     let mut built = Providers::new();
     let mut algorithms = Vec::new();
     for (name, part) in &document.providers {
         let path = format!("providers.{name}");
-        let unknown = || unknown_kind(&part.kind, BUILTINS.iter().filter(|b| b.provider.is_some()).map(|b| b.kind)).within(&path);
-        let builtin = BUILTINS.iter().find(|b| b.kind == part.kind).ok_or_else(unknown)?;
+        let unknown = || {
+            unknown_kind(
+                &part.kind,
+                BUILTINS
+                    .iter()
+                    .filter(|b| b.provider.is_some())
+                    .map(|b| b.kind),
+            )
+            .within(&path)
+        };
+        let builtin = BUILTINS
+            .iter()
+            .find(|b| b.kind == part.kind)
+            .ok_or_else(unknown)?;
         let make = builtin.provider.ok_or_else(unknown)?;
-        let (provider, algorithm) = make(&part.settings, bench).map_err(|error| settings_error(error).within(&path))?;
+        let (provider, algorithm) =
+            make(&part.settings, bench).map_err(|error| settings_error(error).within(&path))?;
         built.insert(name.clone(), provider);
         algorithms.extend(algorithm.filter(|a| !algorithms.contains(a)));
     }
     Ok((built, algorithms))
 }
 
-fn transformations(document: &InstanceDocument, validators: &Validators, providers: &Providers) -> Result<Vec<Transformation>, PublishError> {
+fn transformations(
+    document: &InstanceDocument,
+    validators: &Validators,
+    providers: &Providers,
+) -> Result<Vec<Transformation>, PublishError> {
     if document.transformations.is_empty() {
-        return Err(PublishError::new("transformations", "is empty", "list at least one {\"subject\": validator, \"issue\": provider}"));
+        return Err(PublishError::new(
+            "transformations",
+            "is empty",
+            "list at least one {\"subject\": validator, \"issue\": provider}",
+        ));
     }
     let mut built = Vec::new();
     let mut pairs = HashSet::new();
     for (index, wanted) in document.transformations.iter().enumerate() {
         let path = format!("transformations[{index}]");
-        let validator = validators.get(&wanted.subject).ok_or_else(|| unknown_name(&format!("{path}.subject"), &wanted.subject, "validators"))?;
-        let provider = providers.get(&wanted.issue).ok_or_else(|| unknown_name(&format!("{path}.issue"), &wanted.issue, "providers"))?;
+        let validator = validators.get(&wanted.subject).ok_or_else(|| {
+            unknown_name(&format!("{path}.subject"), &wanted.subject, "validators")
+        })?;
+        let provider = providers
+            .get(&wanted.issue)
+            .ok_or_else(|| unknown_name(&format!("{path}.issue"), &wanted.issue, "providers"))?;
         if !pairs.insert((validator.token_type.clone(), provider.token_type().clone())) {
-            return Err(PublishError::new(path, format!("makes `{}` out of `{}` a second time", provider.token_type(), validator.token_type), "list each pair of token types once"));
+            return Err(PublishError::new(
+                path,
+                format!(
+                    "makes `{}` out of `{}` a second time",
+                    provider.token_type(),
+                    validator.token_type
+                ),
+                "list each pair of token types once",
+            ));
         }
         built.push(Transformation {
             subject: validator.token_type.clone(),
@@ -224,33 +364,60 @@ fn transformations(document: &InstanceDocument, validators: &Validators, provide
     Ok(built)
 }
 
-fn actors(document: &InstanceDocument, validators: &Validators) -> Result<HashMap<TokenType, Arc<dyn Validator>>, PublishError> {
+fn actors(
+    document: &InstanceDocument,
+    validators: &Validators,
+) -> Result<HashMap<TokenType, Arc<dyn Validator>>, PublishError> {
     let mut built = HashMap::new();
     for (index, name) in document.actors.iter().enumerate() {
-        let validator = validators.get(name).ok_or_else(|| unknown_name(&format!("actors[{index}]"), name, "validators"))?;
-        built.insert(validator.token_type.clone(), Arc::clone(&validator.validator));
+        let validator = validators
+            .get(name)
+            .ok_or_else(|| unknown_name(&format!("actors[{index}]"), name, "validators"))?;
+        built.insert(
+            validator.token_type.clone(),
+            Arc::clone(&validator.validator),
+        );
     }
     Ok(built)
 }
 
 type Parties = HashMap<String, Arc<RelyingParty>>;
 
-fn relying_parties(document: &InstanceDocument) -> Result<(Parties, HashMap<String, String>), PublishError> {
+fn relying_parties(
+    document: &InstanceDocument,
+) -> Result<(Parties, HashMap<String, String>), PublishError> {
     let (mut parties, mut resources) = (Parties::new(), HashMap::new());
     for (audience, wanted) in &document.relying_parties {
         let path = format!("relying_parties.{audience}");
         if audience.is_empty() || audience.len() > 512 || audience.chars().any(char::is_control) {
-            return Err(PublishError::new(path, "is not an audience", "use 1 to 512 visible characters"));
+            return Err(PublishError::new(
+                path,
+                "is not an audience",
+                "use 1 to 512 visible characters",
+            ));
         }
         if wanted.max_lifetime_seconds == Some(0) {
-            return Err(PublishError::new(format!("{path}.max_lifetime_seconds"), "is zero", "use one second or more, or leave it out"));
+            return Err(PublishError::new(
+                format!("{path}.max_lifetime_seconds"),
+                "is zero",
+                "use one second or more, or leave it out",
+            ));
         }
         for (index, resource) in wanted.resources.iter().enumerate() {
             let at = format!("{path}.resources[{index}]");
-            let canonical = crate::face::oauth::resource::canonical(resource)
-                .ok_or_else(|| PublishError::new(&at, format!("`{resource}` is not an absolute URI without fragment"), "write it as `https://api.example/orders`"))?;
+            let canonical = crate::face::oauth::resource::canonical(resource).ok_or_else(|| {
+                PublishError::new(
+                    &at,
+                    format!("`{resource}` is not an absolute URI without fragment"),
+                    "write it as `https://api.example/orders`",
+                )
+            })?;
             if let Some(other) = resources.insert(canonical, audience.clone()) {
-                return Err(PublishError::new(at, format!("belongs to `{other}` already"), "list each resource under one relying party"));
+                return Err(PublishError::new(
+                    at,
+                    format!("belongs to `{other}` already"),
+                    "list each resource under one relying party",
+                ));
             }
         }
         parties.insert(
@@ -266,24 +433,43 @@ fn relying_parties(document: &InstanceDocument) -> Result<(Parties, HashMap<Stri
     Ok((parties, resources))
 }
 
-fn clients(document: &InstanceDocument, parties: &Parties) -> Result<HashMap<String, RegisteredClient>, PublishError> {
+fn clients(
+    document: &InstanceDocument,
+    parties: &Parties,
+) -> Result<HashMap<String, RegisteredClient>, PublishError> {
     let mut built = HashMap::new();
     for (id, wanted) in &document.clients {
-        let client = client(id, wanted, parties).map_err(|error| error.within(&format!("clients.{id}")))?;
+        let client =
+            client(id, wanted, parties).map_err(|error| error.within(&format!("clients.{id}")))?;
         built.insert(id.clone(), client);
     }
     Ok(built)
 }
 
-fn client(id: &str, wanted: &ClientDocument, parties: &Parties) -> Result<RegisteredClient, PublishError> {
+fn client(
+    id: &str,
+    wanted: &ClientDocument,
+    parties: &Parties,
+) -> Result<RegisteredClient, PublishError> {
     if id.is_empty() || id.len() > 256 || !id.bytes().all(|b| (0x20..=0x7e).contains(&b)) {
-        return Err(PublishError::new("", "is not a client id", "use 1 to 256 printable ASCII characters (RFC 6749 §A.1)"));
+        return Err(PublishError::new(
+            "",
+            "is not a client id",
+            "use 1 to 256 printable ASCII characters (RFC 6749 §A.1)",
+        ));
     }
     check_audiences("audiences", &wanted.audiences, parties)?;
     let kept = wanted.secret_hash.as_deref().ok_or_else(|| {
-        PublishError::new("secret", "is missing", "send `secret` in clear (it is kept as a hash only) or `secret_hash`")
+        PublishError::new(
+            "secret",
+            "is missing",
+            "send `secret` in clear (it is kept as a hash only) or `secret_hash`",
+        )
     })?;
-    let accepted = wanted.subject_audiences.clone().unwrap_or_else(|| [id.to_owned()].into());
+    let accepted = wanted
+        .subject_audiences
+        .clone()
+        .unwrap_or_else(|| [id.to_owned()].into());
     Ok(RegisteredClient {
         secret: ClientSecret::parse(kept)?,
         client: Client {
@@ -293,30 +479,59 @@ fn client(id: &str, wanted: &ClientDocument, parties: &Parties) -> Result<Regist
             may_present: MayPresent::AddressedTo(accepted),
             impersonation: wanted.impersonation,
             is_named: true,
-            actors: wanted.actors.iter().map(|a| Actor { issuer: a.issuer.clone(), subject: a.subject.clone() }).collect(),
+            actors: wanted
+                .actors
+                .iter()
+                .map(|a| Actor {
+                    issuer: a.issuer.clone(),
+                    subject: a.subject.clone(),
+                })
+                .collect(),
             max_lifetime: wanted.max_lifetime_seconds,
         },
     })
 }
 
-fn check_audiences(path: &str, audiences: &std::collections::BTreeSet<String>, parties: &Parties) -> Result<(), PublishError> {
-    match audiences.iter().find(|audience| !parties.contains_key(*audience)) {
-        Some(unknown) => Err(PublishError::new(path, format!("`{unknown}` is not a relying party"), "name only members of `relying_parties`")),
+fn check_audiences(
+    path: &str,
+    audiences: &std::collections::BTreeSet<String>,
+    parties: &Parties,
+) -> Result<(), PublishError> {
+    match audiences
+        .iter()
+        .find(|audience| !parties.contains_key(*audience))
+    {
+        Some(unknown) => Err(PublishError::new(
+            path,
+            format!("`{unknown}` is not a relying party"),
+            "name only members of `relying_parties`",
+        )),
         None => Ok(()),
     }
 }
 
-fn rest(document: &InstanceDocument, validators: &Validators, providers: &Providers, parties: &Parties) -> Result<Option<RestFace>, PublishError> {
-    let Some(rest) = &document.rest_sts else { return Ok(None) };
+fn rest(
+    document: &InstanceDocument,
+    validators: &Validators,
+    providers: &Providers,
+    parties: &Parties,
+) -> Result<Option<RestFace>, PublishError> {
+    let Some(rest) = &document.rest_sts else {
+        return Ok(None);
+    };
     check_audiences("rest_sts.audiences", &rest.audiences, parties)?;
     let mut inputs = HashMap::new();
     for (name, validator) in &rest.inputs {
-        let found = validators.get(validator).ok_or_else(|| unknown_name(&format!("rest_sts.inputs.{name}"), validator, "validators"))?;
+        let found = validators.get(validator).ok_or_else(|| {
+            unknown_name(&format!("rest_sts.inputs.{name}"), validator, "validators")
+        })?;
         inputs.insert(name.clone(), found.token_type.clone());
     }
     let mut outputs = HashMap::new();
     for (name, provider) in &rest.outputs {
-        let found = providers.get(provider).ok_or_else(|| unknown_name(&format!("rest_sts.outputs.{name}"), provider, "providers"))?;
+        let found = providers.get(provider).ok_or_else(|| {
+            unknown_name(&format!("rest_sts.outputs.{name}"), provider, "providers")
+        })?;
         outputs.insert(name.clone(), found.token_type().clone());
     }
     Ok(Some(RestFace::new(rest, inputs, outputs)))
@@ -328,9 +543,17 @@ fn settings_error(error: cambist_token::BuildError) -> PublishError {
 
 fn unknown_kind<'a>(kind: &str, known: impl Iterator<Item = &'a str>) -> PublishError {
     let known: Vec<&str> = known.collect();
-    PublishError::new("kind", format!("`{kind}` is unknown"), format!("use one of {}", known.join(", ")))
+    PublishError::new(
+        "kind",
+        format!("`{kind}` is unknown"),
+        format!("use one of {}", known.join(", ")),
+    )
 }
 
 fn unknown_name(path: &str, name: &str, among: &str) -> PublishError {
-    PublishError::new(path, format!("`{name}` is not in `{among}`"), format!("name a member of `{among}`"))
+    PublishError::new(
+        path,
+        format!("`{name}` is not in `{among}`"),
+        format!("name a member of `{among}`"),
+    )
 }

@@ -43,28 +43,42 @@ impl ClientSecret {
             return Err(PublishError::new(
                 "secret",
                 format!("has {characters} characters"),
-                format!("use {HIGH_ENTROPY_CHARACTERS} or more random ones, for example `openssl rand -hex 32`; at least {SHORTEST_CHARACTERS}, at most {LONGEST_BYTES} bytes"),
+                format!(
+                    "use {HIGH_ENTROPY_CHARACTERS} or more random ones, for example `openssl rand -hex 32`; at least {SHORTEST_CHARACTERS}, at most {LONGEST_BYTES} bytes"
+                ),
             ));
         }
         if characters >= HIGH_ENTROPY_CHARACTERS {
             let hash = digest::digest(&digest::SHA256, secret.as_bytes());
             return Ok(format!("sha256:{}", hex(hash.as_ref())));
         }
-        password::hash(secret.as_bytes()).map_err(|reason| PublishError::new("secret", reason.to_string(), "try again"))
+        password::hash(secret.as_bytes())
+            .map_err(|reason| PublishError::new("secret", reason.to_string(), "try again"))
     }
 
     /// Reads what a document keeps.
     pub fn parse(kept: &str) -> Result<Self, PublishError> {
         if let Some(digits) = kept.strip_prefix("sha256:") {
             let hash = unhex(digits).ok_or_else(|| {
-                PublishError::new("secret_hash", "is not SHA-256 in hexadecimal", "send `sha256:` and 64 hexadecimal digits")
+                PublishError::new(
+                    "secret_hash",
+                    "is not SHA-256 in hexadecimal",
+                    "send `sha256:` and 64 hexadecimal digits",
+                )
             })?;
             return Ok(Self::Digest(hash));
         }
         if password::is_hash(kept) {
-            return Ok(Self::Slow { phc: kept.to_owned(), verified: ArcSwapOption::empty() });
+            return Ok(Self::Slow {
+                phc: kept.to_owned(),
+                verified: ArcSwapOption::empty(),
+            });
         }
-        Err(PublishError::new("secret_hash", "is of no known form", "send `sha256:<hex>` or an argon2id PHC string, or `secret` in clear"))
+        Err(PublishError::new(
+            "secret_hash",
+            "is of no known form",
+            "send `sha256:<hex>` or an argon2id PHC string, or `secret` in clear",
+        ))
     }
 
     /// Whether `presented` is the secret. Constant time in what is compared.
@@ -76,10 +90,17 @@ impl ClientSecret {
         match self {
             Self::Digest(known) => Ok(same(known, &hash)),
             Self::Slow { phc, verified } => {
-                if verified.load().as_ref().is_some_and(|known| same(known, &hash)) {
+                if verified
+                    .load()
+                    .as_ref()
+                    .is_some_and(|known| same(known, &hash))
+                {
                     return Ok(true);
                 }
-                let (phc, secret) = (phc.clone(), zeroize::Zeroizing::new(presented.as_bytes().to_vec()));
+                let (phc, secret) = (
+                    phc.clone(),
+                    zeroize::Zeroizing::new(presented.as_bytes().to_vec()),
+                );
                 let matches = heavy.run(move || password::verify(&secret, &phc)).await??;
                 if matches {
                     verified.store(Some(Arc::new(hash)));
@@ -101,11 +122,13 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        use fmt::Write;
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            use fmt::Write;
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 fn unhex(digits: &str) -> Option<[u8; 32]> {

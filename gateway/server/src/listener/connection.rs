@@ -12,11 +12,20 @@ use crate::{body::Body, config::Limits};
 /// Answers requests. Two listeners, two of these.
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request; failures are responses too.
-    fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> impl Future<Output = Response<Body>> + Send;
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Response<Body>> + Send;
 }
 
 /// Accepts and serves until draining begins. Connections go on in tasks of the current runtime.
-pub async fn serve<H: Handler>(listener: TcpListener, handler: std::sync::Arc<H>, limits: Limits, drain: Drain) {
+pub async fn serve<H: Handler>(
+    listener: TcpListener,
+    handler: std::sync::Arc<H>,
+    limits: Limits,
+    drain: Drain,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -24,8 +33,14 @@ pub async fn serve<H: Handler>(listener: TcpListener, handler: std::sync::Arc<H>
         };
         match accepted {
             Ok((stream, peer)) => {
-                let Some(entered) = drain.enter(limits.connections) else { continue };
-                let (handler, limits, drain) = (std::sync::Arc::clone(&handler), limits.clone(), drain.clone());
+                let Some(entered) = drain.enter(limits.connections) else {
+                    continue;
+                };
+                let (handler, limits, drain) = (
+                    std::sync::Arc::clone(&handler),
+                    limits.clone(),
+                    drain.clone(),
+                );
                 tokio::spawn(async move {
                     connection(stream, peer, &*handler, &limits, &drain).await;
                     drop(entered);
@@ -40,11 +55,20 @@ pub async fn serve<H: Handler>(listener: TcpListener, handler: std::sync::Arc<H>
     }
 }
 
-async fn connection<H: Handler>(stream: TcpStream, peer: SocketAddr, handler: &H, limits: &Limits, drain: &Drain) {
+async fn connection<H: Handler>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    handler: &H,
+    limits: &Limits,
+    drain: &Drain,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    let service = service_fn(|request| async move { Ok::<_, Infallible>(handler.handle(request, peer).await) });
+    let service =
+        service_fn(
+            |request| async move { Ok::<_, Infallible>(handler.handle(request, peer).await) },
+        );
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())

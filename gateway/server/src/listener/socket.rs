@@ -8,7 +8,11 @@ use tokio::net::TcpListener;
 const BACKLOG: i32 = 4096;
 
 fn socket(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
@@ -24,10 +28,16 @@ pub fn bind_alone(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// `count` listeners on one address, among which the kernel spreads connections. Fails when anything else
 /// listens there: sharing must not let two gateways answer by turns.
-pub fn bind_shared(address: SocketAddr, count: usize) -> io::Result<(SocketAddr, Vec<std::net::TcpListener>)> {
+pub fn bind_shared(
+    address: SocketAddr,
+    count: usize,
+) -> io::Result<(SocketAddr, Vec<std::net::TcpListener>)> {
     let alone = socket(address)?;
     alone.bind(&address.into())?;
-    let address = alone.local_addr()?.as_socket().ok_or_else(|| io::Error::other("not an IP socket"))?;
+    let address = alone
+        .local_addr()?
+        .as_socket()
+        .ok_or_else(|| io::Error::other("not an IP socket"))?;
     drop(alone);
     let listeners = (0..count.max(1)).map(|_| {
         let shared = socket(address)?;

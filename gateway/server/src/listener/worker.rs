@@ -20,20 +20,30 @@ impl Workers {
 }
 
 /// Starts one thread per listener, each with a runtime and a handler of its own.
-pub fn start<H: Handler>(listeners: Vec<TcpListener>, handler: impl Fn() -> H, limits: &Limits, drain: &Drain, grace: std::time::Duration) -> io::Result<Workers> {
+pub fn start<H: Handler>(
+    listeners: Vec<TcpListener>,
+    handler: impl Fn() -> H,
+    limits: &Limits,
+    drain: &Drain,
+    grace: std::time::Duration,
+) -> io::Result<Workers> {
     let mut workers = Vec::new();
     for (index, listener) in listeners.into_iter().enumerate() {
         let (handler, limits, drain) = (Arc::new(handler()), limits.clone(), drain.clone());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-            runtime.block_on(async move {
-                match tokio::net::TcpListener::from_std(listener) {
-                    Ok(listener) => serve(listener, handler, limits, drain.clone()).await,
-                    Err(error) => tracing::error!(%error, "cannot listen"),
-                }
-                drain_connections(&drain, grace).await;
-            });
-        })?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let thread = std::thread::Builder::new()
+            .name(format!("worker-{index}"))
+            .spawn(move || {
+                runtime.block_on(async move {
+                    match tokio::net::TcpListener::from_std(listener) {
+                        Ok(listener) => serve(listener, handler, limits, drain.clone()).await,
+                        Err(error) => tracing::error!(%error, "cannot listen"),
+                    }
+                    drain_connections(&drain, grace).await;
+                });
+            })?;
         workers.push(thread);
     }
     Ok(Workers(workers))
@@ -47,6 +57,9 @@ async fn drain_connections(drain: &Drain, grace: std::time::Duration) {
         }
     };
     if tokio::time::timeout(grace, all_closed).await.is_err() {
-        tracing::warn!(open = drain.open_connections(), "connections were still open when the time to drain ended");
+        tracing::warn!(
+            open = drain.open_connections(),
+            "connections were still open when the time to drain ended"
+        );
     }
 }

@@ -119,28 +119,26 @@ fn host(headers: &HeaderMap, target: &Uri) -> Result<(), Malformed> {
 /// Whether this is a DNS name, an IPv4 address or a bracketed IPv6 address, with an optional port.
 /// RFC 3986 allows percent-encoding and `!$&'()*+,;=` as well; no real host has them.
 pub(super) fn is_host(text: &str) -> bool {
-    let (name_is_sound, port) = match text.strip_prefix('[') {
-        Some(rest) => match rest.split_once(']') {
-            Some((address, port)) => (
-                address.parse::<Ipv6Addr>().is_ok(),
-                port.strip_prefix(':').or(port.is_empty().then_some("0")),
-            ),
-            None => return false,
-        },
-        None => {
-            let (name, port) = text.split_once(':').unwrap_or((text, "0"));
-            let sound = !name.is_empty()
-                && name.len() <= 255
-                && name
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
-            (sound, Some(port))
-        }
+    let (is_named, port) = if let Some(rest) = text.strip_prefix('[') {
+        let Some((address, port)) = rest.split_once(']') else {
+            return false;
+        };
+        (address.parse::<Ipv6Addr>().is_ok(), port)
+    } else {
+        let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+        let has_only_name_characters = name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
+        (
+            (1..=255).contains(&name.len()) && has_only_name_characters,
+            port,
+        )
     };
-    name_is_sound
-        && port.is_some_and(|port| {
-            port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok()
-        })
+    is_named && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
 
 /// PX-09: whether route match and upstream will see the same path, whoever decodes or merges what.

@@ -5,6 +5,7 @@ use hyper::{
     Response, StatusCode,
     header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
+use serde::Serialize;
 
 use super::{hygiene::Malformed, upstream::UpstreamError};
 use crate::body::Body;
@@ -36,6 +37,18 @@ pub(super) enum Refusal {
     /// The upstream did not answer.
     #[error("upstream: {0}")]
     Upstream(#[from] UpstreamError),
+}
+
+/// The body of a refusal (RFC 9457).
+#[derive(Serialize)]
+struct Problem<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    correlation: &'a str,
 }
 
 /// Whose doing it was, which decides the status and the challenge.
@@ -87,7 +100,7 @@ impl Refusal {
         let reason = self.name();
         match self.answer() {
             Answer::Ours => {
-                tracing::error!(route, correlation, reason, cause = %self, "request not forwarded")
+                tracing::error!(route, correlation, reason, cause = %self, "request not forwarded");
             }
             Answer::Busy | Answer::BadGateway | Answer::GatewayTimeout => {
                 tracing::warn!(route, correlation, reason, cause = %self, "request not forwarded");
@@ -110,17 +123,21 @@ impl Refusal {
             Answer::BadGateway => StatusCode::BAD_GATEWAY,
             Answer::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
         };
-        let mut problem = serde_json::json!({
-            "type": "about:blank",
-            "title": status.canonical_reason().unwrap_or_default(),
-            "status": status.as_u16(),
-            "correlation": correlation,
-        });
-        // The client wrote the request itself, so naming its flaw teaches an attacker nothing.
-        if let Self::Malformed(malformed) = &self {
-            problem["detail"] = malformed.to_string().into();
-        }
-        let mut response = Response::new(Body::full(problem.to_string()));
+        let problem = Problem {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            // The client wrote the request itself, so naming its flaw teaches an attacker nothing.
+            detail: if let Self::Malformed(malformed) = &self {
+                Some(malformed.to_string())
+            } else {
+                None
+            },
+            correlation,
+        };
+        // Text and numbers always serialise.
+        let mut response =
+            Response::new(Body::full(serde_json::to_vec(&problem).unwrap_or_default()));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(

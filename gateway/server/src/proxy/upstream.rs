@@ -12,7 +12,7 @@ use hyper::{
     header::HeaderValue,
 };
 use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -211,23 +211,9 @@ async fn start(
     Ok(sender)
 }
 
-/// A TLS configuration for `https` upstreams that trusts what the machine trusts. A machine without
-/// certificate store trusts nobody: such upstreams then answer 502.
-pub fn tls_with_native_roots() -> Arc<ClientConfig> {
-    let found = rustls_native_certs::load_native_certs();
-    for error in &found.errors {
-        tracing::warn!(cause = %error, "a trusted root certificate cannot be read");
-    }
-    let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(found.certs);
-    if added == 0 {
-        tracing::warn!("no trusted root certificates: https upstreams cannot be reached");
-    }
-    tls_with_roots(roots)
-}
-
 /// A TLS configuration that trusts `roots`.
-pub fn tls_with_roots(roots: RootCertStore) -> Arc<ClientConfig> {
+#[cfg(test)]
+pub(super) fn tls_with_roots(roots: rustls::RootCertStore) -> Arc<ClientConfig> {
     let mut config = ClientConfig::builder()
         .with_root_certificates(roots)
         .with_no_client_auth();

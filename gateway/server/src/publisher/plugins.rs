@@ -7,7 +7,12 @@ use cambist_plugin::Plugin;
 use serde::Serialize;
 
 use super::{Precondition, PublishFailure, Publisher, issuers::check_name};
-use crate::{document::InstanceDocument, instance::PublishedInstance, registry::{NamedPlugin, Registry}, store::{Change, Expected, component_digest}};
+use crate::{
+    document::InstanceDocument,
+    instance::PublishedInstance,
+    registry::{NamedPlugin, Registry},
+    store::{Change, Expected, component_digest},
+};
 
 /// Compiled components kept beyond those in use.
 const RECENT: usize = 4;
@@ -34,35 +39,79 @@ pub struct PluginSummary {
 impl Publisher {
     /// Uploads a component as `name`; every instance that names it without a digest runs it when this
     /// returns, all of them from the same moment.
-    pub async fn put_plugin(&self, name: &str, component: Bytes, precondition: Precondition) -> Result<PluginSummary, PublishFailure> {
+    pub async fn put_plugin(
+        &self,
+        name: &str,
+        component: Bytes,
+        precondition: Precondition,
+    ) -> Result<PluginSummary, PublishFailure> {
         check_name(name)?;
         let plugin = self.compiled(component.clone()).await?;
         let mut draft = self.draft().await?;
         precondition.check(draft.registry.plugins.get(name).map(|named| named.revision))?;
-        let named = NamedPlugin { plugin: Arc::clone(&plugin), revision: draft.revision };
-        let previous = draft.registry.plugins.get(name).map(|named| named.plugin.digest().to_owned());
-        draft.registry.components.insert_mut(plugin.digest().to_owned(), plugin);
-        draft.registry.plugins.insert_mut(name.to_owned(), named.clone());
-        self.rebuild(&mut draft, |instance| names(instance, name)).await?;
+        let named = NamedPlugin {
+            plugin: Arc::clone(&plugin),
+            revision: draft.revision,
+        };
+        let previous = draft
+            .registry
+            .plugins
+            .get(name)
+            .map(|named| named.plugin.digest().to_owned());
+        draft
+            .registry
+            .components
+            .insert_mut(plugin.digest().to_owned(), plugin);
+        draft
+            .registry
+            .plugins
+            .insert_mut(name.to_owned(), named.clone());
+        self.rebuild(&mut draft, |instance| names(instance, name))
+            .await?;
         if let Some(previous) = previous.filter(|digest| !draft.registry.needs_component(digest)) {
             draft.registry.components.remove_mut(&previous);
         }
-        let summary = summary(name, &named, draft.registry.instances.values().map(|i| &**i));
-        draft.changes.push(Change::PutPlugin { name: name.to_owned(), component, expected: Expected::Any });
+        let summary = summary(
+            name,
+            &named,
+            draft.registry.instances.values().map(|i| &**i),
+        );
+        draft.changes.push(Change::PutPlugin {
+            name: name.to_owned(),
+            component,
+            expected: Expected::Any,
+        });
         self.commit(draft).await?;
         Ok(summary)
     }
 
     /// Forgets a plugin that no instance is bound to.
-    pub async fn delete_plugin(&self, name: &str, precondition: Precondition) -> Result<(), PublishFailure> {
+    pub async fn delete_plugin(
+        &self,
+        name: &str,
+        precondition: Precondition,
+    ) -> Result<(), PublishFailure> {
         let mut draft = self.draft().await?;
-        let current = draft.registry.plugins.get(name).ok_or(PublishFailure::NotFound)?.clone();
+        let current = draft
+            .registry
+            .plugins
+            .get(name)
+            .ok_or(PublishFailure::NotFound)?
+            .clone();
         precondition.check(Some(current.revision))?;
-        if let Some(user) = draft.registry.instances.values().find(|instance| binds(instance, name)) {
+        if let Some(user) = draft
+            .registry
+            .instances
+            .values()
+            .find(|instance| binds(instance, name))
+        {
             return Err(PublishFailure::InUse(format!("instance `{}`", user.id)));
         }
         draft.registry.plugins.remove_mut(name);
-        draft.changes.push(Change::DeletePlugin { name: name.to_owned(), expected: Expected::Any });
+        draft.changes.push(Change::DeletePlugin {
+            name: name.to_owned(),
+            expected: Expected::Any,
+        });
         self.commit(draft).await.map(|_| ())
     }
 
@@ -70,23 +119,44 @@ impl Publisher {
     pub fn read_plugin(&self, name: &str) -> Option<PluginSummary> {
         let registry = self.published.load();
         let named = registry.plugins.get(name)?;
-        Some(summary(name, named, registry.instances.values().map(|i| &**i)))
+        Some(summary(
+            name,
+            named,
+            registry.instances.values().map(|i| &**i),
+        ))
     }
 
     /// All plugins.
     pub fn list_plugins(&self) -> Vec<PluginSummary> {
         let registry = self.published.load();
-        let mut all: Vec<PluginSummary> =
-            registry.plugins.iter().map(|(name, named)| summary(name, named, registry.instances.values().map(|i| &**i))).collect();
+        let mut all: Vec<PluginSummary> = registry
+            .plugins
+            .iter()
+            .map(|(name, named)| summary(name, named, registry.instances.values().map(|i| &**i)))
+            .collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
     }
 
     /// Brings the components that `document` names by digest into the registry, compiling stored ones.
-    pub(super) async fn load_pinned(&self, registry: &mut Registry, document: &InstanceDocument) -> Result<(), PublishFailure> {
-        for part in document.validators.values().filter(|part| part.kind == "plugin") {
-            let reference = part.settings.get("plugin").and_then(serde_json::Value::as_str).unwrap_or_default();
-            let Some((_, digest)) = reference.split_once('@') else { continue };
+    pub(super) async fn load_pinned(
+        &self,
+        registry: &mut Registry,
+        document: &InstanceDocument,
+    ) -> Result<(), PublishFailure> {
+        for part in document
+            .validators
+            .values()
+            .filter(|part| part.kind == "plugin")
+        {
+            let reference = part
+                .settings
+                .get("plugin")
+                .and_then(serde_json::Value::as_str)
+                .unwrap_or_default();
+            let Some((_, digest)) = reference.split_once('@') else {
+                continue;
+            };
             if registry.components.contains_key(digest) {
                 continue;
             }
@@ -106,7 +176,12 @@ impl Publisher {
             return Ok(known);
         }
         let host = Arc::clone(&self.workshop.plugin_host);
-        let plugin = Arc::new(self.workshop.compilation.run(move || host.compile(&component)).await??);
+        let plugin = Arc::new(
+            self.workshop
+                .compilation
+                .run(move || host.compile(&component))
+                .await??,
+        );
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.truncate(RECENT - 1);
         recent.push_front(Arc::clone(&plugin));
@@ -118,7 +193,10 @@ impl Publisher {
             return Some(Arc::clone(live));
         }
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.iter().find(|plugin| plugin.digest() == digest).cloned()
+        recent
+            .iter()
+            .find(|plugin| plugin.digest() == digest)
+            .cloned()
     }
 }
 
@@ -130,8 +208,15 @@ fn binds(instance: &PublishedInstance, name: &str) -> bool {
     names(instance, name) || instance.uses.pinned.iter().any(|pinned| pinned == name)
 }
 
-fn summary<'a>(name: &str, named: &NamedPlugin, instances: impl Iterator<Item = &'a PublishedInstance>) -> PluginSummary {
-    let mut bound: Vec<String> = instances.filter(|i| names(i, name)).map(|i| i.id.clone()).collect();
+fn summary<'a>(
+    name: &str,
+    named: &NamedPlugin,
+    instances: impl Iterator<Item = &'a PublishedInstance>,
+) -> PluginSummary {
+    let mut bound: Vec<String> = instances
+        .filter(|i| names(i, name))
+        .map(|i| i.id.clone())
+        .collect();
     bound.sort();
     PluginSummary {
         name: name.to_owned(),

@@ -29,13 +29,27 @@ impl Publisher {
         Ok(failed)
     }
 
-    async fn restore_plugins(&self, registry: &mut Registry, failed: &mut Vec<String>) -> Result<(), PublishFailure> {
+    async fn restore_plugins(
+        &self,
+        registry: &mut Registry,
+        failed: &mut Vec<String>,
+    ) -> Result<(), PublishFailure> {
         for stored in self.workshop.store.plugins().await? {
-            let Some(component) = self.workshop.store.component(&stored.digest).await? else { continue };
+            let Some(component) = self.workshop.store.component(&stored.digest).await? else {
+                continue;
+            };
             match self.compiled(component).await {
                 Ok(plugin) => {
-                    registry.components.insert_mut(stored.digest, Arc::clone(&plugin));
-                    registry.plugins.insert_mut(stored.name, NamedPlugin { plugin, revision: stored.revision });
+                    registry
+                        .components
+                        .insert_mut(stored.digest, Arc::clone(&plugin));
+                    registry.plugins.insert_mut(
+                        stored.name,
+                        NamedPlugin {
+                            plugin,
+                            revision: stored.revision,
+                        },
+                    );
                 }
                 Err(error) => failed.push(format!("plugin {}: {error}", stored.name)),
             }
@@ -43,14 +57,21 @@ impl Publisher {
         Ok(())
     }
 
-    async fn restore_issuers(&self, registry: &mut Registry, failed: &mut Vec<String>) -> Result<(), PublishFailure> {
+    async fn restore_issuers(
+        &self,
+        registry: &mut Registry,
+        failed: &mut Vec<String>,
+    ) -> Result<(), PublishFailure> {
         for stored in self.workshop.store.documents(DocumentKind::Issuer).await? {
             let built = serde_json::from_str::<IssuerConfig>(&stored.document)
                 .map_err(|error| error.to_string())
                 .and_then(|config| self.build_issuer(config).map_err(|error| error.to_string()));
             match built {
                 Ok(issuer) => {
-                    let registered = RegisteredIssuer { issuer: Arc::new(issuer), revision: stored.revision };
+                    let registered = RegisteredIssuer {
+                        issuer: Arc::new(issuer),
+                        revision: stored.revision,
+                    };
                     registry.issuers.insert_mut(stored.id, registered);
                 }
                 Err(error) => failed.push(format!("issuer {}: {error}", stored.id)),
@@ -59,11 +80,22 @@ impl Publisher {
         Ok(())
     }
 
-    async fn restore_instances(&self, registry: &mut Registry, failed: &mut Vec<String>) -> Result<(), PublishFailure> {
-        for stored in self.workshop.store.documents(DocumentKind::Instance).await? {
+    async fn restore_instances(
+        &self,
+        registry: &mut Registry,
+        failed: &mut Vec<String>,
+    ) -> Result<(), PublishFailure> {
+        for stored in self
+            .workshop
+            .store
+            .documents(DocumentKind::Instance)
+            .await?
+        {
             let built = match serde_json::from_str::<InstanceDocument>(&stored.document) {
                 Ok(document) => match self.load_pinned(registry, &document).await {
-                    Ok(()) => self.build(registry, &stored.id, stored.revision, &document).map_err(|error| error.to_string()),
+                    Ok(()) => self
+                        .build(registry, &stored.id, stored.revision, &document)
+                        .map_err(|error| error.to_string()),
                     Err(error) => Err(error.to_string()),
                 },
                 Err(error) => Err(error.to_string()),
@@ -76,13 +108,18 @@ impl Publisher {
         Ok(())
     }
 
-    async fn restore_routes(&self, registry: &mut Registry, failed: &mut Vec<String>) -> Result<(), PublishFailure> {
+    async fn restore_routes(
+        &self,
+        registry: &mut Registry,
+        failed: &mut Vec<String>,
+    ) -> Result<(), PublishFailure> {
         let mut built = BTreeMap::new();
         for stored in self.workshop.store.documents(DocumentKind::Route).await? {
             let route = serde_json::from_str::<RouteDocument>(&stored.document)
                 .map_err(|error| error.to_string())
                 .and_then(|document| {
-                    routes::build(registry, &stored.id, document, stored.revision).map_err(|error| error.to_string())
+                    routes::build(registry, &stored.id, document, stored.revision)
+                        .map_err(|error| error.to_string())
                 });
             match route {
                 Ok(route) => drop(built.insert(stored.id, Arc::new(route))),

@@ -17,13 +17,20 @@ pub(super) fn print(running: &Running) {
     ];
     if running.gateway.admin_token.is_new() {
         lines.push("# The admin token was just made and is shown this once:".to_owned());
-        lines.push(format!("export CAMBIST_TOKEN={}", running.gateway.admin_token.reveal()));
+        lines.push(format!(
+            "export CAMBIST_TOKEN={}",
+            running.gateway.admin_token.reveal()
+        ));
     } else {
-        lines.push(format!("export CAMBIST_TOKEN=$(cat {})", token_file.display()));
+        lines.push(format!(
+            "export CAMBIST_TOKEN=$(cat {})",
+            token_file.display()
+        ));
     }
     lines.extend([
         format!("export CAMBIST_ADMIN=http://{admin}"),
-        "curl -H \"Authorization: Bearer $CAMBIST_TOKEN\" $CAMBIST_ADMIN/admin/v1/instances".to_owned(),
+        "curl -H \"Authorization: Bearer $CAMBIST_TOKEN\" $CAMBIST_ADMIN/admin/v1/instances"
+            .to_owned(),
         String::new(),
     ]);
     // Without a terminal to write to there is nobody to tell.

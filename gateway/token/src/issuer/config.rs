@@ -265,3 +265,6 @@ fn is_loopback(host: &str) -> bool {
         Err(_) => host.eq_ignore_ascii_case("localhost"),
     }
 }
+
+#[cfg(test)]
+mod tests;

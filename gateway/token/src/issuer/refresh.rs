@@ -45,12 +45,18 @@ struct Good {
 
 impl Good {
     fn answers(&self, kid: Option<&str>, now: Timestamp) -> bool {
-        now < self.fresh_until && self.knows(kid)
+        now < self.fresh_until && !is_far_ahead(self.fetched_at, now) && self.knows(kid)
     }
 
     fn knows(&self, kid: Option<&str>) -> bool {
         kid.is_none_or(|kid| self.keys.contains(kid))
     }
+}
+
+/// Requests overtake each other by seconds; a moment much later than `now` means that the clock was set
+/// back, and says nothing about age any more.
+fn is_far_ahead(moment: Timestamp, now: Timestamp) -> bool {
+    moment.since(now) > *FRESHNESS.start()
 }
 
 #[derive(Default)]
@@ -113,7 +119,7 @@ impl Keys {
         }
         let is_due = attempts
             .last
-            .is_none_or(|last| now.since(last) >= ATTEMPT_INTERVAL);
+            .is_none_or(|last| now.since(last) >= ATTEMPT_INTERVAL || is_far_ahead(last, now));
         let failure = if is_due {
             attempts.last = Some(now);
             match self.fetched(&mut attempts, now).await {

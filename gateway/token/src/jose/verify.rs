@@ -56,10 +56,8 @@ pub struct Verified {
     pub expires_at: Timestamp,
     /// `aud`.
     pub audiences: Vec<String>,
-    /// Whether the header carried a `typ`.
-    pub has_typ: bool,
-    /// Whether that `typ` was `JWT`, which says nothing about the kind of token.
-    pub is_generic: bool,
+    /// Whether the header's `typ` names a kind of token: it is there, and not the `JWT` that any may have.
+    pub names_its_kind: bool,
 }
 
 /// Verifies a token of at most [`MAX_TOKEN_BYTES`].
@@ -186,15 +184,14 @@ impl<'a> Unverified<'a> {
         let claims = json::object(&self.payload, json::MAX_DEPTH).ok_or(Rejection::Malformed)?;
         let audiences = check_names(&claims, expected)?;
         let expires_at = check_times(&claims, expected)?;
-        let is_generic = self
+        let names_its_kind = self
             .header
             .typ
             .as_deref()
-            .is_some_and(|typ| short_type(typ).eq_ignore_ascii_case("JWT"));
+            .is_some_and(|typ| !short_type(typ).eq_ignore_ascii_case("JWT"));
         Ok(Verified {
             claims,
-            has_typ: self.header.typ.is_some(),
-            is_generic,
+            names_its_kind,
             key_id: self.header.key_id,
             algorithm: self.algorithm,
             expires_at,

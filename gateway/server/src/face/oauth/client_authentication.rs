@@ -27,7 +27,9 @@ pub async fn authenticate<'i>(
     heavy: &HeavyPool,
 ) -> Result<&'i RegisteredClient, Refusal> {
     let credentials = credentials(headers, form)?;
-    let Some(client) = instance.clients.get(&credentials.id) else { return Err(FAILED) };
+    let Some(client) = instance.clients.get(&credentials.id) else {
+        return Err(FAILED);
+    };
     match client.secret.matches(&credentials.secret, heavy).await {
         Ok(true) => Ok(client),
         Ok(false) => Err(FAILED),
@@ -46,7 +48,9 @@ fn credentials(headers: &HeaderMap, form: &TokenForm) -> Result<Credentials, Ref
         (first, None) => first,
     };
     match (authorization, &form.client_secret) {
-        (Some(_), Some(_)) => Err(Refusal::InvalidClient("use one client authentication method")),
+        (Some(_), Some(_)) => Err(Refusal::InvalidClient(
+            "use one client authentication method",
+        )),
         (Some(value), None) => {
             let basic = value.to_str().ok().and_then(basic).ok_or(FAILED)?;
             let agrees = form.client_id.as_ref().is_none_or(|id| *id == basic.id);
@@ -54,7 +58,10 @@ fn credentials(headers: &HeaderMap, form: &TokenForm) -> Result<Credentials, Ref
         }
         (None, Some(secret)) => {
             let id = form.client_id.clone().ok_or(FAILED)?;
-            Ok(Credentials { id, secret: secret.clone() })
+            Ok(Credentials {
+                id,
+                secret: secret.clone(),
+            })
         }
         (None, None) => Err(Refusal::InvalidClient("client authentication is required")),
     }
@@ -67,7 +74,10 @@ fn basic(value: &str) -> Option<Credentials> {
     }
     let bytes = Zeroizing::new(base64_simd::STANDARD.decode_to_vec(encoded.trim()).ok()?);
     let (id, secret) = std::str::from_utf8(&bytes).ok()?.split_once(':')?;
-    Some(Credentials { id: form_decoded(id)?, secret: Zeroizing::new(form_decoded(secret)?) })
+    Some(Credentials {
+        id: form_decoded(id)?,
+        secret: Zeroizing::new(form_decoded(secret)?),
+    })
 }
 
 /// Both halves are form-encoded before they are joined (RFC 6749 §2.3.1); most secrets look the same either
@@ -81,7 +91,9 @@ fn form_decoded(text: &str) -> Option<String> {
     } else {
         Cow::Borrowed(text)
     };
-    form_urlencoded::parse(escaped.as_bytes()).next().map(|(decoded, _)| decoded.into_owned())
+    form_urlencoded::parse(escaped.as_bytes())
+        .next()
+        .map(|(decoded, _)| decoded.into_owned())
 }
 
 #[cfg(test)]
@@ -95,14 +107,23 @@ mod tests {
     #[test]
     fn basic_credentials_are_form_decoded() {
         let read = basic(&encoded("my%20client:s%3Ac%2Bret")).unwrap();
-        assert_eq!((read.id.as_str(), read.secret.as_str()), ("my client", "s:c+ret"));
+        assert_eq!(
+            (read.id.as_str(), read.secret.as_str()),
+            ("my client", "s:c+ret")
+        );
         let plain = basic(&encoded("web:abc=def/")).unwrap();
         assert_eq!(plain.secret.as_str(), "abc=def/");
     }
 
     #[test]
     fn junk_is_no_credential() {
-        for value in ["Basic", "Basic !!!", "Bearer abc", &encoded("nocolon"), &format!("Basic {}", "A".repeat(5000))] {
+        for value in [
+            "Basic",
+            "Basic !!!",
+            "Bearer abc",
+            &encoded("nocolon"),
+            &format!("Basic {}", "A".repeat(5000)),
+        ] {
             assert!(basic(value).is_none(), "{value}");
         }
     }
@@ -110,9 +131,18 @@ mod tests {
     #[test]
     fn sc_04_two_methods_are_refused() {
         let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, encoded("web:secret").parse().unwrap());
-        let form = TokenForm { client_secret: Some(Zeroizing::new("secret".to_owned())), ..TokenForm::default() };
-        assert!(matches!(credentials(&headers, &form), Err(Refusal::InvalidClient(_))));
+        headers.insert(
+            header::AUTHORIZATION,
+            encoded("web:secret").parse().unwrap(),
+        );
+        let form = TokenForm {
+            client_secret: Some(Zeroizing::new("secret".to_owned())),
+            ..TokenForm::default()
+        };
+        assert!(matches!(
+            credentials(&headers, &form),
+            Err(Refusal::InvalidClient(_))
+        ));
         headers.append(header::AUTHORIZATION, encoded("web:other").parse().unwrap());
         assert!(credentials(&headers, &TokenForm::default()).is_err());
     }
@@ -120,10 +150,19 @@ mod tests {
     #[test]
     fn a_contradicting_client_id_is_refused() {
         let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, encoded("web:secret").parse().unwrap());
-        let other = TokenForm { client_id: Some("app".to_owned()), ..TokenForm::default() };
+        headers.insert(
+            header::AUTHORIZATION,
+            encoded("web:secret").parse().unwrap(),
+        );
+        let other = TokenForm {
+            client_id: Some("app".to_owned()),
+            ..TokenForm::default()
+        };
         assert!(credentials(&headers, &other).is_err());
-        let same = TokenForm { client_id: Some("web".to_owned()), ..TokenForm::default() };
+        let same = TokenForm {
+            client_id: Some("web".to_owned()),
+            ..TokenForm::default()
+        };
         assert!(credentials(&headers, &same).is_ok());
     }
 }

@@ -87,12 +87,16 @@ impl TokenForm {
             "requested_token_type" => self.requested_token_type = Some(value),
             "audience" => self.audiences.push(value),
             "resource" => {
-                let canonical = resource::canonical(&value)
-                    .ok_or(Refusal::InvalidTarget("a resource is not an absolute URI without fragment"))?;
+                let canonical = resource::canonical(&value).ok_or(Refusal::InvalidTarget(
+                    "a resource is not an absolute URI without fragment",
+                ))?;
                 self.resources.push(canonical);
             }
             "scope" => {
-                self.scope = Some(Scope::parse(&value).map_err(|_| Refusal::InvalidScope("the scope is malformed"))?);
+                self.scope = Some(
+                    Scope::parse(&value)
+                        .map_err(|_| Refusal::InvalidScope("the scope is malformed"))?,
+                );
             }
             other => {
                 let foreign = FOREIGN_EXTENSIONS.iter().find(|known| **known == other);
@@ -111,35 +115,63 @@ mod tests {
 
     #[test]
     fn tx_07_audience_and_resource_may_repeat() {
-        let form = parse(b"audience=a&audience=b&resource=https%3A%2F%2Fr.example&resource=urn%3Ax%3Ay").unwrap();
+        let form =
+            parse(b"audience=a&audience=b&resource=https%3A%2F%2Fr.example&resource=urn%3Ax%3Ay")
+                .unwrap();
         assert_eq!(form.audiences, ["a", "b"]);
         assert_eq!(form.resources, ["https://r.example/", "urn:x:y"]);
     }
 
     #[test]
     fn tx_11_sx_02_any_other_repeat_is_invalid_request() {
-        for name in ["subject_token", "scope", "grant_type", "client_id", "whatever"] {
+        for name in [
+            "subject_token",
+            "scope",
+            "grant_type",
+            "client_id",
+            "whatever",
+        ] {
             let body = format!("{name}=a&{name}=b");
-            assert!(matches!(parse(body.as_bytes()), Err(Refusal::InvalidRequest(_))), "{name}");
+            assert!(
+                matches!(parse(body.as_bytes()), Err(Refusal::InvalidRequest(_))),
+                "{name}"
+            );
             let blank = format!("{name}=&{name}=b");
-            assert!(matches!(parse(blank.as_bytes()), Err(Refusal::InvalidRequest(_))), "{name} blank");
+            assert!(
+                matches!(parse(blank.as_bytes()), Err(Refusal::InvalidRequest(_))),
+                "{name} blank"
+            );
         }
     }
 
     #[test]
     fn ab_01_a_blank_subject_token_is_absent() {
-        assert!(parse(b"subject_token=&subject_token_type=x").unwrap().subject_token.is_none());
+        assert!(
+            parse(b"subject_token=&subject_token_type=x")
+                .unwrap()
+                .subject_token
+                .is_none()
+        );
     }
 
     #[test]
     fn tx_06_a_relative_resource_is_invalid_target() {
-        assert!(matches!(parse(b"resource=%2Forders"), Err(Refusal::InvalidTarget(_))));
-        assert!(matches!(parse(b"resource=https%3A%2F%2Fr.example%23x"), Err(Refusal::InvalidTarget(_))));
+        assert!(matches!(
+            parse(b"resource=%2Forders"),
+            Err(Refusal::InvalidTarget(_))
+        ));
+        assert!(matches!(
+            parse(b"resource=https%3A%2F%2Fr.example%23x"),
+            Err(Refusal::InvalidTarget(_))
+        ));
     }
 
     #[test]
     fn tx_12_foreign_extensions_are_noticed_and_unknown_names_are_not() {
-        assert_eq!(parse(b"requested_subject=root").unwrap().foreign_extension, Some("requested_subject"));
+        assert_eq!(
+            parse(b"requested_subject=root").unwrap().foreign_extension,
+            Some("requested_subject")
+        );
         assert_eq!(parse(b"utm_source=x").unwrap().foreign_extension, None);
     }
 
@@ -148,7 +180,10 @@ mod tests {
         let body = "a=1&".repeat(3);
         assert!(parse(body.as_bytes()).is_err());
         let many: String = (0..65).map(|i| format!("p{i}=1&")).collect();
-        assert!(matches!(parse(many.as_bytes()), Err(Refusal::InvalidRequest(_))));
+        assert!(matches!(
+            parse(many.as_bytes()),
+            Err(Refusal::InvalidRequest(_))
+        ));
     }
 
     proptest! {

@@ -45,14 +45,20 @@ impl From<&ExchangeError> for Refusal {
         }
         match error {
             ExchangeError::Actor(_) => Self::InvalidRequest("the actor token is not acceptable"),
-            ExchangeError::Issue(_) => Self::InvalidRequest("the requested token cannot be issued for this subject"),
-            ExchangeError::NoActors(_) => Self::InvalidRequest("actor tokens of this type are not accepted"),
+            ExchangeError::Issue(_) => {
+                Self::InvalidRequest("the requested token cannot be issued for this subject")
+            }
+            ExchangeError::NoActors(_) => {
+                Self::InvalidRequest("actor tokens of this type are not accepted")
+            }
             ExchangeError::NoTransformation { .. } => {
                 Self::InvalidRequest("this exchange of token types is not offered")
             }
             ExchangeError::Policy(_) => Self::InvalidRequest("the exchange is not allowed"),
             ExchangeError::Scope => Self::InvalidScope("the scope is wider than allowed"),
-            ExchangeError::Subject(_) => Self::InvalidRequest("the subject token is not acceptable"),
+            ExchangeError::Subject(_) => {
+                Self::InvalidRequest("the subject token is not acceptable")
+            }
             ExchangeError::Target(_) => Self::InvalidTarget("the target is unknown or not allowed"),
         }
     }
@@ -65,20 +71,36 @@ impl Refusal {
             Self::InvalidRequest(text) => (StatusCode::BAD_REQUEST, "invalid_request", text),
             Self::InvalidScope(text) => (StatusCode::BAD_REQUEST, "invalid_scope", text),
             Self::InvalidTarget(text) => (StatusCode::BAD_REQUEST, "invalid_target", text),
-            Self::ServerError => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "the gateway failed"),
-            Self::TemporarilyUnavailable => {
-                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "try again later")
-            }
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "the body is too large"),
+            Self::ServerError => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "server_error",
+                "the gateway failed",
+            ),
+            Self::TemporarilyUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                "try again later",
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "invalid_request",
+                "the body is too large",
+            ),
             Self::UnsupportedMediaType => (
                 StatusCode::BAD_REQUEST,
                 "invalid_request",
                 "the body must be application/x-www-form-urlencoded",
             ),
-            Self::UnsupportedGrantType => {
-                (StatusCode::BAD_REQUEST, "unsupported_grant_type", "only token exchange is offered")
-            }
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "invalid_request", "use POST"),
+            Self::UnsupportedGrantType => (
+                StatusCode::BAD_REQUEST,
+                "unsupported_grant_type",
+                "only token exchange is offered",
+            ),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "invalid_request",
+                "use POST",
+            ),
             Self::UnknownInstance => (StatusCode::NOT_FOUND, "invalid_request", "no such instance"),
         }
     }
@@ -102,7 +124,10 @@ impl Refusal {
         json_headers(headers);
         match self {
             Self::InvalidClient(_) => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"cambist\", charset=\"UTF-8\""));
+                headers.insert(
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Basic realm=\"cambist\", charset=\"UTF-8\""),
+                );
             }
             Self::MethodNotAllowed => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
@@ -118,7 +143,10 @@ impl Refusal {
 
 /// Headers of every answer of the token endpoint (RFC 6749 §5.1).
 pub fn json_headers(headers: &mut HeaderMap) {
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
 }

@@ -1,6 +1,9 @@
 //! The token endpoint (RFC 8693 §2).
 
-use cambist_core::{Call, ExchangeError, ExchangeRequest, Exchanged, Presented, Timestamp, Token, TokenType, Usage, exchange};
+use cambist_core::{
+    Call, ExchangeError, ExchangeRequest, Exchanged, Presented, Timestamp, Token, TokenType, Usage,
+    exchange,
+};
 use hyper::{HeaderMap, Method, Response, header};
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -38,12 +41,16 @@ pub async fn handle(
     let response = match &outcome {
         Ok(exchanged) => issued(exchanged, circumstances.now),
         Err(Failure::Refused(refusal)) => refusal.response(correlation, None),
-        Err(Failure::Exchange(error)) => Refusal::from(error).response(correlation, refusal::plugin_message(error)),
+        Err(Failure::Exchange(error)) => {
+            Refusal::from(error).response(correlation, refusal::plugin_message(error))
+        }
     };
     match outcome {
         Ok(exchanged) => event.issued(&exchanged),
         Err(Failure::Refused(refusal)) => event.refused(refusal.code(), None),
-        Err(Failure::Exchange(error)) => event.refused(Refusal::from(&error).code(), Some(error.to_string())),
+        Err(Failure::Exchange(error)) => {
+            event.refused(Refusal::from(&error).code(), Some(error.to_string()));
+        }
     }
     // A token whose issuance cannot be recorded does not leave (AU-01).
     if gateway.audit.record(event).is_err() && response.status().is_success() {
@@ -75,7 +82,8 @@ async fn token(
         return Err(Refusal::UnsupportedMediaType.into());
     }
     let mut form = form::parse(body)?;
-    let client = client_authentication::authenticate(headers, &form, instance, &gateway.heavy).await?;
+    let client =
+        client_authentication::authenticate(headers, &form, instance, &gateway.heavy).await?;
     event.client(&client.client.id);
     match form.grant_type.as_deref() {
         Some(TOKEN_EXCHANGE) => {}
@@ -90,23 +98,46 @@ async fn token(
         correlation: &circumstances.correlation,
         random: circumstances.random,
     };
-    exchange(&instance.engine, &request, &call).await.map_err(Failure::Exchange)
+    exchange(&instance.engine, &request, &call)
+        .await
+        .map_err(Failure::Exchange)
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
-    let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    media.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+    let media = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    media.split(';').next().is_some_and(|essence| {
+        essence
+            .trim()
+            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    })
 }
 
-fn request<'c>(form: &mut TokenForm, client: &'c RegisteredClient) -> Result<ExchangeRequest<'c>, Refusal> {
+fn request<'c>(
+    form: &mut TokenForm,
+    client: &'c RegisteredClient,
+) -> Result<ExchangeRequest<'c>, Refusal> {
     if form.foreign_extension.is_some() {
-        return Err(Refusal::InvalidRequest("the request uses an extension that is not offered"));
+        return Err(Refusal::InvalidRequest(
+            "the request uses an extension that is not offered",
+        ));
     }
-    let subject = presented(form.subject_token.take(), form.subject_token_type.take())?
-        .ok_or(Refusal::InvalidRequest("subject_token and subject_token_type are required"))?;
+    let subject = presented(form.subject_token.take(), form.subject_token_type.take())?.ok_or(
+        Refusal::InvalidRequest("subject_token and subject_token_type are required"),
+    )?;
     let actor = match (form.actor_token.take(), form.actor_token_type.take()) {
-        (None, Some(_)) => return Err(Refusal::InvalidRequest("actor_token_type was sent without actor_token")),
-        (Some(_), None) => return Err(Refusal::InvalidRequest("actor_token needs actor_token_type")),
+        (None, Some(_)) => {
+            return Err(Refusal::InvalidRequest(
+                "actor_token_type was sent without actor_token",
+            ));
+        }
+        (Some(_), None) => {
+            return Err(Refusal::InvalidRequest(
+                "actor_token needs actor_token_type",
+            ));
+        }
         (token, token_type) => presented(token, token_type)?,
     };
     Ok(ExchangeRequest {
@@ -121,14 +152,22 @@ fn request<'c>(form: &mut TokenForm, client: &'c RegisteredClient) -> Result<Exc
     })
 }
 
-fn presented(token: Option<Zeroizing<String>>, token_type: Option<String>) -> Result<Option<Presented>, Refusal> {
+fn presented(
+    token: Option<Zeroizing<String>>,
+    token_type: Option<String>,
+) -> Result<Option<Presented>, Refusal> {
     match (token, token_type) {
         (Some(mut token), Some(token_type)) => {
             let token = Token::new(std::mem::take(&mut *token).into_bytes());
-            Ok(Some(Presented { token, token_type: TokenType::new(token_type) }))
+            Ok(Some(Presented {
+                token,
+                token_type: TokenType::new(token_type),
+            }))
         }
         (None, None) => Ok(None),
-        _ => Err(Refusal::InvalidRequest("a token and its type must be sent together")),
+        _ => Err(Refusal::InvalidRequest(
+            "a token and its type must be sent together",
+        )),
     }
 }
 
@@ -154,7 +193,9 @@ fn issued(exchanged: &Exchanged, now: Timestamp) -> Response<Body> {
         expires_in: issued.expires_at.since(now),
         scope: (!exchanged.scope.is_empty()).then(|| exchanged.scope.to_string()),
     };
-    let Ok(body) = serde_json::to_vec(&answer) else { return Response::new(Body::empty()) };
+    let Ok(body) = serde_json::to_vec(&answer) else {
+        return Response::new(Body::empty());
+    };
     let mut response = Response::new(Body::full(body));
     json_headers(response.headers_mut());
     response

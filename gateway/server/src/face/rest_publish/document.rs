@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     document::{
-        InstanceDocument, PartDocument, RelyingPartyDocument, RestStsDocument, RestTransformDocument,
-        TransformationDocument,
+        InstanceDocument, PartDocument, RelyingPartyDocument, RestStsDocument,
+        RestTransformDocument, TransformationDocument,
     },
     face::rest_sts::{OPENIDCONNECT, USERNAME},
     publish_error::PublishError,
@@ -31,16 +31,23 @@ pub(super) fn document(
         state.inherit(before);
     }
     state.check_keys()?;
-    let mut document = InstanceDocument { shared_subjects: true, ..InstanceDocument::default() };
+    let mut document = InstanceDocument {
+        shared_subjects: true,
+        ..InstanceDocument::default()
+    };
     let mut rest = RestStsDocument::default();
     for transform in state.pairs() {
         if !document.validators.contains_key(&transform.input) {
-            document.validators.insert(transform.input.clone(), validator(&state, &transform.input));
-            rest.inputs.insert(transform.input.clone(), transform.input.clone());
+            document
+                .validators
+                .insert(transform.input.clone(), validator(&state, &transform.input));
+            rest.inputs
+                .insert(transform.input.clone(), transform.input.clone());
         }
-        document
-            .transformations
-            .push(TransformationDocument { subject: transform.input.clone(), issue: transform.output.clone() });
+        document.transformations.push(TransformationDocument {
+            subject: transform.input.clone(),
+            issue: transform.output.clone(),
+        });
         rest.transforms.push(RestTransformDocument {
             input: transform.input.clone(),
             output: transform.output.clone(),
@@ -48,10 +55,17 @@ pub(super) fn document(
         });
     }
     if let Some(id_token) = &state.id_token {
-        document.providers.insert(OPENIDCONNECT.to_owned(), id_token_provider(id_token, previous)?);
-        rest.outputs.insert(OPENIDCONNECT.to_owned(), OPENIDCONNECT.to_owned());
+        document.providers.insert(
+            OPENIDCONNECT.to_owned(),
+            id_token_provider(id_token, previous)?,
+        );
+        rest.outputs
+            .insert(OPENIDCONNECT.to_owned(), OPENIDCONNECT.to_owned());
         rest.audiences = id_token.audience.iter().cloned().collect();
-        let parties = id_token.audience.iter().map(|name| (name.clone(), RelyingPartyDocument::default()));
+        let parties = id_token
+            .audience
+            .iter()
+            .map(|name| (name.clone(), RelyingPartyDocument::default()));
         document.relying_parties = parties.collect();
     }
     rest.instance_state = Some(state.to_json());
@@ -68,13 +82,25 @@ fn validator(state: &InstanceState, input: &str) -> PartDocument {
     let mapping = state.deployment.mappings.get(input);
     match input {
         USERNAME => part("username", json!({})),
-        OPENIDCONNECT => part("id_token", json!({ "issuers": [mapping.map(|mapping| &mapping.value)] })),
+        OPENIDCONNECT => part(
+            "id_token",
+            json!({ "issuers": [mapping.map(|mapping| &mapping.value)] }),
+        ),
         custom => {
             let is_it = |operation: &&CustomOperation| operation.token_type == custom;
-            let plugin = state.custom_validators.iter().find(is_it).map(|operation| &operation.plugin);
-            let settings: BTreeMap<String, String> = mapping.map(|mapping| mapping.context.clone()).unwrap_or_default();
+            let plugin = state
+                .custom_validators
+                .iter()
+                .find(is_it)
+                .map(|operation| &operation.plugin);
+            let settings: BTreeMap<String, String> = mapping
+                .map(|mapping| mapping.context.clone())
+                .unwrap_or_default();
             let token_type = format!("{CUSTOM_TYPE}{custom}");
-            part("plugin", json!({ "plugin": plugin, "token_type": token_type, "settings": settings }))
+            part(
+                "plugin",
+                json!({ "plugin": plugin, "token_type": token_type, "settings": settings }),
+            )
         }
     }
 }
@@ -84,10 +110,16 @@ fn part(kind: &str, settings: Value) -> PartDocument {
         Value::Object(settings) => settings,
         _ => Map::new(),
     };
-    PartDocument { kind: kind.to_owned(), settings }
+    PartDocument {
+        kind: kind.to_owned(),
+        settings,
+    }
 }
 
-fn id_token_provider(state: &IdTokenState, previous: Option<&InstanceDocument>) -> Result<PartDocument, PublishError> {
+fn id_token_provider(
+    state: &IdTokenState,
+    previous: Option<&InstanceDocument>,
+) -> Result<PartDocument, PublishError> {
     let mut provider = part(
         "id_token",
         json!({
@@ -102,11 +134,15 @@ fn id_token_provider(state: &IdTokenState, previous: Option<&InstanceDocument>) 
         }),
     );
     if let Some(party) = &state.authorized_party {
-        provider.settings.insert("authorized_party".to_owned(), Value::String(party.clone()));
+        provider
+            .settings
+            .insert("authorized_party".to_owned(), Value::String(party.clone()));
     }
     if let Some(shortest) = state.algorithm.shortest_secret() {
         let secret = client_secret(state, previous, shortest)?;
-        provider.settings.insert("secret".to_owned(), Value::String(secret));
+        provider
+            .settings
+            .insert("secret".to_owned(), Value::String(secret));
     }
     Ok(provider)
 }
@@ -117,7 +153,11 @@ fn client_secret(
     shortest: usize,
 ) -> Result<String, PublishError> {
     let wrong = |reason: String, hint: &str| {
-        Err(PublishError::new(format!("{}.{}", name::ID_TOKEN, state::CLIENT_SECRET), reason, hint))
+        Err(PublishError::new(
+            format!("{}.{}", name::ID_TOKEN, state::CLIENT_SECRET),
+            reason,
+            hint,
+        ))
     };
     let secret = match &state.client_secret {
         Some(Secret::Given(secret)) => (**secret).clone(),
@@ -128,7 +168,12 @@ fn client_secret(
                 .and_then(Value::as_str);
             match stored {
                 Some(secret) => secret.to_owned(),
-                None => return wrong("is redacted, and nothing was stored before".to_owned(), "send the secret itself"),
+                None => {
+                    return wrong(
+                        "is redacted, and nothing was stored before".to_owned(),
+                        "send the secret itself",
+                    );
+                }
             }
         }
     };
@@ -158,7 +203,9 @@ fn state_path(path: &str) -> String {
     ];
     if let Some(rest) = path.strip_prefix("providers.OPENIDCONNECT") {
         let member = rest.trim_start_matches('.');
-        let known = PROVIDER.iter().find_map(|(ours, theirs)| Some((theirs, member.strip_prefix(ours)?)));
+        let known = PROVIDER
+            .iter()
+            .find_map(|(ours, theirs)| Some((theirs, member.strip_prefix(ours)?)));
         return match known {
             Some((theirs, rest)) => format!("{}.{theirs}{rest}", name::ID_TOKEN),
             None => name::ID_TOKEN.to_owned(),

@@ -14,7 +14,11 @@ pub(super) fn structured(value: &Value) -> Result<Value, PublishError> {
     let members = Members::of(value, "")?;
     let known: Vec<&str> = state::block_members()
         .flat_map(|(_, names)| names)
-        .chain(name::ALL.into_iter().filter(|name| state::block_members().all(|(block, _)| block != *name)))
+        .chain(
+            name::ALL
+                .into_iter()
+                .filter(|name| state::block_members().all(|(block, _)| block != *name)),
+        )
         .collect();
     members.only(&known)?;
     let mut top = Map::new();
@@ -57,7 +61,9 @@ fn hoisted(members: &Members<'_>, names: &[&'static str]) -> Result<Value, Publi
 fn one(members: &Members<'_>, name: &str) -> Result<Value, PublishError> {
     let mut texts = members.texts(name)?.into_iter();
     match (texts.next(), texts.next()) {
-        (first, None) => Ok(first.filter(|text| !text.is_empty()).map_or(Value::Null, Value::String)),
+        (first, None) => Ok(first
+            .filter(|text| !text.is_empty())
+            .map_or(Value::Null, Value::String)),
         (_, Some(_)) => Err(members.wrong(name, "holds several elements", "send a list of one")),
     }
 }
@@ -85,12 +91,18 @@ fn malformed(members: &Members<'_>, name: &str, index: usize) -> PublishError {
 }
 
 fn transform(parts: &[&str]) -> Option<Value> {
-    let [input, output, invalidates] = parts else { return None };
-    Some(json!({ "inputTokenType": input, "outputTokenType": output, "invalidateInterimOpenAMSession": invalidates }))
+    let [input, output, invalidates] = parts else {
+        return None;
+    };
+    Some(
+        json!({ "inputTokenType": input, "outputTokenType": output, "invalidateInterimOpenAMSession": invalidates }),
+    )
 }
 
 fn operation(parts: &[&str]) -> Option<Value> {
-    let [token_type, plugin] = parts else { return None };
+    let [token_type, plugin] = parts else {
+        return None;
+    };
     Some(json!({ "customTokenName": token_type, "customOperationClassName": plugin }))
 }
 
@@ -98,7 +110,11 @@ fn pairs(members: &Members<'_>, name: &str) -> Result<Value, PublishError> {
     let mut map = Map::new();
     for (index, text) in members.texts(name)?.iter().enumerate() {
         let (key, value) = text.split_once('=').ok_or_else(|| {
-            PublishError::new(format!("{}[{index}]", members.at(name)), "has no `=`", "write `name=source`")
+            PublishError::new(
+                format!("{}[{index}]", members.at(name)),
+                "has no `=`",
+                "write `name=source`",
+            )
         })?;
         map.insert(key.to_owned(), Value::String(value.to_owned()));
     }
@@ -116,8 +132,13 @@ fn mappings(members: &Members<'_>, name: &str) -> Result<Value, PublishError> {
         };
         let mut pairs = Map::new();
         for pair in context.split(',').filter(|pair| !pair.is_empty()) {
-            let (key, value) = pair.split_once('=').ok_or_else(|| malformed(members, name, index))?;
-            pairs.insert(key.trim().to_owned(), Value::String(value.trim().to_owned()));
+            let (key, value) = pair
+                .split_once('=')
+                .ok_or_else(|| malformed(members, name, index))?;
+            pairs.insert(
+                key.trim().to_owned(),
+                Value::String(value.trim().to_owned()),
+            );
         }
         let mapping = json!({
             "mapping-auth-index-type": index_type,

@@ -25,18 +25,31 @@ impl<'a> Members<'a> {
     pub(super) fn of(value: &'a Value, path: impl Into<String>) -> Result<Self, PublishError> {
         let path = path.into();
         let Value::Object(object) = value else {
-            return Err(PublishError::new(path, "is not a JSON object", "send an object"));
+            return Err(PublishError::new(
+                path,
+                "is not a JSON object",
+                "send an object",
+            ));
         };
         Ok(Self { path, object })
     }
 
     /// The path of a member.
     pub(super) fn at(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+        if self.path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.path)
+        }
     }
 
     /// An error about a member.
-    pub(super) fn wrong(&self, name: &str, reason: impl Into<String>, hint: impl Into<String>) -> PublishError {
+    pub(super) fn wrong(
+        &self,
+        name: &str,
+        reason: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> PublishError {
         PublishError::new(self.at(name), reason, hint)
     }
 
@@ -58,7 +71,8 @@ impl<'a> Members<'a> {
 
     /// A text that must be there.
     pub(super) fn required(&self, name: &str) -> Result<String, PublishError> {
-        self.text(name)?.ok_or_else(|| self.wrong(name, "is missing or empty", "send a JSON string"))
+        self.text(name)?
+            .ok_or_else(|| self.wrong(name, "is missing or empty", "send a JSON string"))
     }
 
     /// A boolean, native or as text.
@@ -69,7 +83,11 @@ impl<'a> Members<'a> {
             Some(Value::String(text)) if text.is_empty() => Ok(None),
             Some(Value::String(text)) if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
             Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => Ok(Some(false)),
-            Some(_) => Err(self.wrong(name, "is neither true nor false", "send \"true\" or \"false\"")),
+            Some(_) => Err(self.wrong(
+                name,
+                "is neither true nor false",
+                "send \"true\" or \"false\"",
+            )),
         }
     }
 
@@ -82,45 +100,79 @@ impl<'a> Members<'a> {
             Some(Value::String(text)) => text.trim().parse().ok(),
             Some(_) => None,
         };
-        number.map(Some).ok_or_else(|| self.wrong(name, "is not a whole number", "send decimal digits, such as \"600\""))
+        number.map(Some).ok_or_else(|| {
+            self.wrong(
+                name,
+                "is not a whole number",
+                "send decimal digits, such as \"600\"",
+            )
+        })
     }
 
     /// A list of objects; empty when absent.
-    pub(super) fn objects(&self, name: &str) -> Result<Vec<Members<'a>>, PublishError> {
+    pub(super) fn objects(&self, name: &str) -> Result<Vec<Self>, PublishError> {
         let items = self.list(name)?.iter().enumerate();
-        items.map(|(index, value)| Members::of(value, format!("{}[{index}]", self.at(name)))).collect()
+        items
+            .map(|(index, value)| Members::of(value, format!("{}[{index}]", self.at(name))))
+            .collect()
     }
 
     /// A list of texts; empty when absent.
     pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, PublishError> {
         let items = self.list(name)?.iter().enumerate();
-        items.map(|(index, value)| text(value, &format!("{}[{index}]", self.at(name)))).collect()
+        items
+            .map(|(index, value)| text(value, &format!("{}[{index}]", self.at(name))))
+            .collect()
     }
 
     /// A map from text to text; empty when absent.
     pub(super) fn map(&self, name: &str) -> Result<BTreeMap<String, String>, PublishError> {
-        let Some(value) = self.value(name) else { return Ok(BTreeMap::new()) };
+        let Some(value) = self.value(name) else {
+            return Ok(BTreeMap::new());
+        };
         let inner = Members::of(value, self.at(name))?;
         inner.check_count(name, inner.object.len())?;
-        inner.object.iter().map(|(key, value)| Ok((key.clone(), text(value, &inner.at(key))?))).collect()
+        inner
+            .object
+            .iter()
+            .map(|(key, value)| Ok((key.clone(), text(value, &inner.at(key))?)))
+            .collect()
     }
 
     /// An object's members, each an object itself; none when absent.
-    pub(super) fn nested(&self, name: &str) -> Result<Vec<(String, Members<'a>)>, PublishError> {
-        let Some(value) = self.value(name) else { return Ok(Vec::new()) };
+    pub(super) fn nested(&self, name: &str) -> Result<Vec<(String, Self)>, PublishError> {
+        let Some(value) = self.value(name) else {
+            return Ok(Vec::new());
+        };
         let inner = Members::of(value, self.at(name))?;
         inner.check_count(name, inner.object.len())?;
-        inner.object.iter().map(|(key, value)| Ok((key.clone(), Members::of(value, inner.at(key))?))).collect()
+        inner
+            .object
+            .iter()
+            .map(|(key, value)| Ok((key.clone(), Members::of(value, inner.at(key))?)))
+            .collect()
     }
 
     /// Refuses members that nobody reads: a misspelt setting must not be lost in silence.
     pub(super) fn only(&self, known: &[&str]) -> Result<(), PublishError> {
-        let Some(unknown) = self.object.keys().find(|name| !known.contains(&name.as_str())) else { return Ok(()) };
+        let Some(unknown) = self
+            .object
+            .keys()
+            .find(|name| !known.contains(&name.as_str()))
+        else {
+            return Ok(());
+        };
         let nearest = known.iter().max_by(|a, b| {
             strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown))
         });
-        let hint = nearest.map_or_else(String::new, |name| format!("the nearest known member is `{name}`"));
-        Err(PublishError::new(self.at(&unknown.chars().take(64).collect::<String>()), "is not a member of this object", hint))
+        let hint = nearest.map_or_else(String::new, |name| {
+            format!("the nearest known member is `{name}`")
+        });
+        Err(PublishError::new(
+            self.at(&unknown.chars().take(64).collect::<String>()),
+            "is not a member of this object",
+            hint,
+        ))
     }
 
     fn list(&self, name: &str) -> Result<&'a [Value], PublishError> {
@@ -136,7 +188,11 @@ impl<'a> Members<'a> {
 
     fn check_count(&self, name: &str, count: usize) -> Result<(), PublishError> {
         if count > MOST {
-            return Err(self.wrong(name, format!("holds {count} elements"), format!("send at most {MOST}")));
+            return Err(self.wrong(
+                name,
+                format!("holds {count} elements"),
+                format!("send at most {MOST}"),
+            ));
         }
         Ok(())
     }
@@ -144,9 +200,11 @@ impl<'a> Members<'a> {
 
 fn text(value: &Value, path: &str) -> Result<String, PublishError> {
     match value {
-        Value::String(text) if text.len() > LONGEST => {
-            Err(PublishError::new(path, "is too long", format!("send at most {LONGEST} bytes")))
-        }
+        Value::String(text) if text.len() > LONGEST => Err(PublishError::new(
+            path,
+            "is too long",
+            format!("send at most {LONGEST} bytes"),
+        )),
         Value::String(text) => Ok(text.clone()),
         _ => Err(PublishError::new(path, "is not text", "send a JSON string")),
     }

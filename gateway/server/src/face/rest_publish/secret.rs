@@ -24,7 +24,13 @@ impl Secret {
     /// Reads a member; none when it is absent, null or empty.
     pub(super) fn read(members: &Members<'_>, name: &str) -> Result<Option<Self>, PublishError> {
         let text = members.text(name)?.map(Zeroizing::new);
-        Ok(text.map(|text| if *text == MARKER { Self::Unchanged } else { Self::Given(text) }))
+        Ok(text.map(|text| {
+            if *text == MARKER {
+                Self::Unchanged
+            } else {
+                Self::Given(text)
+            }
+        }))
     }
 
     /// What stands for it where it is stored or shown.

@@ -78,10 +78,19 @@ impl InstanceState {
     pub(super) fn read(value: &Value) -> Result<Self, PublishError> {
         let members = Members::of(value, "")?;
         members.only(&name::ALL)?;
-        let deployment = members
-            .value(name::DEPLOYMENT)
-            .ok_or_else(|| members.wrong(name::DEPLOYMENT, "is missing", "say where the instance is deployed"))?;
-        let block = |name| members.value(name).map(|value| Members::of(value, name)).transpose();
+        let deployment = members.value(name::DEPLOYMENT).ok_or_else(|| {
+            members.wrong(
+                name::DEPLOYMENT,
+                "is missing",
+                "say where the instance is deployed",
+            )
+        })?;
+        let block = |name| {
+            members
+                .value(name)
+                .map(|value| Members::of(value, name))
+                .transpose()
+        };
         let state = Self {
             persists: members.flag(name::PERSIST)?.unwrap_or(false),
             is_remote: members.flag(name::REMOTE)?,
@@ -90,8 +99,12 @@ impl InstanceState {
             custom_providers: operations(&members, name::CUSTOM_PROVIDERS)?,
             custom_transforms: transforms(&members, name::CUSTOM_TRANSFORMS)?,
             deployment: Deployment::read(&Members::of(deployment, name::DEPLOYMENT)?)?,
-            saml2: block(name::SAML2)?.map(|block| Saml2State::read(&block)).transpose()?,
-            id_token: block(name::ID_TOKEN)?.map(|block| IdTokenState::read(&block)).transpose()?,
+            saml2: block(name::SAML2)?
+                .map(|block| Saml2State::read(&block))
+                .transpose()?,
+            id_token: block(name::ID_TOKEN)?
+                .map(|block| IdTokenState::read(&block))
+                .transpose()?,
         };
         rules::check(&state)?;
         Ok(state)
@@ -111,7 +124,10 @@ impl InstanceState {
             name::ID_TOKEN: self.id_token.as_ref().map(IdTokenState::to_json),
         });
         if let (Some(is_remote), Value::Object(members)) = (self.is_remote, &mut value) {
-            members.insert(name::REMOTE.to_owned(), Value::String(is_remote.to_string()));
+            members.insert(
+                name::REMOTE.to_owned(),
+                Value::String(is_remote.to_string()),
+            );
         }
         value
     }
@@ -134,7 +150,9 @@ impl InstanceState {
     /// Whether signing and encryption have what they need. Not part of [`read`](Self::read), because an
     /// update may leave it out.
     pub(super) fn check_keys(&self) -> Result<(), PublishError> {
-        self.id_token.as_ref().map_or(Ok(()), IdTokenState::check_keys)?;
+        self.id_token
+            .as_ref()
+            .map_or(Ok(()), IdTokenState::check_keys)?;
         self.saml2.as_ref().map_or(Ok(()), Saml2State::check_keys)
     }
 }
@@ -154,8 +172,14 @@ impl CustomOperation {
 fn transforms(members: &Members<'_>, list: &str) -> Result<Vec<Transform>, PublishError> {
     let read = |item: Members<'_>| {
         item.only(&[INPUT, OUTPUT, INVALIDATE])?;
-        let invalidates = item.flag(INVALIDATE)?.ok_or_else(|| item.wrong(INVALIDATE, "is missing", "send true or false"))?;
-        Ok(Transform { input: item.required(INPUT)?, output: item.required(OUTPUT)?, invalidates })
+        let invalidates = item
+            .flag(INVALIDATE)?
+            .ok_or_else(|| item.wrong(INVALIDATE, "is missing", "send true or false"))?;
+        Ok(Transform {
+            input: item.required(INPUT)?,
+            output: item.required(OUTPUT)?,
+            invalidates,
+        })
     };
     members.objects(list)?.into_iter().map(read).collect()
 }
@@ -163,14 +187,22 @@ fn transforms(members: &Members<'_>, list: &str) -> Result<Vec<Transform>, Publi
 fn operations(members: &Members<'_>, list: &str) -> Result<Vec<CustomOperation>, PublishError> {
     let read = |item: Members<'_>| {
         item.only(&[CUSTOM_NAME, CUSTOM_CLASS])?;
-        Ok(CustomOperation { token_type: item.required(CUSTOM_NAME)?, plugin: item.required(CUSTOM_CLASS)? })
+        Ok(CustomOperation {
+            token_type: item.required(CUSTOM_NAME)?,
+            plugin: item.required(CUSTOM_CLASS)?,
+        })
     };
     members.objects(list)?.into_iter().map(read).collect()
 }
 
 /// Where a state names the issuer of the ID tokens it takes.
 pub(super) fn issuer_path() -> String {
-    format!("{}.{}.OPENIDCONNECT.{}", name::DEPLOYMENT, deployment::MAPPINGS, deployment::INDEX_VALUE)
+    format!(
+        "{}.{}.OPENIDCONNECT.{}",
+        name::DEPLOYMENT,
+        deployment::MAPPINGS,
+        deployment::INDEX_VALUE
+    )
 }
 
 /// How the flat form writes a member.

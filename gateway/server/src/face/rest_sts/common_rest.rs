@@ -45,18 +45,29 @@ pub struct RestRequest {
 impl RestRequest {
     /// The instance id that the path names; empty for the collection itself. Empty segments do not count.
     pub fn id(&self) -> String {
-        let segments: Vec<&str> = self.path.iter().map(String::as_str).filter(|s| !s.is_empty()).collect();
+        let segments: Vec<&str> = self
+            .path
+            .iter()
+            .map(String::as_str)
+            .filter(|s| !s.is_empty())
+            .collect();
         segments.join("/")
     }
 
     /// The first query parameter with this name.
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The method that is meant: a POST may stand in for another (`X-HTTP-Method-Override`).
     pub fn effective_method(&self) -> Method {
-        let meant = self.headers.get("x-http-method-override").filter(|_| self.method == Method::POST);
+        let meant = self
+            .headers
+            .get("x-http-method-override")
+            .filter(|_| self.method == Method::POST);
         meant
             .and_then(|value| Method::from_bytes(value.as_bytes()).ok())
             .unwrap_or_else(|| self.method.clone())
@@ -64,13 +75,18 @@ impl RestRequest {
 
     /// Whether the request is a query, whatever it asks for.
     pub fn is_query(&self) -> bool {
-        ["_queryFilter", "_queryId", "_queryExpression"].iter().any(|name| self.parameter(name).is_some())
+        ["_queryFilter", "_queryId", "_queryExpression"]
+            .iter()
+            .any(|name| self.parameter(name).is_some())
     }
 
     /// The body as JSON, after the checks on size and content type.
     pub fn json(&self, content_type: ContentType) -> Result<Value, RestError> {
         if self.body.len() > MAX_BODY {
-            return Err(RestError::new(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large."));
+            return Err(RestError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "The request body is too large.",
+            ));
         }
         self.check_content_type(content_type)?;
         serde_json::from_slice(&self.body).map_err(|error| not_json(&error))
@@ -85,7 +101,11 @@ impl RestRequest {
                 )),
             };
         };
-        let media_type = value.to_str().ok().and_then(|text| text.split(';').next()).map(str::trim);
+        let media_type = value
+            .to_str()
+            .ok()
+            .and_then(|text| text.split(';').next())
+            .map(str::trim);
         if media_type.is_some_and(|found| found.eq_ignore_ascii_case("application/json")) {
             Ok(())
         } else {
@@ -97,18 +117,28 @@ impl RestRequest {
 
     /// The protocol version asked for in `Accept-API-Version`; 2 when the header is absent.
     pub fn protocol(&self) -> Result<Protocol, RestError> {
-        let Some(value) = self.headers.get("accept-api-version") else { return Ok(Protocol::V2) };
-        let unreadable = || RestError::bad_request("Accept-API-Version must read like protocol=2.1,resource=1.0");
+        let Some(value) = self.headers.get("accept-api-version") else {
+            return Ok(Protocol::V2);
+        };
+        let unreadable = || {
+            RestError::bad_request("Accept-API-Version must read like protocol=2.1,resource=1.0")
+        };
         let mut protocol = Protocol::V2;
         for part in value.to_str().map_err(|_| unreadable())?.split(',') {
             let (name, version) = part.split_once('=').ok_or_else(unreadable)?;
             let version = version.trim().trim_matches('"');
-            let major: u32 = version.split('.').next().and_then(|n| n.parse().ok()).ok_or_else(unreadable)?;
+            let major: u32 = version
+                .split('.')
+                .next()
+                .and_then(|n| n.parse().ok())
+                .ok_or_else(unreadable)?;
             match (name.trim(), major) {
                 ("protocol", 1) => protocol = Protocol::V1,
                 ("protocol", 2) | ("resource", _) => {}
                 ("protocol", _) => {
-                    return Err(RestError::bad_request("Accept-API-Version names a protocol version other than 1 and 2"));
+                    return Err(RestError::bad_request(
+                        "Accept-API-Version names a protocol version other than 1 and 2",
+                    ));
                 }
                 _ => return Err(unreadable()),
             }
@@ -150,7 +180,11 @@ pub struct RestError {
 impl RestError {
     /// A failure without detail.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), detail: None }
+        Self {
+            status,
+            message: message.into(),
+            detail: None,
+        }
     }
 
     /// 400.
@@ -160,12 +194,18 @@ impl RestError {
 
     /// 404 for a path at which nothing is published.
     pub fn no_resource(id: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, format!("Resource '{}' not found", shown(id)))
+        Self::new(
+            StatusCode::NOT_FOUND,
+            format!("Resource '{}' not found", shown(id)),
+        )
     }
 
     /// 501 for an action nobody knows.
     pub fn unknown_action() -> Self {
-        Self::new(StatusCode::NOT_IMPLEMENTED, "The specified _action parameter is not supported.")
+        Self::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "The specified _action parameter is not supported.",
+        )
     }
 
     /// 401 for a missing or invalid admin token.
@@ -176,7 +216,11 @@ impl RestError {
 
 /// A name from a request, cut to a length that is safe to repeat in a message.
 pub fn shown(name: &str) -> String {
-    let mut text: String = name.chars().take(64).map(|c| if c.is_control() { '?' } else { c }).collect();
+    let mut text: String = name
+        .chars()
+        .take(64)
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect();
     if name.chars().nth(64).is_some() {
         text.push('…');
     }
@@ -187,8 +231,14 @@ pub fn shown(name: &str) -> String {
 pub(super) fn not_json(error: &serde_json::Error) -> RestError {
     RestError {
         status: StatusCode::BAD_REQUEST,
-        message: "The request could not be processed because the provided content is not valid JSON".to_owned(),
-        detail: Some(format!("at line {}, column {}", error.line(), error.column())),
+        message:
+            "The request could not be processed because the provided content is not valid JSON"
+                .to_owned(),
+        detail: Some(format!(
+            "at line {}, column {}",
+            error.line(),
+            error.column()
+        )),
     }
 }
 

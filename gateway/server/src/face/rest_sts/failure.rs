@@ -9,16 +9,21 @@ use super::{OPENIDCONNECT, USERNAME, common_rest::RestError};
 /// that helps to guess a credential.
 pub(super) fn rest_error(error: &ExchangeError, input: &str) -> RestError {
     match error {
-        ExchangeError::NoTransformation { .. } | ExchangeError::NoActors(_) | ExchangeError::Scope => {
+        ExchangeError::NoTransformation { .. }
+        | ExchangeError::NoActors(_)
+        | ExchangeError::Scope => {
             RestError::bad_request("The instance does not offer this translation.")
         }
         ExchangeError::Subject(error) | ExchangeError::Actor(error) => refused(error, input),
         // The token passed its validator within the leeway, but nothing of its life is left to hand on.
         ExchangeError::Policy(PolicyRefusal::TooLate) => not_authenticated(input),
-        ExchangeError::Policy(_) => {
-            RestError::new(StatusCode::FORBIDDEN, "The input token may not be translated by this caller.")
+        ExchangeError::Policy(_) => RestError::new(
+            StatusCode::FORBIDDEN,
+            "The input token may not be translated by this caller.",
+        ),
+        ExchangeError::Target(_) => {
+            internal("The instance's audiences do not fit its relying parties.")
         }
-        ExchangeError::Target(_) => internal("The instance's audiences do not fit its relying parties."),
         ExchangeError::Issue(IssueError::Impossible(reason)) => RestError::bad_request(*reason),
         ExchangeError::Issue(IssueError::Fault(fault)) => {
             fault_error(fault, "The token could not be generated")
@@ -33,17 +38,29 @@ fn refused(error: &ValidateError, input: &str) -> RestError {
             USERNAME | OPENIDCONNECT => not_authenticated(input),
             _ => custom(code, message.as_deref()),
         },
-        ValidateError::Fault(fault) => {
-            fault_error(fault, &format!("Exception caught posting {} to rest authN", presented(input)))
-        }
+        ValidateError::Fault(fault) => fault_error(
+            fault,
+            &format!(
+                "Exception caught posting {} to rest authN",
+                presented(input)
+            ),
+        ),
     }
 }
 
 /// A plugin's own refusal: its message, and its code as the status if it is one of the client's.
 fn custom(code: &str, message: Option<&str>) -> RestError {
-    let status = code.parse().ok().and_then(|number: u16| StatusCode::from_u16(number).ok());
-    let status = status.filter(StatusCode::is_client_error).unwrap_or(StatusCode::UNAUTHORIZED);
-    let mut error = RestError::new(status, message.unwrap_or("The custom token was not accepted."));
+    let status = code
+        .parse()
+        .ok()
+        .and_then(|number: u16| StatusCode::from_u16(number).ok());
+    let status = status
+        .filter(StatusCode::is_client_error)
+        .unwrap_or(StatusCode::UNAUTHORIZED);
+    let mut error = RestError::new(
+        status,
+        message.unwrap_or("The custom token was not accepted."),
+    );
     error.detail = Some(code.to_owned());
     error
 }
@@ -69,10 +86,13 @@ fn presented(input: &str) -> &'static str {
 
 fn fault_error(fault: &Fault, message: &str) -> RestError {
     match fault {
-        Fault::Overloaded(_) | Fault::Unavailable(_) => {
-            RestError::new(StatusCode::SERVICE_UNAVAILABLE, format!("{message}: try again later."))
+        Fault::Overloaded(_) | Fault::Unavailable(_) => RestError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("{message}: try again later."),
+        ),
+        Fault::Plugin { .. } | Fault::Internal(_) => {
+            internal(&format!("{message}: internal error."))
         }
-        Fault::Plugin { .. } | Fault::Internal(_) => internal(&format!("{message}: internal error.")),
     }
 }
 
@@ -87,7 +107,10 @@ pub(super) fn unreadable_token() -> RestError {
 
 /// 501 for a verb that a single thing with actions does not have.
 pub(super) fn unsupported(what: &str) -> RestError {
-    RestError::new(StatusCode::NOT_IMPLEMENTED, format!("An instance cannot be {what}; POST with _action=translate."))
+    RestError::new(
+        StatusCode::NOT_IMPLEMENTED,
+        format!("An instance cannot be {what}; POST with _action=translate."),
+    )
 }
 
 #[cfg(test)]

@@ -25,19 +25,31 @@ pub struct Translation {
 
 /// Reads a `translate` body.
 pub fn parse(body: &[u8], face: &RestFace) -> Result<Translation, RestError> {
-    let value = serde_json::from_slice(body).map_err(|error| super::common_rest::not_json(&error))?;
+    let value =
+        serde_json::from_slice(body).map_err(|error| super::common_rest::not_json(&error))?;
     read(value, face)
 }
 
 /// Reads a `translate` body that is known to be JSON.
 pub(super) fn read(body: Value, face: &RestFace) -> Result<Translation, RestError> {
-    let Value::Object(mut body) = body else { return Err(RestError::bad_request("The body must be a JSON object")) };
-    let input = state(&mut body, "input_token_state", "Input token state must be set!")?;
-    let output = state(&mut body, "output_token_state", "Output token state must be set!")?;
+    let Value::Object(mut body) = body else {
+        return Err(RestError::bad_request("The body must be a JSON object"));
+    };
+    let input = state(
+        &mut body,
+        "input_token_state",
+        "Input token state must be set!",
+    )?;
+    let output = state(
+        &mut body,
+        "output_token_state",
+        "Output token state must be set!",
+    )?;
     let input_name = token_type(&input)?.to_owned();
     let output_name = token_type(&output)?;
-    let (input_type, output_type) =
-        face.pair(&input_name, output_name).ok_or_else(|| unsupported(&input_name, output_name))?;
+    let (input_type, output_type) = face
+        .pair(&input_name, output_name)
+        .ok_or_else(|| unsupported(&input_name, output_name))?;
     let token = match input_name.as_str() {
         USERNAME => username(&input)?,
         OPENIDCONNECT => Token::new(text(&input, "oidc_id_token", "OpenIdConnect Id Token")?),
@@ -47,7 +59,10 @@ pub(super) fn read(body: Value, face: &RestFace) -> Result<Translation, RestErro
         check_consent(&output)?;
     }
     Ok(Translation {
-        subject: Presented { token, token_type: input_type.clone() },
+        subject: Presented {
+            token,
+            token_type: input_type.clone(),
+        },
         requested_token_type: output_type.clone(),
         nonce: nonce(&output)?,
         audiences: face.client.audiences.iter().cloned().collect(),
@@ -56,7 +71,9 @@ pub(super) fn read(body: Value, face: &RestFace) -> Result<Translation, RestErro
 }
 
 fn state(body: &mut Map<String, Value>, name: &str, message: &str) -> Result<Value, RestError> {
-    body.remove(name).filter(|state| !state.is_null()).ok_or_else(|| RestError::bad_request(message))
+    body.remove(name)
+        .filter(|state| !state.is_null())
+        .ok_or_else(|| RestError::bad_request(message))
 }
 
 fn members(state: &Value) -> Option<&Map<String, Value>> {
@@ -82,7 +99,11 @@ fn names(members: &Map<String, Value>) -> String {
     if members.len() > MOST {
         names.push("…".to_owned());
     }
-    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        "nothing".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
 
 fn unsupported(input: &str, output: &str) -> RestError {
@@ -98,12 +119,16 @@ fn username(input: &Value) -> Result<Token, RestError> {
     const WHAT: &str = "UNT";
     let username = text(input, "username", WHAT)?;
     let password = text(input, "password", WHAT)?;
-    Ok(Token::new(serde_json::json!({ "username": username, "password": password }).to_string()))
+    Ok(Token::new(
+        serde_json::json!({ "username": username, "password": password }).to_string(),
+    ))
 }
 
 fn text<'v>(input: &'v Value, member: &str, what: &str) -> Result<&'v str, RestError> {
     input.get(member).and_then(Value::as_str).ok_or_else(|| {
-        RestError::bad_request(format!("The json representation of a {what} does not contain a {member} field."))
+        RestError::bad_request(format!(
+            "The json representation of a {what} does not contain a {member} field."
+        ))
     })
 }
 
@@ -124,9 +149,9 @@ const LONGEST_NONCE: usize = 512;
 fn nonce(output: &Value) -> Result<Option<String>, RestError> {
     match output.get("nonce") {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(nonce)) if nonce.len() > LONGEST_NONCE => {
-            Err(RestError::bad_request(format!("The nonce is longer than {LONGEST_NONCE} bytes.")))
-        }
+        Some(Value::String(nonce)) if nonce.len() > LONGEST_NONCE => Err(RestError::bad_request(
+            format!("The nonce is longer than {LONGEST_NONCE} bytes."),
+        )),
         Some(Value::String(nonce)) => Ok(Some(nonce.clone()).filter(|nonce| !nonce.is_empty())),
         Some(_) => Err(RestError::bad_request("The nonce must be a JSON string.")),
     }

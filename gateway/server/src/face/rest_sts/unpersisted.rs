@@ -16,12 +16,17 @@ pub(super) fn refuse(body: &Value, participle: &str) -> RestError {
         return RestError::bad_request(format!("{subject} token state must be set!"));
     };
     match state.get("token_type").and_then(Value::as_str) {
-        None => RestError::bad_request("REST STS invocation does not contain token_type String entry."),
+        None => {
+            RestError::bad_request("REST STS invocation does not contain token_type String entry.")
+        }
         Some(super::OPENIDCONNECT | "SAML2") => RestError::new(
             hyper::StatusCode::CONFLICT,
             "The rest-sts instance is not configured to persist tokens in the CoreTokenStore, so it can neither \
              validate nor cancel them.",
         ),
-        Some(other) => RestError::bad_request(format!("Unsupported to-be-{participle} token type: {}", shown(other))),
+        Some(other) => RestError::bad_request(format!(
+            "Unsupported to-be-{participle} token type: {}",
+            shown(other)
+        )),
     }
 }

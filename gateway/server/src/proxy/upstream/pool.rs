@@ -13,7 +13,7 @@ use super::Sender;
 /// Most idle connections per upstream; more are closed.
 const IDLE: usize = 256;
 /// Longest a connection waits for its next request.
-const UNUSED: Duration = Duration::from_secs(60);
+const UNUSED: Duration = Duration::from_mins(1);
 
 /// Idle connections by upstream. With one pool per core the lock is never waited for.
 #[derive(Default)]

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use hyper::{
     Request,
     body::{Body, Frame, Incoming, SizeHint},
+    header::{HeaderValue, TRANSFER_ENCODING},
 };
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -61,8 +62,14 @@ pub(super) struct RequestStream {
 }
 
 impl RequestStream {
-    pub(super) fn wrap(request: Request<Incoming>) -> (Progress, Request<Self>) {
+    /// A body of unknown length is declared here: hyper sends none with a GET that does not say so.
+    pub(super) fn wrap(mut request: Request<Incoming>) -> (Progress, Request<Self>) {
         let progress = Progress::of(request.body());
+        if request.body().size_hint().exact().is_none() {
+            request
+                .headers_mut()
+                .insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         (
             progress.clone(),
             request.map(|body| Self { body, progress }),
@@ -116,7 +123,8 @@ impl Patience {
         self
     }
 
-    /// Waits for the head as long as the request's body moves, and `limit` from then on.
+    /// Waits for the head as long as the request's body moves, and then `limit` more; up to twice that,
+    /// since movement is looked for only when the timer ends.
     pub(super) async fn wait_for_head<T>(
         &mut self,
         head: impl Future<Output = T>,

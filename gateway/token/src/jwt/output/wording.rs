@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{BuildError, jose, settings::Settings};
 
-/// Settings beyond what every JWT provider has. The default is what OpenID Connect expects.
+/// Settings beyond what every JWT provider has. The default is what `OpenID` Connect expects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wording {
     /// `iss`, if not the instance's own issuer identifier.

@@ -40,16 +40,27 @@ impl Deployment {
         members.only(&ALL)?;
         let url_element = members.required(URL_ELEMENT)?.trim_matches('/').to_owned();
         check_segment(members, URL_ELEMENT, &url_element)?;
-        let realm: Vec<String> =
-            members.required(REALM)?.split('/').filter(|s| !s.is_empty()).map(ToOwned::to_owned).collect();
+        let realm: Vec<String> = members
+            .required(REALM)?
+            .split('/')
+            .filter(|s| !s.is_empty())
+            .map(ToOwned::to_owned)
+            .collect();
         for segment in &realm {
             check_segment(members, REALM, segment)?;
         }
         if realm.len() >= MOST_SEGMENTS {
-            return Err(members.wrong(REALM, "is too deep", format!("use at most {} segments", MOST_SEGMENTS - 1)));
+            return Err(members.wrong(
+                REALM,
+                "is too deep",
+                format!("use at most {} segments", MOST_SEGMENTS - 1),
+            ));
         }
-        let mappings: Result<_, PublishError> =
-            members.nested(MAPPINGS)?.into_iter().map(|(input, mapping)| Ok((input, Mapping::read(&mapping)?))).collect();
+        let mappings: Result<_, PublishError> = members
+            .nested(MAPPINGS)?
+            .into_iter()
+            .map(|(input, mapping)| Ok((input, Mapping::read(&mapping)?)))
+            .collect();
         let header_key = members.text(HEADER_KEY)?;
         let offload_hosts = members.texts(OFFLOAD_HOSTS)?;
         let alone = match (&header_key, offload_hosts.is_empty()) {
@@ -64,7 +75,13 @@ impl Deployment {
                 format!("set {HEADER_KEY} and {OFFLOAD_HOSTS} both, or neither"),
             ));
         }
-        Ok(Self { realm, url_element, mappings: mappings?, header_key, offload_hosts })
+        Ok(Self {
+            realm,
+            url_element,
+            mappings: mappings?,
+            header_key,
+            offload_hosts,
+        })
     }
 
     /// The instance id: realm without its leading slash, `/`, url element.
@@ -82,8 +99,11 @@ impl Deployment {
     }
 
     pub(super) fn to_json(&self) -> Value {
-        let mappings: Map<String, Value> =
-            self.mappings.iter().map(|(input, mapping)| (input.clone(), mapping.to_json())).collect();
+        let mappings: Map<String, Value> = self
+            .mappings
+            .iter()
+            .map(|(input, mapping)| (input.clone(), mapping.to_json()))
+            .collect();
         json!({
             URL_ELEMENT: self.url_element,
             REALM: self.realm(),
@@ -99,9 +119,16 @@ impl Mapping {
         members.only(&[INDEX_TYPE, INDEX_VALUE, CONTEXT])?;
         let index_type = members.required(INDEX_TYPE)?;
         if index_type != "service" {
-            return Err(members.wrong(INDEX_TYPE, format!("is `{index_type}`"), "only `service` is offered"));
+            return Err(members.wrong(
+                INDEX_TYPE,
+                format!("is `{index_type}`"),
+                "only `service` is offered",
+            ));
         }
-        Ok(Self { value: members.required(INDEX_VALUE)?, context: members.map(CONTEXT)? })
+        Ok(Self {
+            value: members.required(INDEX_VALUE)?,
+            context: members.map(CONTEXT)?,
+        })
     }
 
     fn to_json(&self) -> Value {
@@ -121,9 +148,15 @@ fn check_segment(members: &Members<'_>, name: &str, segment: &str) -> Result<(),
     let is_good = (1..=64).contains(&segment.len())
         && segment != "."
         && segment != ".."
-        && segment.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+        && segment
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
     if is_good {
         return Ok(());
     }
-    Err(members.wrong(name, "cannot stand in a URL", "use 1 to 64 of [A-Za-z0-9._-] for each segment"))
+    Err(members.wrong(
+        name,
+        "cannot stand in a URL",
+        "use 1 to 64 of [A-Za-z0-9._-] for each segment",
+    ))
 }

@@ -95,10 +95,17 @@ impl Signing {
     fn read(members: &Members<'_>) -> Result<Self, PublishError> {
         let name = members.required(ALGORITHM)?;
         let known = [Self::Hs256, Self::Hs384, Self::Hs512, Self::Rs256];
-        known.into_iter().find(|known| known.name() == name).ok_or_else(|| {
-            let reason = if name == "NONE" { "Unknown JwsAlgorithmType" } else { "names an algorithm that is not offered" };
-            members.wrong(ALGORITHM, reason, "use one of HS256, HS384, HS512, RS256")
-        })
+        known
+            .into_iter()
+            .find(|known| known.name() == name)
+            .ok_or_else(|| {
+                let reason = if name == "NONE" {
+                    "Unknown JwsAlgorithmType"
+                } else {
+                    "names an algorithm that is not offered"
+                };
+                members.wrong(ALGORITHM, reason, "use one of HS256, HS384, HS512, RS256")
+            })
     }
 }
 
@@ -107,7 +114,11 @@ impl IdTokenState {
         members.only(&ALL)?;
         for mapper in [CLAIM_MAPPER, CONTEXT_MAPPER, METHODS_MAPPER] {
             if members.text(mapper)?.is_some() {
-                return Err(members.wrong(mapper, "is not offered by this build", "leave it out or null"));
+                return Err(members.wrong(
+                    mapper,
+                    "is not offered by this build",
+                    "leave it out or null",
+                ));
             }
         }
         let state = Self {
@@ -187,7 +198,11 @@ fn embeds_key(members: &Members<'_>) -> Result<bool, PublishError> {
     match members.text(REFERENCE)?.as_deref() {
         None | Some("NONE") => Ok(false),
         Some("JWK") => Ok(true),
-        Some(_) => Err(members.wrong(REFERENCE, "is an unsupported public key reference type", "use NONE or JWK")),
+        Some(_) => Err(members.wrong(
+            REFERENCE,
+            "is an unsupported public key reference type",
+            "use NONE or JWK",
+        )),
     }
 }
 
@@ -195,7 +210,11 @@ fn embeds_key(members: &Members<'_>) -> Result<bool, PublishError> {
 pub(super) fn lifetime(members: &Members<'_>, name: &str) -> Result<u64, PublishError> {
     match members.number(name)?.unwrap_or(600) {
         seconds @ 1..=LONGEST_LIFE => Ok(seconds),
-        _ => Err(members.wrong(name, "is out of range", format!("use 1 to {LONGEST_LIFE} seconds"))),
+        _ => Err(members.wrong(
+            name,
+            "is out of range",
+            format!("use 1 to {LONGEST_LIFE} seconds"),
+        )),
     }
 }
 
@@ -210,7 +229,11 @@ fn audience(members: &Members<'_>) -> Result<Vec<String>, PublishError> {
         return Err(members.wrong(AUDIENCE, "names nobody", "list at least one audience"));
     }
     if audience.len() > MOST_AUDIENCES {
-        return Err(members.wrong(AUDIENCE, "names too many", format!("list at most {MOST_AUDIENCES}")));
+        return Err(members.wrong(
+            AUDIENCE,
+            "names too many",
+            format!("list at most {MOST_AUDIENCES}"),
+        ));
     }
     Ok(audience)
 }

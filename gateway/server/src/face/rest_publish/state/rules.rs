@@ -32,7 +32,10 @@ pub(super) fn check(state: &InstanceState) -> Result<(), PublishError> {
     if let Some(provider) = state.custom_providers.first() {
         return Err(PublishError::new(
             format!("{}[0]", name::CUSTOM_PROVIDERS),
-            format!("custom output `{}` is not offered by this build", provider.token_type),
+            format!(
+                "custom output `{}` is not offered by this build",
+                provider.token_type
+            ),
             "custom types are offered as inputs only",
         ));
     }
@@ -51,7 +54,10 @@ pub(super) fn check(state: &InstanceState) -> Result<(), PublishError> {
     if let Some(repeated) = state.pairs().find(|t| !pairs.insert((&t.input, &t.output))) {
         return Err(PublishError::new(
             name::TRANSFORMS,
-            format!("Only a single transform of a specified input token type can be selected: {} to {}", repeated.input, repeated.output),
+            format!(
+                "Only a single transform of a specified input token type can be selected: {} to {}",
+                repeated.input, repeated.output
+            ),
             "list each pair once",
         ));
     }
@@ -63,12 +69,20 @@ fn custom_names(operations: &[CustomOperation]) -> Result<(), PublishError> {
     for (index, operation) in operations.iter().enumerate() {
         let name = operation.token_type.as_str();
         let wrong = |reason, hint| {
-            Err(PublishError::new(format!("{}[{index}].customTokenName", name::CUSTOM_VALIDATORS), reason, hint))
+            Err(PublishError::new(
+                format!("{}[{index}].customTokenName", name::CUSTOM_VALIDATORS),
+                reason,
+                hint,
+            ))
         };
         if BUILTIN_INPUTS.contains(&name) || BUILTIN_OUTPUTS.contains(&name) {
             return wrong("is the name of a builtin type", "choose another name");
         }
-        if name.len() > 64 || !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')) {
+        if name.len() > 64
+            || !name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        {
             return wrong("is not a name", "use 1 to 64 of [A-Za-z0-9._-]");
         }
         if !seen.insert(name) {
@@ -83,7 +97,10 @@ fn builtin_names(transform: &Transform, path: &str) -> Result<(), PublishError> 
         PublishError::new(
             format!("{path}.{member}"),
             format!("`{name}` is not a builtin type"),
-            format!("list transforms of custom types in {}", name::CUSTOM_TRANSFORMS),
+            format!(
+                "list transforms of custom types in {}",
+                name::CUSTOM_TRANSFORMS
+            ),
         )
     };
     if !BUILTIN_INPUTS.contains(&transform.input.as_str()) {
@@ -95,26 +112,43 @@ fn builtin_names(transform: &Transform, path: &str) -> Result<(), PublishError> 
     Ok(())
 }
 
-fn uses_custom(state: &InstanceState, transform: &Transform, path: &str) -> Result<(), PublishError> {
+fn uses_custom(
+    state: &InstanceState,
+    transform: &Transform,
+    path: &str,
+) -> Result<(), PublishError> {
     let is_builtin_input = BUILTIN_INPUTS.contains(&transform.input.as_str());
-    let has_validator = state.custom_validators.iter().any(|v| v.token_type == transform.input);
+    let has_validator = state
+        .custom_validators
+        .iter()
+        .any(|v| v.token_type == transform.input);
     let is_builtin_output = BUILTIN_OUTPUTS.contains(&transform.output.as_str());
     if !is_builtin_output {
         return Err(PublishError::new(
             format!("{path}.outputTokenType"),
-            format!("custom output `{}` is not offered by this build", transform.output),
+            format!(
+                "custom output `{}` is not offered by this build",
+                transform.output
+            ),
             format!("use {OPENIDCONNECT}"),
         ));
     }
     if !has_validator && !is_builtin_input {
         return Err(PublishError::new(
             format!("{path}.inputTokenType"),
-            format!("No custom token validator found for token type `{}`", transform.input),
+            format!(
+                "No custom token validator found for token type `{}`",
+                transform.input
+            ),
             format!("name its plugin in {}", name::CUSTOM_VALIDATORS),
         ));
     }
     if is_builtin_input {
-        return Err(PublishError::new(path, "has no custom type", format!("list it in {}", name::TRANSFORMS)));
+        return Err(PublishError::new(
+            path,
+            "has no custom type",
+            format!("list it in {}", name::TRANSFORMS),
+        ));
     }
     Ok(())
 }
@@ -130,10 +164,20 @@ fn offered(state: &InstanceState, transform: &Transform, path: &str) -> Result<(
     }
     if transform.output == SAML2 {
         let (reason, hint) = match state.saml2 {
-            None => ("SAML2 output needs saml2-config, and is not offered by this build", "use OPENIDCONNECT"),
-            Some(_) => ("SAML2 output is not offered by this build", "use OPENIDCONNECT"),
+            None => (
+                "SAML2 output needs saml2-config, and is not offered by this build",
+                "use OPENIDCONNECT",
+            ),
+            Some(_) => (
+                "SAML2 output is not offered by this build",
+                "use OPENIDCONNECT",
+            ),
         };
-        return Err(PublishError::new(format!("{path}.outputTokenType"), reason, hint));
+        return Err(PublishError::new(
+            format!("{path}.outputTokenType"),
+            reason,
+            hint,
+        ));
     }
     if state.id_token.is_none() {
         return Err(PublishError::new(
@@ -142,7 +186,11 @@ fn offered(state: &InstanceState, transform: &Transform, path: &str) -> Result<(
             "describe the ID tokens to issue",
         ));
     }
-    if transform.input == OPENIDCONNECT { id_token_mapping(state) } else { Ok(()) }
+    if transform.input == OPENIDCONNECT {
+        id_token_mapping(state)
+    } else {
+        Ok(())
+    }
 }
 
 /// ID tokens are validated against the registered issuer that the mapping names.

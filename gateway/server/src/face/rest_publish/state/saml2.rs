@@ -50,7 +50,11 @@ const TEXTS: [&str; 16] = [
 
 /// Every member's name.
 pub(super) fn all() -> impl Iterator<Item = &'static str> {
-    FLAGS.into_iter().chain(SECRETS).chain(TEXTS).chain([LIFETIME, STRENGTH, ATTRIBUTE_MAP])
+    FLAGS
+        .into_iter()
+        .chain(SECRETS)
+        .chain(TEXTS)
+        .chain([LIFETIME, STRENGTH, ATTRIBUTE_MAP])
 }
 
 /// How assertions would be issued.
@@ -81,7 +85,9 @@ impl Saml2State {
             state.texts.insert(name, members.text(name)?);
         }
         for name in FLAGS {
-            state.flags.insert(name, members.flag(name)?.unwrap_or(false));
+            state
+                .flags
+                .insert(name, members.flag(name)?.unwrap_or(false));
         }
         for name in SECRETS {
             state.secrets.insert(name, Secret::read(members, name)?);
@@ -109,18 +115,44 @@ impl Saml2State {
     /// What signing and encryption need.
     pub(in super::super) fn check_keys(&self) -> Result<(), PublishError> {
         let signs = self.is_set(SIGN);
-        let encrypts = [ENCRYPT_ASSERTION, ENCRYPT_ATTRIBUTES, ENCRYPT_NAME_ID].iter().any(|name| self.is_set(name));
-        let is_sized = self.strength != 0 || self.has_text(ENCRYPTION, |uri| uri.ends_with("#tripledes-cbc"));
+        let encrypts = [ENCRYPT_ASSERTION, ENCRYPT_ATTRIBUTES, ENCRYPT_NAME_ID]
+            .iter()
+            .any(|name| self.is_set(name));
+        let is_sized =
+            self.strength != 0 || self.has_text(ENCRYPTION, |uri| uri.ends_with("#tripledes-cbc"));
         let needs = [
-            (KEYSTORE, signs || encrypts, self.has_text(KEYSTORE, |_| true)),
-            (KEYSTORE_PASSWORD, signs || encrypts, self.has_secret(KEYSTORE_PASSWORD)),
-            (SIGNATURE_ALIAS, signs, self.has_text(SIGNATURE_ALIAS, |_| true)),
-            (SIGNATURE_PASSWORD, signs, self.has_secret(SIGNATURE_PASSWORD)),
+            (
+                KEYSTORE,
+                signs || encrypts,
+                self.has_text(KEYSTORE, |_| true),
+            ),
+            (
+                KEYSTORE_PASSWORD,
+                signs || encrypts,
+                self.has_secret(KEYSTORE_PASSWORD),
+            ),
+            (
+                SIGNATURE_ALIAS,
+                signs,
+                self.has_text(SIGNATURE_ALIAS, |_| true),
+            ),
+            (
+                SIGNATURE_PASSWORD,
+                signs,
+                self.has_secret(SIGNATURE_PASSWORD),
+            ),
             (ENCRYPTION, encrypts, self.has_text(ENCRYPTION, |_| true)),
             (STRENGTH, encrypts, is_sized),
-            (ENCRYPTION_ALIAS, encrypts, self.has_text(ENCRYPTION_ALIAS, |_| true)),
+            (
+                ENCRYPTION_ALIAS,
+                encrypts,
+                self.has_text(ENCRYPTION_ALIAS, |_| true),
+            ),
         ];
-        match needs.iter().find(|(_, is_needed, is_there)| *is_needed && !is_there) {
+        match needs
+            .iter()
+            .find(|(_, is_needed, is_there)| *is_needed && !is_there)
+        {
             None => Ok(()),
             Some((missing, ..)) => Err(PublishError::new(
                 format!("{}.{missing}", name::SAML2),
@@ -141,8 +173,14 @@ impl Saml2State {
         for (name, secret) in &self.secrets {
             members.insert((*name).to_owned(), Secret::redacted(secret.as_ref()));
         }
-        members.insert(LIFETIME.to_owned(), Value::String(self.lifetime.to_string()));
-        members.insert(STRENGTH.to_owned(), Value::String(self.strength.to_string()));
+        members.insert(
+            LIFETIME.to_owned(),
+            Value::String(self.lifetime.to_string()),
+        );
+        members.insert(
+            STRENGTH.to_owned(),
+            Value::String(self.strength.to_string()),
+        );
         members.insert(ATTRIBUTE_MAP.to_owned(), json!(self.attribute_map));
         Value::Object(members)
     }
@@ -152,7 +190,10 @@ impl Saml2State {
     }
 
     fn has_text(&self, name: &str, fits: impl Fn(&str) -> bool) -> bool {
-        self.texts.get(name).and_then(Option::as_deref).is_some_and(fits)
+        self.texts
+            .get(name)
+            .and_then(Option::as_deref)
+            .is_some_and(fits)
     }
 
     fn has_secret(&self, name: &str) -> bool {

@@ -7,12 +7,17 @@ use super::RestError;
 /// The revision that `If-Match` demands; none when the header is absent or `*`. A tag that can be no
 /// revision matches nothing.
 pub fn if_match(headers: &HeaderMap) -> Result<Option<u64>, RestError> {
-    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let Some(value) = headers.get(header::IF_MATCH) else {
+        return Ok(None);
+    };
     let tag = value.to_str().unwrap_or_default().trim();
     if tag == "*" {
         return Ok(None);
     }
-    let revision = tag.trim_matches('"').parse().map_err(|_| failed("no resource has the revision in If-Match"))?;
+    let revision = tag
+        .trim_matches('"')
+        .parse()
+        .map_err(|_| failed("no resource has the revision in If-Match"))?;
     Ok(Some(revision))
 }
 

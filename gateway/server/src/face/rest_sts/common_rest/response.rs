@@ -37,15 +37,23 @@ pub struct Content {
 
 /// Writes an answer the way this request wants it.
 pub fn render(request: &RestRequest, outcome: Result<Content, RestError>) -> RestResponse {
-    let outcome = outcome.and_then(|content| request.protocol().map(|protocol| (content, protocol)));
+    let outcome =
+        outcome.and_then(|content| request.protocol().map(|protocol| (content, protocol)));
     let (status, value, fields) = match outcome {
         Ok((content, protocol)) => success(request, content, protocol),
         Err(error) => failure(error),
     };
     let pretty = request.parameter("_prettyPrint") == Some("true");
-    let text = if pretty { serde_json::to_vec_pretty(&value) } else { serde_json::to_vec(&value) };
+    let text = if pretty {
+        serde_json::to_vec_pretty(&value)
+    } else {
+        serde_json::to_vec(&value)
+    };
     let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json;charset=UTF-8"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json;charset=UTF-8"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     for (name, text) in fields {
         // Ids are checked when they are published; a value that is no header text is not worth a failure.
@@ -53,24 +61,42 @@ pub fn render(request: &RestRequest, outcome: Result<Content, RestError>) -> Res
             headers.insert(name, value);
         }
     }
-    RestResponse { status, headers, body: Bytes::from(text.unwrap_or_default()) }
+    RestResponse {
+        status,
+        headers,
+        body: Bytes::from(text.unwrap_or_default()),
+    }
 }
 
 type Fields = Vec<(HeaderName, String)>;
 
-fn success(request: &RestRequest, content: Content, protocol: Protocol) -> (StatusCode, Value, Fields) {
+fn success(
+    request: &RestRequest,
+    content: Content,
+    protocol: Protocol,
+) -> (StatusCode, Value, Fields) {
     let mut fields = Fields::new();
-    if let Some(revision) = content.revision.as_deref().filter(|revision| !revision.is_empty()) {
+    if let Some(revision) = content
+        .revision
+        .as_deref()
+        .filter(|revision| !revision.is_empty())
+    {
         fields.push((header::ETAG, format!("\"{revision}\"")));
     }
-    fields.extend(content.location.map(|location| (header::LOCATION, location)));
+    fields.extend(
+        content
+            .location
+            .map(|location| (header::LOCATION, location)),
+    );
     let mut members = match request.parameter("_fields") {
         Some(wanted) => only(&Value::Object(content.members), wanted),
         None => content.members,
     };
     if protocol == Protocol::V2 {
         let identity = [("_id", content.id), ("_rev", content.revision)];
-        let identity = identity.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?))));
+        let identity = identity
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?))));
         members = identity.chain(members).collect();
     }
     (content.status, Value::Object(members), fields)
@@ -103,10 +129,19 @@ fn reason(status: StatusCode) -> &'static str {
 /// The members that `_fields` names: JSON pointers, comma separated, the first slash optional.
 fn only(content: &Value, wanted: &str) -> Map<String, Value> {
     let mut kept = Map::new();
-    for field in wanted.split(',').map(|field| field.trim().trim_start_matches('/')) {
-        let Some(value) = content.pointer(&format!("/{field}")) else { continue };
-        let mut segments = field.split('/').map(|segment| segment.replace("~1", "/").replace("~0", "~"));
-        let Some(first) = segments.next() else { continue };
+    for field in wanted
+        .split(',')
+        .map(|field| field.trim().trim_start_matches('/'))
+    {
+        let Some(value) = content.pointer(&format!("/{field}")) else {
+            continue;
+        };
+        let mut segments = field
+            .split('/')
+            .map(|segment| segment.replace("~1", "/").replace("~0", "~"));
+        let Some(first) = segments.next() else {
+            continue;
+        };
         let rest: Vec<String> = segments.collect();
         put(&mut kept, first, &rest, value);
     }
@@ -118,7 +153,9 @@ fn put(into: &mut Map<String, Value>, name: String, rest: &[String], value: &Val
         into.insert(name, value.clone());
         return;
     };
-    let inner = into.entry(name).or_insert_with(|| Value::Object(Map::new()));
+    let inner = into
+        .entry(name)
+        .or_insert_with(|| Value::Object(Map::new()));
     if let Value::Object(inner) = inner {
         put(inner, next.clone(), rest, value);
     }
