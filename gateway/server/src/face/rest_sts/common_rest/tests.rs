@@ -8,13 +8,19 @@ use super::*;
 
 fn request(headers: &[(&str, &str)], query: &[(&str, &str)], body: &str) -> RestRequest {
     let field = |(name, value): &(&str, &str)| {
-        (HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap())
+        (
+            HeaderName::from_bytes(name.as_bytes()).unwrap(),
+            HeaderValue::from_str(value).unwrap(),
+        )
     };
     RestRequest {
         method: Method::POST,
         mount: "/am/sts-publish/rest".to_owned(),
         path: Vec::new(),
-        query: query.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+        query: query
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+            .collect(),
         headers: headers.iter().map(field).collect(),
         body: Bytes::from(body.to_owned()),
         caller: Caller::Anonymous,
@@ -45,7 +51,10 @@ fn rs_09_every_answer_is_json_in_utf_8_and_not_cached() {
     let request = request(&[], &[], "");
     for outcome in [Ok(Content::default()), Err(RestError::access_denied())] {
         let response = render(&request, outcome);
-        assert_eq!(response.headers[header::CONTENT_TYPE], "application/json;charset=UTF-8");
+        assert_eq!(
+            response.headers[header::CONTENT_TYPE],
+            "application/json;charset=UTF-8"
+        );
         assert_eq!(response.headers[header::CACHE_CONTROL], "no-cache");
     }
 }
@@ -56,21 +65,34 @@ fn content_types_are_checked_as_the_verb_demands() {
         (None, ContentType::Optional, true),
         (None, ContentType::Required, false),
         (Some("application/json"), ContentType::Required, true),
-        (Some("Application/JSON; charset=utf-8"), ContentType::Optional, true),
+        (
+            Some("Application/JSON; charset=utf-8"),
+            ContentType::Optional,
+            true,
+        ),
         (Some("text/plain"), ContentType::Optional, false),
         (Some("application/jsonx"), ContentType::Required, false),
     ];
     for (media, rule, is_accepted) in cases {
-        let headers: Vec<(&str, &str)> = media.map(|media| ("content-type", media)).into_iter().collect();
+        let headers: Vec<(&str, &str)> = media
+            .map(|media| ("content-type", media))
+            .into_iter()
+            .collect();
         let outcome = request(&headers, &[], "{}").json(rule);
         assert_eq!(outcome.is_ok(), is_accepted, "{media:?}");
-        assert!(outcome.err().is_none_or(|error| error.status == StatusCode::BAD_REQUEST));
+        assert!(
+            outcome
+                .err()
+                .is_none_or(|error| error.status == StatusCode::BAD_REQUEST)
+        );
     }
 }
 
 #[test]
 fn a_body_beyond_the_limit_is_413() {
-    let error = request(&[], &[], &" ".repeat(MAX_BODY + 1)).json(ContentType::Optional).unwrap_err();
+    let error = request(&[], &[], &" ".repeat(MAX_BODY + 1))
+        .json(ContentType::Optional)
+        .unwrap_err();
     assert_eq!(error.status, StatusCode::PAYLOAD_TOO_LARGE);
     let shown = body(&render(&request(&[], &[], ""), Err(error)));
     assert_eq!(shown["reason"], json!("Request Entity Too Large"));
@@ -80,7 +102,10 @@ fn instance() -> Content {
     Content {
         id: Some("alpha/a".to_owned()),
         revision: Some("7".to_owned()),
-        members: Map::from_iter([("alpha/a".to_owned(), json!({"x": {"y": 1, "z": 2}})), ("result".to_owned(), json!("success"))]),
+        members: Map::from_iter([
+            ("alpha/a".to_owned(), json!({"x": {"y": 1, "z": 2}})),
+            ("result".to_owned(), json!("success")),
+        ]),
         ..Content::default()
     }
 }
@@ -94,22 +119,49 @@ fn identity_stands_in_bodies_of_protocol_2_and_the_etag_in_all() {
         (Some("protocol=1.0, resource=1.0"), false),
     ];
     for (version, has_identity) in cases {
-        let headers: Vec<(&str, &str)> = version.map(|version| ("accept-api-version", version)).into_iter().collect();
+        let headers: Vec<(&str, &str)> = version
+            .map(|version| ("accept-api-version", version))
+            .into_iter()
+            .collect();
         let response = render(&request(&headers, &[], ""), Ok(instance()));
         assert_eq!(response.headers[header::ETAG], "\"7\"");
-        assert_eq!(body(&response).get("_id").is_some(), has_identity, "{version:?}");
-        assert_eq!(body(&response).get("_rev") == Some(&json!("7")), has_identity, "{version:?}");
+        assert_eq!(
+            body(&response).get("_id").is_some(),
+            has_identity,
+            "{version:?}"
+        );
+        assert_eq!(
+            body(&response).get("_rev") == Some(&json!("7")),
+            has_identity,
+            "{version:?}"
+        );
     }
     for version in ["protocol=3.0", "protocol", "protocol=x", "flavour=1.0"] {
-        let response = render(&request(&[("accept-api-version", version)], &[], ""), Ok(instance()));
+        let response = render(
+            &request(&[("accept-api-version", version)], &[], ""),
+            Ok(instance()),
+        );
         assert_eq!(response.status, StatusCode::BAD_REQUEST, "{version}");
     }
 }
 
 #[test]
 fn fields_choose_and_pretty_print_breaks_lines() {
-    let response = render(&request(&[], &[("_fields", "alpha~1a/x/y, nothing"), ("_prettyPrint", "true")], ""), Ok(instance()));
-    assert_eq!(body(&response), json!({"_id": "alpha/a", "_rev": "7", "alpha/a": {"x": {"y": 1}}}));
+    let response = render(
+        &request(
+            &[],
+            &[
+                ("_fields", "alpha~1a/x/y, nothing"),
+                ("_prettyPrint", "true"),
+            ],
+            "",
+        ),
+        Ok(instance()),
+    );
+    assert_eq!(
+        body(&response),
+        json!({"_id": "alpha/a", "_rev": "7", "alpha/a": {"x": {"y": 1}}})
+    );
     assert!(response.body.contains(&b'\n'));
 }
 
@@ -130,10 +182,30 @@ fn preconditions_that_cannot_be_met_are_412() {
     assert_eq!(if_match(&HeaderMap::new()), Ok(None));
     let status = |outcome: Result<(), RestError>| outcome.map_err(|error| error.status);
     let failed = Err(StatusCode::PRECONDITION_FAILED);
-    assert_eq!(if_match(&headers("if-match", "\"abc\"")).map(|_| ()).map_err(|e| e.status), failed);
-    assert_eq!(status(refuse_conditions(&headers("if-match", "*"), false, |_| true)), failed);
-    assert_eq!(status(refuse_conditions(&headers("if-match", "*"), true, |_| true)), Ok(()));
-    assert_eq!(status(refuse_conditions(&headers("if-none-match", "\"1\""), true, |v| v == "*")), failed);
+    assert_eq!(
+        if_match(&headers("if-match", "\"abc\""))
+            .map(|_| ())
+            .map_err(|e| e.status),
+        failed
+    );
+    assert_eq!(
+        status(refuse_conditions(&headers("if-match", "*"), false, |_| {
+            true
+        })),
+        failed
+    );
+    assert_eq!(
+        status(refuse_conditions(&headers("if-match", "*"), true, |_| true)),
+        Ok(())
+    );
+    assert_eq!(
+        status(refuse_conditions(
+            &headers("if-none-match", "\"1\""),
+            true,
+            |v| v == "*"
+        )),
+        failed
+    );
 }
 
 #[test]

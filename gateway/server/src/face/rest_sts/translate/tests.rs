@@ -22,11 +22,23 @@ fn face() -> RestFace {
         audiences: ["b".to_owned(), "a".to_owned()].into(),
         ..RestStsDocument::default()
     };
-    let named = |pairs: &[(&str, TokenType)]| pairs.iter().map(|(n, t)| ((*n).to_owned(), t.clone())).collect();
+    let named = |pairs: &[(&str, TokenType)]| {
+        pairs
+            .iter()
+            .map(|(n, t)| ((*n).to_owned(), t.clone()))
+            .collect()
+    };
     RestFace::new(
         &document,
-        named(&[(USERNAME, TokenType::USERNAME), (OPENIDCONNECT, TokenType::ID_TOKEN), ("TICKET", TICKET)]),
-        named(&[(OPENIDCONNECT, TokenType::ID_TOKEN), ("ACCESS", TokenType::ACCESS_TOKEN)]),
+        named(&[
+            (USERNAME, TokenType::USERNAME),
+            (OPENIDCONNECT, TokenType::ID_TOKEN),
+            ("TICKET", TICKET),
+        ]),
+        named(&[
+            (OPENIDCONNECT, TokenType::ID_TOKEN),
+            ("ACCESS", TokenType::ACCESS_TOKEN),
+        ]),
     )
 }
 
@@ -52,10 +64,17 @@ fn refused(body: &Value, part: &str) {
 
 #[test]
 fn rs_10_missing_input_token_state_is_400() {
-    for body in [json!({}), json!({"output_token_state": id_token()}), json!({"input_token_state": null, "output_token_state": id_token()})] {
+    for body in [
+        json!({}),
+        json!({"output_token_state": id_token()}),
+        json!({"input_token_state": null, "output_token_state": id_token()}),
+    ] {
         refused(&body, "Input token state must be set!");
     }
-    refused(&json!({"input_token_state": username()}), "Output token state must be set!");
+    refused(
+        &json!({"input_token_state": username()}),
+        "Output token state must be set!",
+    );
 }
 
 #[test]
@@ -69,21 +88,39 @@ fn rs_11_missing_or_non_string_token_type_is_400_t3_names_members_only() {
         );
     }
     let without = json!({"username": "dana", "password": "S3cr3t-42"});
-    refused(&json!({"input_token_state": without, "output_token_state": id_token()}), "password, username");
-    refused(&json!({"input_token_state": "S3cr3t-42", "output_token_state": id_token()}), "not an object");
-    refused(&json!({"input_token_state": username(), "output_token_state": {}}), "nothing");
+    refused(
+        &json!({"input_token_state": without, "output_token_state": id_token()}),
+        "password, username",
+    );
+    refused(
+        &json!({"input_token_state": "S3cr3t-42", "output_token_state": id_token()}),
+        "not an object",
+    );
+    refused(
+        &json!({"input_token_state": username(), "output_token_state": {}}),
+        "nothing",
+    );
 }
 
 #[test]
 fn rs_12_rs_13_t4_a_pair_that_is_not_configured_is_400() {
     let text = "is not a supported token translation.";
     for (input, output) in [
-        (json!({"token_type": "username", "username": "a", "password": "b"}), id_token()),
-        (username(), json!({"token_type": "SAML2", "subject_confirmation": "BEARER"})),
+        (
+            json!({"token_type": "username", "username": "a", "password": "b"}),
+            id_token(),
+        ),
+        (
+            username(),
+            json!({"token_type": "SAML2", "subject_confirmation": "BEARER"}),
+        ),
         (username(), json!({"token_type": "ACCESS"})),
         (json!({"token_type": "X509"}), id_token()),
     ] {
-        refused(&json!({"input_token_state": input, "output_token_state": output}), text);
+        refused(
+            &json!({"input_token_state": input, "output_token_state": output}),
+            text,
+        );
     }
     refused(
         &json!({"input_token_state": username(), "output_token_state": {"token_type": "SAML2"}}),
@@ -94,14 +131,32 @@ fn rs_12_rs_13_t4_a_pair_that_is_not_configured_is_400() {
 #[test]
 fn rs_14_t5_t7_each_missing_member_of_an_input_is_400() {
     let cases = [
-        (json!({"token_type": "USERNAME", "password": "S3cr3t-42"}), "does not contain a username"),
-        (json!({"token_type": "USERNAME", "username": "dana"}), "does not contain a password"),
-        (json!({"token_type": "USERNAME", "username": "dana", "password": 5}), "does not contain a password"),
-        (json!({"token_type": "OPENIDCONNECT"}), "does not contain a oidc_id_token field"),
-        (json!({"token_type": "OPENIDCONNECT", "oidc_id_token": null}), "does not contain a oidc_id_token field"),
+        (
+            json!({"token_type": "USERNAME", "password": "S3cr3t-42"}),
+            "does not contain a username",
+        ),
+        (
+            json!({"token_type": "USERNAME", "username": "dana"}),
+            "does not contain a password",
+        ),
+        (
+            json!({"token_type": "USERNAME", "username": "dana", "password": 5}),
+            "does not contain a password",
+        ),
+        (
+            json!({"token_type": "OPENIDCONNECT"}),
+            "does not contain a oidc_id_token field",
+        ),
+        (
+            json!({"token_type": "OPENIDCONNECT", "oidc_id_token": null}),
+            "does not contain a oidc_id_token field",
+        ),
     ];
     for (input, part) in cases {
-        refused(&json!({"input_token_state": input, "output_token_state": id_token()}), part);
+        refused(
+            &json!({"input_token_state": input, "output_token_state": id_token()}),
+            part,
+        );
     }
 }
 
@@ -109,10 +164,16 @@ fn rs_14_t5_t7_each_missing_member_of_an_input_is_400() {
 fn rs_21_t17_t18_allow_access_must_be_the_boolean_true() {
     for allow in [json!(null), json!(false), json!("true"), json!(1)] {
         let output = json!({"token_type": "OPENIDCONNECT", "allow_access": allow});
-        refused(&json!({"input_token_state": username(), "output_token_state": output}), "allow_access must be set to true");
+        refused(
+            &json!({"input_token_state": username(), "output_token_state": output}),
+            "allow_access must be set to true",
+        );
     }
     let output = json!({"token_type": "OPENIDCONNECT"});
-    refused(&json!({"input_token_state": username(), "output_token_state": output}), "allow_access must be set to true");
+    refused(
+        &json!({"input_token_state": username(), "output_token_state": output}),
+        "allow_access must be set to true",
+    );
 }
 
 #[test]
@@ -137,9 +198,14 @@ fn rs_23_extra_members_are_ignored() {
 
 #[test]
 fn a_user_name_and_password_become_the_validators_credential() {
-    let translation = translate(&json!({"input_token_state": username(), "output_token_state": id_token()})).unwrap();
+    let translation =
+        translate(&json!({"input_token_state": username(), "output_token_state": id_token()}))
+            .unwrap();
     let credential: Value = serde_json::from_slice(translation.subject.token.as_bytes()).unwrap();
-    assert_eq!(credential, json!({"username": "dana", "password": "S3cr3t-42"}));
+    assert_eq!(
+        credential,
+        json!({"username": "dana", "password": "S3cr3t-42"})
+    );
     assert_eq!(translation.nonce.as_deref(), Some("n-77"));
 }
 
@@ -170,6 +236,9 @@ fn an_empty_nonce_is_none_and_a_strange_one_400() {
 #[test]
 fn what_is_not_an_object_is_400() {
     for body in [json!([]), json!("x"), json!(null)] {
-        assert_eq!(translate(&body).unwrap_err().status, StatusCode::BAD_REQUEST);
+        assert_eq!(
+            translate(&body).unwrap_err().status,
+            StatusCode::BAD_REQUEST
+        );
     }
 }
