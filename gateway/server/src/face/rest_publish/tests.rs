@@ -1,5 +1,6 @@
 mod desk;
 mod refused;
+mod service;
 
 use hyper::{Method, header};
 use serde_json::{Value, json};

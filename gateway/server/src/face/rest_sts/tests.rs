@@ -137,7 +137,7 @@ async fn send(request: &RestRequest, is_published: bool) -> (StatusCode, Value, 
     )
 }
 
-fn translation(password: &str, output: Value) -> Value {
+fn translation(password: &str, output: &Value) -> Value {
     json!({
         "input_token_state": {"token_type": "USERNAME", "username": "dana", "password": password},
         "output_token_state": output,
@@ -150,7 +150,7 @@ fn id_token() -> Value {
 
 #[tokio::test]
 async fn rs_05_rs_24_translate_needs_no_session_and_answers_a_string() {
-    let body = translation("S3cr3t-42", id_token());
+    let body = translation("S3cr3t-42", &id_token());
     let (status, body, outcome) =
         send(&request(Method::POST, Some("translate"), &body), true).await;
     assert_eq!(status, StatusCode::OK);
@@ -166,7 +166,7 @@ async fn rs_05_rs_24_translate_needs_no_session_and_answers_a_string() {
 
 #[tokio::test]
 async fn rs_25_a_wrong_password_is_401_and_audited() {
-    let body = translation("wrong-pass", id_token());
+    let body = translation("wrong-pass", &id_token());
     let (status, body, outcome) =
         send(&request(Method::POST, Some("translate"), &body), true).await;
     assert_eq!(
@@ -186,7 +186,7 @@ async fn rs_25_a_wrong_password_is_401_and_audited() {
 
 #[tokio::test]
 async fn rs_22_the_shape_of_the_output_is_judged_before_the_password() {
-    let body = translation("wrong-pass", json!({"token_type": "OPENIDCONNECT"}));
+    let body = translation("wrong-pass", &json!({"token_type": "OPENIDCONNECT"}));
     let (status, _, outcome) = send(&request(Method::POST, Some("translate"), &body), true).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert!(outcome.is_none());
@@ -197,7 +197,7 @@ async fn rs_02_nothing_published_is_404() {
     let request = request(
         Method::POST,
         Some("translate"),
-        &translation("S3cr3t-42", id_token()),
+        &translation("S3cr3t-42", &id_token()),
     );
     let (status, body, outcome) = send(&request, false).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
@@ -292,7 +292,7 @@ async fn conditions_have_no_meaning_for_an_action() {
     let mut request = request(
         Method::POST,
         Some("translate"),
-        &translation("S3cr3t-42", id_token()),
+        &translation("S3cr3t-42", &id_token()),
     );
     request.headers.insert("if-match", "\"1\"".parse().unwrap());
     assert_eq!(
