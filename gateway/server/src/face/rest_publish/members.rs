@@ -209,3 +209,47 @@ fn text(value: &Value, path: &str) -> Result<String, PublishError> {
         _ => Err(PublishError::new(path, "is not text", "send a JSON string")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn counts_and_lengths_are_capped() {
+        let many: Vec<String> = (0..=MOST).map(|n| n.to_string()).collect();
+        let value = json!({"list": many, "text": "x".repeat(LONGEST + 1)});
+        let members = Members::of(&value, "").unwrap();
+        assert!(members.texts("list").unwrap_err().reason.contains("257"));
+        assert!(
+            members
+                .text("text")
+                .unwrap_err()
+                .reason
+                .contains("too long")
+        );
+    }
+
+    #[test]
+    fn an_unknown_member_is_refused_with_the_nearest_known() {
+        let value = json!({"oidc-isuer": "i"});
+        let error = Members::of(&value, "block")
+            .unwrap()
+            .only(&["oidc-audience", "oidc-issuer"])
+            .unwrap_err();
+        assert_eq!(error.path, "block.oidc-isuer");
+        assert!(error.hint.contains("`oidc-issuer`"));
+    }
+
+    #[test]
+    fn empty_text_and_null_count_as_absent() {
+        let value = json!({"a": "", "b": null});
+        let members = Members::of(&value, "").unwrap();
+        for name in ["a", "b", "c"] {
+            assert_eq!(members.text(name).unwrap(), None);
+            assert_eq!(members.flag(name).unwrap(), None);
+            assert_eq!(members.number(name).unwrap(), None);
+        }
+    }
+}

@@ -245,6 +245,3 @@ pub(super) fn block_marker(block: &str) -> Option<&'static str> {
         _ => None,
     }
 }
-
-#[cfg(test)]
-mod tests;

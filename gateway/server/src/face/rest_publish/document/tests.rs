@@ -1,1 +1,125 @@
+use super::*;
 
+fn state() -> Value {
+    json!({
+        "supported-token-transforms": [
+            {"inputTokenType": "OPENIDCONNECT", "outputTokenType": "OPENIDCONNECT", "invalidateInterimOpenAMSession": false}
+        ],
+        "custom-token-validators": [{"customTokenName": "TICKET", "customOperationClassName": "ticket@sha256:00"}],
+        "custom-token-transforms": [
+            {"inputTokenType": "TICKET", "outputTokenType": "OPENIDCONNECT", "invalidateInterimOpenAMSession": true}
+        ],
+        "deployment-config": {
+            "deployment-realm": "/fred/bobo/",
+            "deployment-url-element": "inst2",
+            "deployment-auth-target-mappings": {
+                "OPENIDCONNECT": {
+                    "mapping-auth-index-type": "service", "mapping-auth-index-value": "partner",
+                    "mapping-context": {"oidc_id_token_auth_target_header_key": "x-sts-idtoken"}
+                },
+                "TICKET": {
+                    "mapping-auth-index-type": "service", "mapping-auth-index-value": "tickets",
+                    "mapping-context": {"key": "k-1"}
+                }
+            }
+        },
+        "oidc-id-token-config": {
+            "oidc-issuer": "https://idp.example.net/sts",
+            "oidc-audience": ["orders-api", "billing-api"],
+            "oidc-signature-algorithm": "HS256",
+            "oidc-client-secret": "a-long-shared-secret-of-32-bytes!"
+        }
+    })
+}
+
+fn converted(value: &Value) -> InstanceDocument {
+    document(InstanceState::read(value).unwrap(), None).unwrap()
+}
+
+#[test]
+fn rs_01_the_id_is_the_realm_and_the_url_element() {
+    let cases = [
+        ("/", "a", "a"),
+        ("/alpha", "a", "alpha/a"),
+        ("fred/bobo/", "/inst2/", "fred/bobo/inst2"),
+    ];
+    for (realm, element, id) in cases {
+        let mut value = state();
+        value["deployment-config"]["deployment-realm"] = json!(realm);
+        value["deployment-config"]["deployment-url-element"] = json!(element);
+        assert_eq!(InstanceState::read(&value).unwrap().deployment.id(), id);
+    }
+}
+
+#[test]
+fn inputs_become_validators_and_pairs_transformations() {
+    let document = converted(&state());
+    assert!(document.shared_subjects);
+    let validators = serde_json::to_value(&document.validators).unwrap();
+    assert_eq!(
+        validators,
+        json!({
+            "OPENIDCONNECT": {"kind": "id_token", "issuers": ["partner"]},
+            "TICKET": {
+                "kind": "plugin", "plugin": "ticket@sha256:00",
+                "token_type": "urn:cambist:rest-sts:TICKET", "settings": {"key": "k-1"}
+            },
+        })
+    );
+    let pairs = serde_json::to_value(&document.transformations).unwrap();
+    assert_eq!(
+        pairs,
+        json!([{"subject": "OPENIDCONNECT", "issue": "OPENIDCONNECT"}, {"subject": "TICKET", "issue": "OPENIDCONNECT"}])
+    );
+    let rest = document.rest_sts.unwrap();
+    assert_eq!(
+        rest.audiences,
+        ["billing-api".to_owned(), "orders-api".to_owned()].into()
+    );
+    assert_eq!(
+        rest.transforms
+            .iter()
+            .map(|t| t.invalidate_interim_session)
+            .collect::<Vec<_>>(),
+        [false, true]
+    );
+    assert!(
+        document
+            .relying_parties
+            .keys()
+            .eq(["billing-api", "orders-api"])
+    );
+}
+
+#[test]
+fn what_is_stored_reads_back_as_the_same_state() {
+    let document = converted(&state());
+    let stored = stored_state(&document).unwrap();
+    let again = super::document(InstanceState::read(stored).unwrap(), Some(&document)).unwrap();
+    assert_eq!(again, document);
+}
+
+#[test]
+fn an_error_in_the_document_is_told_of_the_state() {
+    let cases = [
+        (
+            "providers.OPENIDCONNECT.secret",
+            "oidc-id-token-config.oidc-client-secret",
+        ),
+        (
+            "providers.OPENIDCONNECT.claims.acr",
+            "oidc-id-token-config.oidc-claim-map.acr",
+        ),
+        ("providers.OPENIDCONNECT", "oidc-id-token-config"),
+        (
+            "validators.OPENIDCONNECT.issuers[0]",
+            "deployment-config.deployment-auth-target-mappings.OPENIDCONNECT.mapping-auth-index-value",
+        ),
+        ("validators.TICKET.plugin", "custom-token-validators"),
+        ("relying_parties.x", "oidc-id-token-config.oidc-audience"),
+        ("limits", "limits"),
+    ];
+    for (ours, theirs) in cases {
+        assert_eq!(state_path(ours), theirs);
+    }
+}
