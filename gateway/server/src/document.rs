@@ -44,6 +44,56 @@ pub struct InstanceDocument {
     pub rest_sts: Option<RestStsDocument>,
 }
 
+/// Stands for a secret where a document is read, and means "as before" where it is written.
+pub const UNCHANGED: &str = "(unchanged)";
+
+impl InstanceDocument {
+    /// The document as it may be shown: provider secrets replaced by [`UNCHANGED`].
+    #[must_use]
+    pub fn redacted(mut self) -> Self {
+        for secret in self.provider_secrets() {
+            UNCHANGED.clone_into(secret.1);
+        }
+        self
+    }
+
+    /// Puts the secrets of `previous` where this document says [`UNCHANGED`].
+    pub fn keep_secrets(&mut self, previous: Option<&Self>) -> Result<(), PublishError> {
+        for (name, secret) in self.provider_secrets() {
+            if secret != UNCHANGED {
+                continue;
+            }
+            let kept = previous
+                .and_then(|document| {
+                    document
+                        .providers
+                        .get(name)?
+                        .settings
+                        .get("secret")?
+                        .as_str()
+                })
+                .ok_or_else(|| {
+                    PublishError::new(
+                        format!("providers.{name}.secret"),
+                        "is to stay as it was, and there was none",
+                        "send the secret itself",
+                    )
+                })?;
+            kept.clone_into(secret);
+        }
+        Ok(())
+    }
+
+    fn provider_secrets(&mut self) -> impl Iterator<Item = (&String, &mut String)> {
+        self.providers
+            .iter_mut()
+            .filter_map(|(name, part)| match part.settings.get_mut("secret") {
+                Some(Value::String(secret)) => Some((name, secret)),
+                _ => None,
+            })
+    }
+}
+
 /// A validator or provider: its kind and that kind's own settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PartDocument {

@@ -13,6 +13,7 @@ mod proxy;
 mod publish;
 mod refusals;
 mod restart;
+mod tidy;
 mod users;
 
 use cambist_token::jose::Algorithm;

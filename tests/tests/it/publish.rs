@@ -293,3 +293,34 @@ async fn updates_in_the_middle_of_traffic_drop_nothing_and_mix_nothing() -> Outc
     assert!(done.load(Ordering::Relaxed) > 100);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_shared_secret_is_not_shown_and_survives_being_written_back() -> Outcome {
+    let (gateway, issuer) = with_partner().await?;
+    let mut document = documents::with_partner();
+    document["providers"]["access"] = json!({"kind": "access_token", "algorithm": "HS256", "secret": "0123456789abcdef0123456789abcdef"});
+    gateway.put(PATH, &document).await?;
+    let read = gateway.admin(Method::GET, PATH, "").await?;
+    assert!(!read.text().contains("0123456789abcdef"), "{}", read.text());
+    let round = gateway.admin(Method::PUT, PATH, read.body).await?;
+    assert_eq!(round.status, 200, "{}", round.text());
+    let token = issuer.id_token("dana", "web")?;
+    let body = gateway
+        .exchange(INSTANCE, WEB, &token, ID_TOKEN, &[])
+        .await?
+        .json();
+    let key = jsonwebtoken::DecodingKey::from_secret(b"0123456789abcdef0123456789abcdef");
+    let mut rules = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::HS256);
+    rules.set_audience(&[ORDERS]);
+    let issued = body["access_token"].as_str().unwrap_or_default();
+    assert!(
+        jsonwebtoken::decode::<Value>(issued, &key, &rules).is_ok(),
+        "{body}"
+    );
+    document["providers"]["id"]["secret"] = json!("(unchanged)");
+    let none = gateway
+        .admin(Method::PUT, PATH, document.to_string())
+        .await?;
+    assert_eq!(none.json()["path"], "providers.id.secret");
+    Ok(())
+}

@@ -80,7 +80,7 @@ async fn instance(gateway: &Gateway, head: &Parts, body: Incoming, id: &str) -> 
             let found = gateway.publisher.read_instance(id).await?;
             let (document, revision) = found
                 .ok_or_else(|| Problem::not_found(format!("no instance `{id}` is published")))?;
-            json_response(StatusCode::OK, &document, Some(revision))
+            json_response(StatusCode::OK, &document.redacted(), Some(revision))
         }
         Method::PUT => {
             let document: InstanceDocument = read(body, &gateway.config.limits).await?;

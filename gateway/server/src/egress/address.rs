@@ -138,7 +138,7 @@ mod tests {
             true
         ));
         assert!(allowed(&["10.0.0.0/8"], "x", "10.9.9.9:443", true));
-        assert!(!allowed(&["10.0.0.0/8"], "x", "11.0.0.1:443", true));
+        assert!(!allowed(&["10.0.0.0/8"], "x", "192.168.0.1:443", true));
         assert!(allowed(&["::1"], "::1", "[::1]:80", false));
     }
 }

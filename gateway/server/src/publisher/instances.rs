@@ -18,13 +18,15 @@ impl Publisher {
         document: InstanceDocument,
         precondition: Precondition,
     ) -> Result<u64, PublishFailure> {
-        let document = self.with_hashed_secrets(document).await?;
+        let mut document = self.with_hashed_secrets(document).await?;
         let mut draft = self.draft().await?;
         let current = draft
             .registry
             .instance(id)
             .map(|instance| instance.revision);
         precondition.check(current)?;
+        let previous = self.stored(DocumentKind::Instance, id).await?;
+        document.keep_secrets(previous.as_ref())?;
         if let Some(other) = draft
             .registry
             .folded_ids
