@@ -46,7 +46,6 @@ pub fn rows() -> Result<Vec<Row>, Failure> {
         costs.push(measured(&request, is_gateway)?);
         echoes.push(measured(&bare, |name| name == "echo")?);
     }
-    drop(runtime.enter());
     runtime.block_on(gateway.stop())?;
     Ok(vec![Row {
         work: "http: exchange ES256 -> ES256 / raw verify + sign + bare echo".to_owned(),
