@@ -206,3 +206,6 @@ fn cleaned(text: Option<String>, limit: usize) -> Option<String> {
         Some(text)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,6 +43,11 @@ pub enum PluginRejected {
         /// How many are allowed.
         limit: u64,
     },
+    /// It consists of several components with code.
+    #[error(
+        "the component is composed of several that have code of their own; upload one that is not"
+    )]
+    Composed,
     /// It imports something that is not granted.
     #[error("the component imports `{import}`, which is not granted to plugins: {hint}")]
     Import {

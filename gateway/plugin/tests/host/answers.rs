@@ -7,18 +7,21 @@ use crate::{NOW, ask, binding, failure, guest::Guest, host, validator};
 
 /// Offsets of fields in an accepting answer.
 mod at {
-    pub const SUBJECT: u32 = 8;
-    pub const SCOPES: u32 = 48;
-    pub const EXPIRES: u32 = 64;
-    pub const ATTRIBUTES: u32 = 116;
+    pub(super) const SUBJECT: u32 = 8;
+    pub(super) const SCOPES: u32 = 48;
+    pub(super) const EXPIRES: u32 = 64;
+    pub(super) const ATTRIBUTES: u32 = 116;
 }
+
+/// Words of an answer, by offset.
+type Words = Vec<(u32, u32)>;
 
 /// A text of `length` bytes at `place`, as the two words of its field.
 fn text(field: u32, place: u32, length: u32) -> [(u32, u32); 2] {
     [(field, place), (field + 4, length)]
 }
 
-fn dana() -> Vec<(u32, u32)> {
+fn dana() -> Words {
     text(at::SUBJECT, 16, 4).to_vec()
 }
 
@@ -96,7 +99,7 @@ async fn a_scope_the_token_lacks_is_the_operators() {
 
 #[tokio::test]
 async fn nonsense_is_the_plugins_fault() {
-    let cases: [(&str, Vec<(u32, u32)>, &str); 4] = [
+    let cases: [(&str, Words, &str); 4] = [
         ("no subject", vec![], "the subject is empty"),
         (
             "a subject of zero bytes",
@@ -122,7 +125,7 @@ async fn nonsense_is_the_plugins_fault() {
 
 #[tokio::test]
 async fn wa_04_an_answer_has_bounds_before_it_is_read() {
-    let cases: [(&str, Vec<(u32, u32)>); 5] = [
+    let cases: [(&str, Words); 5] = [
         ("a text of 2 MiB", text(at::SUBJECT, 4096, 2 << 20).to_vec()),
         (
             "a text past the memory",

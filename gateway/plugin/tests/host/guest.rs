@@ -1,7 +1,9 @@
 //! Validator components written by hand, so that each can be wrong in exactly one way.
 
+use std::fmt::Write as _;
+
 /// The interface's types, as they stand in `wit/types.wit`.
-pub const TYPES: &str = r#"
+pub(crate) const TYPES: &str = r#"
   (import "cambist:sts/types@0.1.0" (instance $types
     (type $pair (tuple string string))
     (type $call' (record (field "now" u64) (field "instance" string) (field "correlation" string)
@@ -25,21 +27,21 @@ pub const TYPES: &str = r#"
 "#;
 
 /// Where an answer is put. `result` starts with its discriminant; the payload follows at 8.
-pub const ANSWER: u32 = 1024;
+pub(crate) const ANSWER: u32 = 1024;
 
 /// A component to be spoiled.
-pub struct Guest {
+pub(crate) struct Guest {
     /// Before everything else in the component.
-    pub imports: String,
+    pub(crate) imports: String,
     /// The memory's limits, in pages.
-    pub memory: String,
+    pub(crate) memory: String,
     /// Further fields of the core module.
-    pub fields: String,
+    pub(crate) fields: String,
     /// The body of the exported function, which leaves the address of its answer. Without help it
     /// accepts everybody as `dana`.
-    pub body: String,
+    pub(crate) body: String,
     /// The body of the allocator that the host calls for the arguments.
-    pub realloc: String,
+    pub(crate) realloc: String,
 }
 
 impl Default for Guest {
@@ -60,7 +62,7 @@ impl Default for Guest {
 
 impl Guest {
     /// A guest whose function runs these instructions and then accepts `dana`.
-    pub fn doing(instructions: &str) -> Self {
+    pub(crate) fn doing(instructions: &str) -> Self {
         let accepting = Self::default();
         Self {
             body: format!("{instructions} {}", accepting.body),
@@ -69,16 +71,16 @@ impl Guest {
     }
 
     /// A guest that answers with these bytes at [`ANSWER`] and this data elsewhere.
-    pub fn answering(words: &[(u32, u32)]) -> Self {
-        let stores: String = words
-            .iter()
-            .map(|(offset, word)| {
-                format!(
-                    "(i32.store (i32.const {}) (i32.const {word}))",
-                    ANSWER + offset
-                )
-            })
-            .collect();
+    pub(crate) fn answering(words: &[(u32, u32)]) -> Self {
+        let mut stores = String::new();
+        for (offset, word) in words {
+            let address = ANSWER + offset;
+            write!(
+                stores,
+                "(i32.store (i32.const {address}) (i32.const {word}))"
+            )
+            .unwrap();
+        }
         Self {
             body: format!("{stores} (i32.const {ANSWER})"),
             ..Self::default()
@@ -86,7 +88,7 @@ impl Guest {
     }
 
     /// The component's text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let Self {
             imports,
             memory,
@@ -118,7 +120,7 @@ impl Guest {
     }
 
     /// The component.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         wat::parse_str(self.text()).unwrap()
     }
 }
