@@ -94,7 +94,7 @@ start_gateway() {
   export PUBLIC ADMIN TOKEN
 }
 
-# `put instances/alpha/x JSON`: publishes, or stops everything.
+# `put instances/alpha/x JSON`: publishes.
 put() {
   local answer
   answer=$(curl -sS -w '\n%{http_code}' -X PUT -H "Authorization: Bearer $TOKEN" \
