@@ -32,6 +32,10 @@ need() {
 # The scripts are copied beside their packages: that is where node looks for them.
 node_packages() {
   need node=nodejs npm=npm
+  if ! node -e 'process.exit(parseInt(process.versions.node) < 20)'; then
+    echo "node $(node --version) is too old: 20 or later is needed (https://nodejs.org)" >&2
+    return 1
+  fi
   mkdir -p "$scratch/node"
   if ! cmp -s "$here/package.json" "$scratch/node/installed.json"; then
     cp "$here/package.json" "$scratch/node/package.json"

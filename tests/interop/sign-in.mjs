@@ -1,4 +1,5 @@
-// Gets tokens of the foreign issuer the way its clients do. `node sign-in.mjs CLIENT` prints an ID token.
+// Gets tokens of the foreign issuer the way its clients do. `node sign-in.mjs CLIENT [access]`
+// prints an ID token, or an access token.
 
 import * as oauth from 'oauth4webapi';
 
@@ -85,6 +86,6 @@ export async function ownToken(issuer, clientId, resource, dpop) {
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
-  const { id } = await signIn(process.env.ISSUER, process.argv[2]);
-  process.stdout.write(id);
+  const tokens = await signIn(process.env.ISSUER, process.argv[2]);
+  process.stdout.write(tokens[process.argv[3] ?? 'id']);
 }
