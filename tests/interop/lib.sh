@@ -32,7 +32,7 @@ need() {
 # The scripts are copied beside their packages: that is where node looks for them.
 node_packages() {
   need node=nodejs npm=npm
-  if ! node -e 'process.exit(parseInt(process.versions.node) < 20)'; then
+  if ! node -e 'process.exit(parseInt(process.versions.node, 10) < 20 ? 1 : 0)'; then
     echo "node $(node --version) is too old: 20 or later is needed (https://nodejs.org)" >&2
     return 1
   fi
