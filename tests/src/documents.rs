@@ -1,5 +1,10 @@
 //! Instance documents that tests and the demonstration publish.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "the documents are objects made here"
+)]
+
 use serde_json::{Value, json};
 
 use crate::ticket;

@@ -1,4 +1,4 @@
-//! A foreign OpenID provider: discovery, keys, and tokens signed by them.
+//! A foreign `OpenID` provider: discovery, keys, and tokens signed by them.
 
 use std::sync::{
     Arc, RwLock,

@@ -1,5 +1,7 @@
 //! Tickets as the legacy web access manager of the example plugin writes them.
 
+use std::fmt::Write as _;
+
 use aws_lc_rs::hmac;
 
 /// The key that [`ticket`] signs with, as the plugin's setting `key`.
@@ -15,10 +17,13 @@ pub fn ticket(user: &str, now: u64) -> String {
         &hmac::Key::new(hmac::HMAC_SHA256, KEY.as_bytes()),
         signed.as_bytes(),
     );
-    let hex: String = mac
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("{signed}|{hex}")
+    format!("{signed}|{}", hex(mac.as_ref()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -8,7 +8,7 @@ use rustix::{
 };
 
 /// Puts this process, and all it starts, on one CPU.
-pub fn pin_to_one() -> io::Result<()> {
+pub(crate) fn pin_to_one() -> io::Result<()> {
     let mut one = CpuSet::new();
     one.set(0);
     sched_setaffinity(None, &one)?;
@@ -20,13 +20,13 @@ pub fn pin_to_one() -> io::Result<()> {
     clippy::cast_precision_loss,
     reason = "microseconds of one run fit a double"
 )]
-pub fn thread_micros() -> f64 {
+pub(crate) fn thread_micros() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
 }
 
 /// The median over nine runs of the CPU microseconds of one `work`, which is repeated `count` times a run.
-pub fn median_micros(count: u32, mut work: impl FnMut()) -> f64 {
+pub(crate) fn median_micros(count: u32, mut work: impl FnMut()) -> f64 {
     work();
     let mut runs: Vec<f64> = (0..9)
         .map(|_| {
@@ -41,13 +41,13 @@ pub fn median_micros(count: u32, mut work: impl FnMut()) -> f64 {
 }
 
 /// The median.
-pub fn median(runs: &mut [f64]) -> f64 {
+pub(crate) fn median(runs: &mut [f64]) -> f64 {
     runs.sort_by(f64::total_cmp);
     runs.get(runs.len() / 2).copied().unwrap_or_default()
 }
 
 /// CPU microseconds so far of the threads of process `pid` whose name `is_counted`.
-pub fn process_micros(pid: u32, is_counted: impl Fn(&str) -> bool) -> f64 {
+pub(crate) fn process_micros(pid: u32, is_counted: impl Fn(&str) -> bool) -> f64 {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return 0.0;
     };
@@ -63,7 +63,7 @@ pub fn process_micros(pid: u32, is_counted: impl Fn(&str) -> bool) -> f64 {
 }
 
 /// Whether a thread of this process belongs to the gateway and not to load or reference.
-pub fn is_gateway(name: &str) -> bool {
+pub(crate) fn is_gateway(name: &str) -> bool {
     name.starts_with("worker-")
         || name.starts_with("background")
         || name == "audit"

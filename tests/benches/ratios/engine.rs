@@ -35,7 +35,7 @@ impl PasswordDirectory for Nowhere {
 }
 
 /// ES256 → ES256 and RS256 → ES256 against the bare verification and signature.
-pub fn rows() -> Result<Vec<Row>, Failure> {
+pub(crate) fn rows() -> Result<Vec<Row>, Failure> {
     let sign = raw::es256_sign()?;
     let es256 = raw::es256_verify()?;
     let rs256 = raw::rs256_verify()?;

@@ -5,7 +5,7 @@ use tests::http::{Connection, Failure};
 
 /// One request of a load.
 #[derive(Clone)]
-pub struct Request {
+pub(crate) struct Request {
     /// Method.
     pub method: Method,
     /// URL.
@@ -17,7 +17,7 @@ pub struct Request {
 }
 
 /// Sends `requests` by turns over `connections` until `total` were answered, all with 200.
-pub fn run(requests: Vec<Request>, connections: usize, total: usize) -> Result<(), Failure> {
+pub(crate) fn run(requests: Vec<Request>, connections: usize, total: usize) -> Result<(), Failure> {
     let thread = std::thread::Builder::new()
         .name("load".to_owned())
         .spawn(move || {

@@ -17,7 +17,7 @@ use tests::{
 use crate::{Limit, Row, cpu::median_micros};
 
 /// A fresh store per call, against the same validation done natively.
-pub fn rows() -> Result<Vec<Row>, Failure> {
+pub(crate) fn rows() -> Result<Vec<Row>, Failure> {
     let host = PluginHost::new(HostLimits::default())?;
     let plugin = Arc::new(host.compile(guests::legacy_ticket())?);
     let validator = plugin.validator(PluginBinding {
@@ -52,7 +52,7 @@ pub fn rows() -> Result<Vec<Row>, Failure> {
     });
     let native_call = cambist_guest::Call::at(now).with_setting("key", KEY);
     let native = median_micros(2_000, || {
-        drop(LegacyTicket::validate(text.as_bytes(), &native_call))
+        drop(LegacyTicket::validate(text.as_bytes(), &native_call));
     });
     Ok(vec![Row {
         work: "plugin: legacy ticket, fresh store per call - native".to_owned(),

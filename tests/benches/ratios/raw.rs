@@ -15,14 +15,16 @@ use crate::cpu::median_micros;
 const MESSAGE: [u8; 541] = [b'm'; 541];
 
 /// CPU microseconds of one ES256 signature.
-pub fn es256_sign() -> Result<f64, Failure> {
+pub(crate) fn es256_sign() -> Result<f64, Failure> {
     let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
     let random = SystemRandom::new();
-    Ok(median_micros(400, || drop(key.sign(&random, &MESSAGE))))
+    Ok(median_micros(400, || {
+        let _ = key.sign(&random, &MESSAGE);
+    }))
 }
 
 /// CPU microseconds of one ES256 verification.
-pub fn es256_verify() -> Result<f64, Failure> {
+pub(crate) fn es256_verify() -> Result<f64, Failure> {
     let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
     let signature = key.sign(&SystemRandom::new(), &MESSAGE)?;
     let public = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.public_key())?;
@@ -36,7 +38,7 @@ pub fn es256_verify() -> Result<f64, Failure> {
 }
 
 /// CPU microseconds of one RS256 (2048 bit) verification.
-pub fn rs256_verify() -> Result<f64, Failure> {
+pub(crate) fn rs256_verify() -> Result<f64, Failure> {
     let key = RsaKeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048)?;
     let mut signature = vec![0; key.public_modulus_len()];
     key.sign(

@@ -17,6 +17,9 @@ use crate::{INSTANCE, Outcome, with_partner};
 
 const PATH: &str = "/admin/v1/instances/alpha/orders";
 
+/// Spoils a document.
+type Break = fn(&mut Value);
+
 #[tokio::test]
 async fn an_instance_is_created_read_replaced_listed_and_deleted() -> Outcome {
     let gateway = TestGateway::start().await?;
@@ -68,16 +71,16 @@ async fn an_instance_is_created_read_replaced_listed_and_deleted() -> Outcome {
     Ok(())
 }
 
+#[expect(clippy::too_many_lines, reason = "most of it is a table")]
 #[tokio::test]
 async fn a_mistake_is_named_by_path_and_changes_nothing() -> Outcome {
     let (gateway, issuer) = with_partner().await?;
-    type Break = fn(&mut Value);
     let cases: [(&str, Break); 14] = [
         ("transformations[0].issue", |d| {
-            d["transformations"][0]["issue"] = json!("nope")
+            d["transformations"][0]["issue"] = json!("nope");
         }),
         ("transformations[0].subject", |d| {
-            d["transformations"][0]["subject"] = json!("nope")
+            d["transformations"][0]["subject"] = json!("nope");
         }),
         ("transformations", |d| d["transformations"] = json!([])),
         ("transformations[3]", |d| {
@@ -87,32 +90,32 @@ async fn a_mistake_is_named_by_path_and_changes_nothing() -> Outcome {
             }
         }),
         ("validators.password.kind", |d| {
-            d["validators"]["password"]["kind"] = json!("usrname")
+            d["validators"]["password"]["kind"] = json!("usrname");
         }),
         ("validators.partner.issuers[0]", |d| {
-            d["validators"]["partner"]["issuers"] = json!(["unregistered"])
+            d["validators"]["partner"]["issuers"] = json!(["unregistered"]);
         }),
         ("validators.password.subject_prefix", |d| {
-            d["validators"]["partner"]["subject_prefix"] = json!("")
+            d["validators"]["partner"]["subject_prefix"] = json!("");
         }),
         ("providers.access.algorithm", |d| {
-            d["providers"]["access"]["algorithm"] = json!("none")
+            d["providers"]["access"]["algorithm"] = json!("none");
         }),
         ("providers.access.lifetime_seconds", |d| {
-            d["providers"]["access"]["lifetime_seconds"] = json!(0)
+            d["providers"]["access"]["lifetime_seconds"] = json!(0);
         }),
         ("clients.web.audiences", |d| {
-            d["clients"]["web"]["audiences"] = json!(["https://unknown.example"])
+            d["clients"]["web"]["audiences"] = json!(["https://unknown.example"]);
         }),
         ("clients.web.secret", |d| {
-            d["clients"]["web"]["secret"] = json!("short")
+            d["clients"]["web"]["secret"] = json!("short");
         }),
         ("relying_parties.https://orders.example.resources[0]", |d| {
-            d["relying_parties"][ORDERS]["resources"] = json!(["/relative"])
+            d["relying_parties"][ORDERS]["resources"] = json!(["/relative"]);
         }),
         ("actors[0]", |d| d["actors"] = json!(["nobody"])),
         ("clients.web.scopez", |d| {
-            d["clients"]["web"]["scopez"] = json!([])
+            d["clients"]["web"]["scopez"] = json!([]);
         }),
     ];
     let before = gateway.admin(Method::GET, PATH, "").await?;
