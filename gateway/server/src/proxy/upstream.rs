@@ -91,7 +91,7 @@ pub struct Upstreams {
 }
 
 impl Upstreams {
-    /// No connections yet. `tls` is used for `https` upstreams; see [`tls_with_native_roots`].
+    /// No connections yet. `tls` is used for `https` upstreams; the platform's certificate authorities and configured ones are trusted.
     pub fn new(tls: Arc<ClientConfig>) -> Self {
         Self {
             pool: Arc::default(),
