@@ -170,6 +170,12 @@ impl<'a> Unverified<'a> {
 
     /// Verifies header, signature and claims, in that order.
     pub fn verify(self, expected: &Expected<'_>) -> Result<Verified, Rejection> {
+        self.authenticate(expected)?;
+        self.judge(expected)
+    }
+
+    /// Verifies header and signature: afterwards it is the issuer that speaks.
+    fn authenticate(&self, expected: &Expected<'_>) -> Result<(), Rejection> {
         self.check_header(expected)?;
         let verifier = expected.keys.choose(self.key_id(), self.algorithm)?;
         // SJ-14: a fixed length, so that a signature has one spelling and no DER form is tried.
@@ -181,6 +187,10 @@ impl<'a> Unverified<'a> {
         {
             return Err(Rejection::BadSignature);
         }
+        Ok(())
+    }
+
+    fn judge(self, expected: &Expected<'_>) -> Result<Verified, Rejection> {
         let claims = json::object(&self.payload, json::MAX_DEPTH).ok_or(Rejection::Malformed)?;
         let audiences = check_names(&claims, expected)?;
         let expires_at = check_times(&claims, expected)?;
@@ -320,3 +330,5 @@ struct Name<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wycheproof;
