@@ -90,7 +90,11 @@ struct Process {
 
 impl Process {
     fn start(data: &Path, ports: (u16, u16)) -> Result<Self, Failure> {
-        let child = Command::new(env!("CARGO_BIN_EXE_gateway"))
+        Self::start_as(Command::new(env!("CARGO_BIN_EXE_gateway")), data, ports)
+    }
+
+    fn start_as(mut command: Command, data: &Path, ports: (u16, u16)) -> Result<Self, Failure> {
+        let child = command
             .args(["serve", "--data-dir"])
             .arg(data)
             .args([
@@ -193,6 +197,98 @@ async fn st_01_kill_9_loses_no_acknowledged_publication() -> Outcome {
         acknowledged.len() > 5,
         "{} publications",
         acknowledged.len()
+    );
+    Ok(())
+}
+
+/// ST-03: when the disk takes no more, a publication fails whole and says so, and what is live serves on.
+#[tokio::test]
+async fn st_03_a_store_that_refuses_writes_loses_nothing() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let data = directory.path().join("data");
+    let mut limited = Command::new("sh");
+    limited.args([
+        "-c",
+        "trap '' XFSZ; ulimit -f 1200; exec \"$0\" \"$@\"",
+        env!("CARGO_BIN_EXE_gateway"),
+    ]);
+    let process = Process::start_as(limited, &data, (free_port()?, free_port()?))?;
+    let mut document = documents::passwords();
+    document["description"] = Value::String("x".repeat(60_000));
+    let mut acknowledged = Vec::new();
+    let refused = loop {
+        let id = format!("full/i{}", acknowledged.len());
+        let path = format!("/admin/v1/instances/{id}");
+        let reply = process
+            .request(Method::PUT, &path, document.to_string())
+            .await?;
+        if reply.status != 201 {
+            break reply;
+        }
+        acknowledged.push(id);
+        assert!(acknowledged.len() < 200, "the disk never filled up");
+    };
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert_eq!(refused.json()["code"], "store_unavailable");
+    assert!(!acknowledged.is_empty());
+    let not_there = format!("/admin/v1/instances/full/i{}", acknowledged.len());
+    assert_eq!(
+        process
+            .request(Method::GET, &not_there, String::new())
+            .await?
+            .status,
+        404
+    );
+    let still = process
+        .request(Method::GET, "/admin/v1/instances/full/i0", String::new())
+        .await?;
+    assert_eq!(still.status, 200);
+    drop(process);
+    let process = Process::start(&data, (free_port()?, free_port()?))?;
+    let listed = process
+        .request(Method::GET, "/admin/v1/instances", String::new())
+        .await?
+        .json();
+    let there = listed["instances"].as_array().map_or(0, Vec::len);
+    assert_eq!(
+        there,
+        acknowledged.len(),
+        "neither more nor fewer than were acknowledged"
+    );
+    Ok(())
+}
+
+/// A request that is under way when the gateway is told to stop gets its answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stopping_lets_requests_finish() -> Outcome {
+    let slow = tests::server::Server::start(|_| {
+        std::thread::sleep(Duration::from_millis(600));
+        tests::server::json(&Value::Bool(true))
+    })
+    .await?;
+    let (gateway, issuer) = crate::with_partner().await?;
+    let route = serde_json::json!({
+        "path_prefix": "/slow", "upstream": slow.url(), "instance": INSTANCE,
+        "audience": documents::ORDERS, "subject_token_type": tests::gateway::ID_TOKEN
+    });
+    gateway.put("/admin/v1/routes/slow", &route).await?;
+    let (url, credential) = (
+        format!("{}/slow", gateway.public),
+        format!("Bearer {}", issuer.id_token("dana", WEB.0)?),
+    );
+    let request =
+        tokio::spawn(async move { http::get(&url, &[("authorization", &credential)]).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let public = gateway.public.clone();
+    gateway.stop().await?;
+    let reply = request.await??;
+    assert_eq!(
+        (reply.status.as_u16(), reply.json()),
+        (200, Value::Bool(true))
+    );
+    assert!(
+        http::get(&public, &[]).await.is_err(),
+        "nobody listens any more"
     );
     Ok(())
 }
