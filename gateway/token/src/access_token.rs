@@ -104,7 +104,10 @@ impl Provider for AccessToken {
             .filter(|scope| !scope.is_empty())
             .map(Words);
         let special = Special {
-            client_id: issuance.client_id(),
+            // Behind a face without clients it is the one the subject token was issued to.
+            client_id: issuance
+                .client_id()
+                .or(issuance.subject().client.as_deref()),
             scope,
             ..Special::default()
         };

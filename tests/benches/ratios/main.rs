@@ -75,7 +75,11 @@ fn main() -> Result<(), Failure> {
     cpu::pin_to_one()?;
     println!(
         "{:<62} {:>12} {:>12} {:>10} {:>10}",
-        "work (CPU us per operation, or CPU-ms per 1,000)", "cost", "reference", "measured", "promised"
+        "work (CPU us per operation, or CPU-ms per 1,000)",
+        "cost",
+        "reference",
+        "measured",
+        "promised"
     );
     for (name, rows) in sections {
         if wanted.is_empty() || wanted.iter().any(|section| section == name) {

@@ -30,7 +30,10 @@ fn route(upstream: &str) -> serde_json::Value {
 #[tokio::test]
 async fn the_upstream_gets_the_new_token_and_never_the_old() -> Outcome {
     let (gateway, issuer, _upstream) = routed().await?;
-    let token = issuer.id_token("dana", WEB.0)?;
+    let token = issuer.sign(
+        "JWT",
+        json!({"sub": "dana", "aud": WEB.0, "azp": "app", "iat": now(), "exp": now() + 600}),
+    )?;
     let credential = format!("Bearer {token}");
     let url = format!("{}/orders/7?full=1", gateway.public);
     let reply = http::send(
@@ -70,6 +73,7 @@ async fn the_upstream_gets_the_new_token_and_never_the_old() -> Outcome {
         (Some(ORDERS), Some("partner:dana")),
         "{issued}"
     );
+    assert_eq!(issued["client_id"], "app", "RFC 9068 §2.2");
     Ok(())
 }
 
