@@ -24,10 +24,16 @@ pub fn trust_roots(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> 
                 .map_err(|error| format!("{}: {error}", path.display()))?;
         }
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    trusting(roots)
+}
+
+/// A configuration that trusts `roots` and speaks HTTP/1.1 (RFC 7301).
+pub fn trusting(roots: RootCertStore) -> Result<Arc<ClientConfig>, String> {
+    let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

@@ -211,15 +211,5 @@ async fn start(
     Ok(sender)
 }
 
-/// A TLS configuration that trusts `roots`.
-#[cfg(test)]
-pub(super) fn tls_with_roots(roots: rustls::RootCertStore) -> Arc<ClientConfig> {
-    let mut config = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Arc::new(config)
-}
-
 #[cfg(test)]
 mod tests;
