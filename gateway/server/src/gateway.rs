@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use aws_lc_rs::rand;
-use cambist_core::Timestamp;
+use cambist_core::{Call, Timestamp};
 
 use crate::{
     audit::Audit,
@@ -64,6 +64,16 @@ impl Circumstances {
             random: *random,
             peer,
         })
+    }
+
+    /// What the engine is told of this request to `instance`.
+    pub fn call<'a>(&'a self, instance: &'a str) -> Call<'a> {
+        Call {
+            now: self.now,
+            instance,
+            correlation: &self.correlation,
+            random: self.random,
+        }
     }
 }
 

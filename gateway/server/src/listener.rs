@@ -5,12 +5,9 @@ mod connection;
 mod socket;
 mod worker;
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use tokio::sync::watch;
@@ -50,11 +47,6 @@ impl Drain {
         self.signal.send_replace(true);
     }
 
-    /// Whether draining has begun.
-    pub fn has_begun(&self) -> bool {
-        *self.signal.borrow()
-    }
-
     /// Waits until draining begins.
     pub async fn begun(&self) {
         let mut signal = self.signal.subscribe();
@@ -72,11 +64,4 @@ impl Drain {
         let entered = OpenConnection(Arc::clone(&self.open));
         (self.open.fetch_add(1, Ordering::Relaxed) < limit).then_some(entered)
     }
-}
-
-/// Where a listener ended up.
-#[derive(Clone, Copy, Debug)]
-pub struct Bound {
-    /// The address, with the port that was picked if none was configured.
-    pub address: SocketAddr,
 }

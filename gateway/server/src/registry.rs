@@ -73,8 +73,17 @@ impl Registry {
         }
     }
 
+    /// Lets go of those of `digests` that nothing needs any more.
+    pub fn release_components<'a>(&mut self, digests: impl IntoIterator<Item = &'a String>) {
+        for digest in digests {
+            if !self.needs_component(digest) {
+                self.components.remove_mut(digest);
+            }
+        }
+    }
+
     /// Whether a plugin name or an instance still needs the component with this digest.
-    pub fn needs_component(&self, digest: &str) -> bool {
+    fn needs_component(&self, digest: &str) -> bool {
         self.plugins
             .values()
             .any(|named| named.plugin.digest() == digest)

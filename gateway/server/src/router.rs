@@ -3,9 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use cambist_core::{
-    Call, ExchangeError, ExchangeRequest, Exchanged, Presented, Timestamp, TokenType,
-};
+use cambist_core::{ExchangeError, ExchangeRequest, Exchanged, Presented, Timestamp, TokenType};
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue};
 
 use crate::{
@@ -173,15 +171,10 @@ impl PublicHandler {
         };
         let Some((instance, face)) = instance.as_ref().and_then(|i| Some((i, i.rest.as_ref()?)))
         else {
-            let nowhere = Call {
-                now: circumstances.now,
-                instance: "",
-                correlation: &circumstances.correlation,
-                random: circumstances.random,
-            };
+            let nowhere = circumstances.call("");
             return rest::response(rest_sts::answer(&request, None, &nowhere).await.0);
         };
-        let call = call(instance, &circumstances);
+        let call = circumstances.call(&instance.id);
         let (answer, outcome) =
             rest_sts::answer(&request, Some((&instance.engine, face)), &call).await;
         let response = rest::response(answer);
@@ -256,7 +249,7 @@ impl RouteExchange for Exchange<'_> {
             scope: None,
             nonce: None,
         };
-        let call = call(self.instance, self.circumstances);
+        let call = self.circumstances.call(&self.instance.id);
         let outcome = cambist_core::exchange(&self.instance.engine, &request, &call).await;
         let mut event = Event::new("proxy", self.instance, self.circumstances);
         event.client(&route.client().id);
@@ -282,15 +275,6 @@ fn record(event: &mut Event, outcome: &Result<Exchanged, ExchangeError>) {
     match outcome {
         Ok(exchanged) => event.issued(exchanged),
         Err(error) => event.refused(Refusal::from(error).code(), Some(error.to_string())),
-    }
-}
-
-fn call<'a>(instance: &'a PublishedInstance, circumstances: &'a Circumstances) -> Call<'a> {
-    Call {
-        now: circumstances.now,
-        instance: &instance.id,
-        correlation: &circumstances.correlation,
-        random: circumstances.random,
     }
 }
 

@@ -20,11 +20,8 @@ impl Publisher {
     ) -> Result<u64, PublishFailure> {
         let mut document = self.with_hashed_secrets(document).await?;
         let mut draft = self.draft().await?;
-        let current = draft
-            .registry
-            .instance(id)
-            .map(|instance| instance.revision);
-        precondition.check(current)?;
+        let replaced = draft.registry.instance(id).cloned();
+        precondition.check(replaced.as_ref().map(|instance| instance.revision))?;
         let previous = self.stored(DocumentKind::Instance, id).await?;
         document.keep_secrets(previous.as_ref())?;
         if let Some(other) = draft
@@ -39,6 +36,9 @@ impl Publisher {
         self.load_pinned(&mut draft.registry, &document).await?;
         let built = self.build(&draft.registry, id, draft.revision, &document)?;
         draft.registry.put_instance(Arc::new(built));
+        draft
+            .registry
+            .release_components(replaced.iter().flat_map(|instance| &instance.uses.digests));
         self.rebuild_routes(&mut draft, &[id.to_owned()]).await?;
         draft.changes.push(Change::PutDocument {
             kind: DocumentKind::Instance,
@@ -56,12 +56,9 @@ impl Publisher {
         precondition: Precondition,
     ) -> Result<(), PublishFailure> {
         let mut draft = self.draft().await?;
-        let current = draft
-            .registry
-            .instance(id)
-            .map(|instance| instance.revision);
+        let current = draft.registry.instance(id).cloned();
         let current = current.ok_or(PublishFailure::NotFound)?;
-        precondition.check(Some(current))?;
+        precondition.check(Some(current.revision))?;
         let users: Vec<String> = draft
             .registry
             .routes
@@ -73,6 +70,7 @@ impl Publisher {
             return Err(PublishFailure::InUse(users.join(", ")));
         }
         draft.registry.remove_instance(id);
+        draft.registry.release_components(&current.uses.digests);
         draft.changes.push(Change::DeleteDocument {
             kind: DocumentKind::Instance,
             id: id.to_owned(),

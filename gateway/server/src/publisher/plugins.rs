@@ -68,9 +68,7 @@ impl Publisher {
             .insert_mut(name.to_owned(), named.clone());
         self.rebuild(&mut draft, |instance| names(instance, name))
             .await?;
-        if let Some(previous) = previous.filter(|digest| !draft.registry.needs_component(digest)) {
-            draft.registry.components.remove_mut(&previous);
-        }
+        draft.registry.release_components(&previous);
         let summary = summary(
             name,
             &named,
@@ -108,6 +106,8 @@ impl Publisher {
             return Err(PublishFailure::InUse(format!("instance `{}`", user.id)));
         }
         draft.registry.plugins.remove_mut(name);
+        let digest = current.plugin.digest().to_owned();
+        draft.registry.release_components([&digest]);
         draft.changes.push(Change::DeletePlugin {
             name: name.to_owned(),
             expected: Expected::Any,

@@ -1,7 +1,7 @@
 //! The token endpoint (RFC 8693 §2).
 
 use cambist_core::{
-    Call, ExchangeError, ExchangeRequest, Exchanged, Presented, Timestamp, Token, TokenType, Usage,
+    ExchangeError, ExchangeRequest, Exchanged, Presented, Timestamp, Token, TokenType, Usage,
     exchange,
 };
 use hyper::{HeaderMap, Method, Response, header};
@@ -38,20 +38,21 @@ pub async fn handle(
     }
     let mut event = Event::new("oauth", instance, circumstances);
     let outcome = token(gateway, instance, headers, body, circumstances, &mut event).await;
-    let response = match &outcome {
-        Ok(exchanged) => issued(exchanged, circumstances.now),
-        Err(Failure::Refused(refusal)) => refusal.response(correlation, None),
+    let response = match outcome {
+        Ok(exchanged) => {
+            event.issued(&exchanged);
+            issued(&exchanged, circumstances.now)
+        }
+        Err(Failure::Refused(refusal)) => {
+            event.refused(refusal.code(), None);
+            refusal.response(correlation, None)
+        }
         Err(Failure::Exchange(error)) => {
-            Refusal::from(error).response(correlation, refusal::plugin_message(error))
+            let refusal = Refusal::from(&error);
+            event.refused(refusal.code(), Some(error.to_string()));
+            refusal.response(correlation, refusal::plugin_message(&error))
         }
     };
-    match outcome {
-        Ok(exchanged) => event.issued(&exchanged),
-        Err(Failure::Refused(refusal)) => event.refused(refusal.code(), None),
-        Err(Failure::Exchange(error)) => {
-            event.refused(Refusal::from(&error).code(), Some(error.to_string()));
-        }
-    }
     // A token whose issuance cannot be recorded does not leave (AU-01).
     if gateway.audit.record(event).is_err() && response.status().is_success() {
         return Refusal::TemporarilyUnavailable.response(correlation, None);
@@ -92,12 +93,7 @@ async fn token(
     }
     let request = request(&mut form, client)?;
     event.asked(&request);
-    let call = Call {
-        now: circumstances.now,
-        instance: &instance.id,
-        correlation: &circumstances.correlation,
-        random: circumstances.random,
-    };
+    let call = circumstances.call(&instance.id);
     exchange(&instance.engine, &request, &call)
         .await
         .map_err(Failure::Exchange)
