@@ -130,7 +130,7 @@ impl PluginHost {
         match drive(linked.instantiate(&mut store), TRIAL_TIME) {
             None => return Err(PluginRejected::TrialTime(TRIAL_TIME)),
             Some(Err(error)) => return Err(PluginRejected::Trial(format!("{error:#}"))),
-            Some(Ok(instance)) => Linked::check(&mut store, &instance)?,
+            Some(Ok(instance)) => linked.check(&mut store, &instance)?,
         }
         drop(alone);
 

@@ -9,16 +9,24 @@
 //! sees generated bindings.
 
 mod answer;
+mod capability;
 mod engine;
 mod host;
 mod limits;
+pub mod manifest;
+mod outside;
 mod plugin;
 mod rejected;
 mod sandbox;
 mod scan;
 mod v0_1;
 
+pub use capability::{Capability, GrantedSecret, Grants, KvSpace, PluginKey};
 pub use host::{HostError, PluginHost};
 pub use limits::HostLimits;
+pub use manifest::Manifest;
+pub use outside::{
+    HttpError, HttpRequest, HttpResponse, KvError, LogLevel, LogLine, Origin, Outside,
+};
 pub use plugin::{Plugin, PluginBinding};
 pub use rejected::PluginRejected;

@@ -70,6 +70,9 @@ pub enum PluginRejected {
     /// An export or import has another shape than this version of the interface gives it.
     #[error("the component was built against another shape of the interface: {0}")]
     WrongType(String),
+    /// Its manifest cannot be read, or contradicts itself or the component.
+    #[error("the manifest: {0}")]
+    Manifest(String),
     /// It asks for more memory or tables than a sandbox has.
     #[error("{found} {what} are more than the {limit} of a sandbox")]
     Resources {

@@ -53,3 +53,8 @@ pub(crate) fn drive<T>(future: impl Future<Output = T>, limit: Duration) -> Opti
         }
     }
 }
+
+/// x
+pub struct SecretHandle;
+/// x
+pub struct KeyHandle;

@@ -15,15 +15,19 @@ use crate::{
 mod bindings {
     wasmtime::component::bindgen!({
         path: "../../wit",
-        world: "validator-plugin",
+        world: "plugin",
+        imports: { default: async | trappable },
         exports: { default: async },
-        ownership: Borrowing { duplicate_if_necessary: true },
+        with: {
+            "cambist:sts/secrets.secret": crate::sandbox::SecretHandle,
+            "cambist:sts/crypto.key": crate::sandbox::KeyHandle,
+        },
     });
 }
 
 use bindings::{
-    ValidatorPlugin, ValidatorPluginPre, cambist::sts::types::Fault,
-    exports::cambist::sts::validator as wit,
+    cambist::sts::types::{self as wit, Fault, Value as WitValue},
+    exports::cambist::sts::validator,
 };
 
 /// The interface a validator exports.
@@ -32,7 +36,10 @@ pub(crate) const VALIDATOR: &str = "cambist:sts/validator@0.1.0";
 pub(crate) const TYPES: &str = "cambist:sts/types@0.1.0";
 
 /// A component linked as a validator.
-pub(crate) struct Linked(ValidatorPluginPre<Sandbox>);
+pub(crate) struct Linked {
+    pre: InstancePre<Sandbox>,
+    validator: validator::GuestIndices,
+}
 
 /// What one call is told beside the token.
 pub(crate) struct Question<'a> {
@@ -72,9 +79,9 @@ impl Linked {
         let pre: InstancePre<Sandbox> = linker
             .instantiate_pre(component)
             .map_err(|error| PluginRejected::WrongType(format!("{error:#}")))?;
-        let pre = ValidatorPluginPre::new(pre)
+        let validator = validator::GuestIndices::new(&pre)
             .map_err(|error| PluginRejected::WrongType(format!("{error:#}")))?;
-        Ok(Self(pre))
+        Ok(Self { pre, validator })
     }
 
     /// Makes an instance only.
@@ -82,16 +89,18 @@ impl Linked {
         &self,
         store: &mut Store<Sandbox>,
     ) -> wasmtime::Result<Instance> {
-        self.0.instance_pre().instantiate_async(store).await
+        self.pre.instantiate_async(store).await
     }
 
     /// Compares the types of an instance's exports with the interface. What changed inside a record
     /// shows here and not before.
     pub(crate) fn check(
+        &self,
         store: &mut Store<Sandbox>,
         instance: &Instance,
     ) -> Result<(), PluginRejected> {
-        ValidatorPlugin::new(store, instance)
+        self.validator
+            .load(store, instance)
             .map(drop)
             .map_err(|error| PluginRejected::WrongType(format!("{error:#}")))
     }
@@ -103,23 +112,24 @@ impl Linked {
         token: &[u8],
         question: &Question<'_>,
     ) -> wasmtime::Result<Result<Answer, Nonsense>> {
-        let instance = self.0.instantiate_async(&mut *store).await?;
-        let settings: Vec<_> = question
+        let instance = self.pre.instantiate_async(&mut *store).await?;
+        let guest = self.validator.load(&mut *store, &instance)?;
+        let config: Vec<_> = question
             .settings
             .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .map(|(name, value)| (name.clone(), WitValue::Text(value.clone())))
             .collect();
+        let token = wit::Token {
+            token_type: question.token_type.to_string(),
+            bytes: token.to_vec(),
+        };
         let call = wit::Call {
             now: question.call.now.0,
-            instance: question.call.instance,
-            correlation: question.call.correlation,
-            token_type: question.token_type.as_str(),
-            settings: &settings,
+            instance: question.call.instance.to_owned(),
+            correlation: question.call.correlation.to_owned(),
+            config,
         };
-        let answer = instance
-            .cambist_sts_validator()
-            .call_validate_token(store, token, call)
-            .await?;
+        let answer = guest.call_validate_token(store, &token, &call).await?;
         Ok(match answer {
             Ok(principal) => accepted(principal, question.call.now),
             Err(refusal) => Ok(Answer::Refused(refused(refusal))),
@@ -141,11 +151,14 @@ fn accepted(said: wit::Principal, now: Timestamp) -> Result<Answer, Nonsense> {
             NAME_BYTES,
         )?,
         authentication_methods: answer::methods(said.authentication_methods)?,
-        claims: answer::claims(
-            said.attributes
-                .into_iter()
-                .map(|attribute| (attribute.name, attribute.values)),
-        )?,
+        claims: answer::claims(said.claims.into_iter().map(|claim| {
+            let values = match claim.value {
+                WitValue::Texts(texts) => texts,
+                WitValue::Text(text) => vec![text],
+                _ => Vec::new(),
+            };
+            (claim.name, values)
+        }))?,
         ..Principal::default()
     };
     Ok(Answer::Accepted(
