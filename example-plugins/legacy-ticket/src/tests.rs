@@ -15,8 +15,9 @@ fn ticket(key: &str, signed: &str) -> String {
         .hmac_key("ticket", key)
         .run(|| crypto::key("ticket").unwrap().sign(signed).unwrap());
     let mut ticket = format!("{signed}|");
-    mac.iter()
-        .for_each(|byte| write!(ticket, "{byte:02x}").unwrap());
+    for byte in mac {
+        write!(ticket, "{byte:02x}").unwrap();
+    }
     ticket
 }
 

@@ -1,10 +1,17 @@
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    reason = "the same signatures as those that ask the gateway"
+)]
+
+use std::{fmt, rc::Rc};
+
 use crate::{
     crypto, http, kv,
     log::Level,
     secrets,
     testing::{bench, key::BenchKey, store},
 };
-use std::{fmt, rc::Rc};
 
 pub(crate) fn log(level: Level, message: &str) {
     bench::current()
@@ -56,16 +63,15 @@ pub(crate) fn send(request: http::Request) -> Result<http::Response, http::Error
 
 pub(crate) fn kv_get(key: &str) -> Result<Option<Vec<u8>>, kv::Error> {
     let bench = bench::current();
-    let value = bench.store.borrow().get(key, bench.now_ms.get());
-    Ok(value)
+    let store = bench.store()?;
+    Ok(store.get(key, bench.now_ms.get()))
 }
 
 pub(crate) fn kv_set(key: &str, value: &[u8], ttl_seconds: u32) -> Result<(), kv::Error> {
     store::check(key, value, ttl_seconds)?;
     let bench = bench::current();
     bench
-        .store
-        .borrow_mut()
+        .store()?
         .set(key, value, ttl_seconds, bench.now_ms.get());
     Ok(())
 }
@@ -79,7 +85,7 @@ pub(crate) fn kv_add(key: &str, value: &[u8], ttl_seconds: u32) -> Result<bool, 
 }
 
 pub(crate) fn kv_remove(key: &str) -> Result<(), kv::Error> {
-    bench::current().store.borrow_mut().remove(key);
+    bench::current().store()?.remove(key);
     Ok(())
 }
 
@@ -102,10 +108,6 @@ impl Key {
         Ok((self.0.sign)(data))
     }
 
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "the gateway's may fail, and this stands in for it"
-    )]
     pub(crate) fn verify(&self, data: &[u8], signature: &[u8]) -> Result<bool, crypto::Error> {
         Ok((self.0.verify)(data, signature))
     }

@@ -1,5 +1,5 @@
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, RefCell, RefMut},
     collections::BTreeMap,
     fmt,
     rc::Rc,
@@ -8,6 +8,7 @@ use std::{
 use super::{key::BenchKey, store::Store};
 use crate::{
     http::{Error, Request, Response},
+    kv,
     log::Level,
 };
 
@@ -19,12 +20,20 @@ pub(crate) struct State {
     pub(crate) secrets: BTreeMap<String, (Rc<[u8]>, bool)>,
     pub(crate) keys: BTreeMap<String, Rc<BenchKey>>,
     pub(crate) http: Option<Box<Answer>>,
-    pub(crate) store: RefCell<Store>,
+    store: RefCell<Store>,
+    store_is_away: bool,
     pub(crate) now_ms: Cell<u64>,
     drawn: Cell<u8>,
 }
 
 impl State {
+    pub(crate) fn store(&self) -> Result<RefMut<'_, Store>, kv::Error> {
+        if self.store_is_away {
+            return Err(kv::Error::Unavailable);
+        }
+        Ok(self.store.borrow_mut())
+    }
+
     pub(crate) fn random(&self, count: u32) -> Vec<u8> {
         (0..count)
             .map(|_| {
@@ -44,6 +53,7 @@ impl Default for State {
             keys: BTreeMap::new(),
             http: None,
             store: RefCell::default(),
+            store_is_away: false,
             now_ms: Cell::new(1_900_000_000_000),
             drawn: Cell::new(0),
         }
@@ -150,6 +160,11 @@ impl Bench {
             .borrow_mut()
             .set(key, value.as_ref(), u32::MAX, self.0.now_ms.get());
         self
+    }
+
+    /// Takes the store away.
+    pub fn without_kv(self) -> Self {
+        self.with(|state| state.store_is_away = true)
     }
 
     /// Lets so many milliseconds pass.

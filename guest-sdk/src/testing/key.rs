@@ -1,11 +1,14 @@
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+type Sign = dyn Fn(&[u8]) -> Vec<u8>;
+type Verify = dyn Fn(&[u8], &[u8]) -> bool;
+
 /// A key on the bench.
 pub(crate) struct BenchKey {
     pub(crate) algorithm: String,
-    pub(crate) sign: Box<dyn Fn(&[u8]) -> Vec<u8>>,
-    pub(crate) verify: Box<dyn Fn(&[u8], &[u8]) -> bool>,
+    pub(crate) sign: Box<Sign>,
+    pub(crate) verify: Box<Verify>,
     pub(crate) public_jwk: Option<String>,
 }
 

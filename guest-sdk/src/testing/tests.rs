@@ -87,6 +87,14 @@ fn what_is_stored_ends_by_the_benchs_clock() {
 }
 
 #[test]
+fn a_store_may_be_away() {
+    let added = Bench::new().without_kv().run(|| kv::add("once", "", 60));
+    assert_eq!(added, Err(kv::Error::Unavailable));
+    let refusal = Refusal::from(kv::Error::Unavailable);
+    assert_eq!(refusal.fault, Fault::Unavailable);
+}
+
+#[test]
 fn a_bench_is_taken_away_even_from_a_test_that_panics() {
     let bench = Bench::new().secret("client", "s3cret").now_ms(7);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
