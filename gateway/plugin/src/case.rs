@@ -1,8 +1,8 @@
 //! Golden cases: questions whose answers an author wrote down. They run in the real host, at an upload and
 //! whenever the author asks, with nothing behind the capabilities but what the case itself provides.
 
-mod stage;
 mod json;
+mod stage;
 
 use std::{
     collections::BTreeMap,

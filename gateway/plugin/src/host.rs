@@ -125,6 +125,12 @@ impl PluginHost {
             .map_err(|error| PluginRejected::Compile(format!("{error:#}")))?;
         required(&compiled, limits)?;
         only_interfaces(&compiled, engine)?;
+        if let Some(import) = v0_1::stray(&compiled, engine) {
+            return Err(PluginRejected::Import {
+                import,
+                hint: "`cambist:sts@0.1` has no such function",
+            });
+        }
         let mut linker = Linker::new(engine);
         v0_1::define(&mut linker)
             .and_then(|()| wasi::define(&mut linker, &compiled))
