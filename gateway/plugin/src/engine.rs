@@ -22,7 +22,7 @@ const WASM_STACK: usize = 512 << 10;
 /// An engine whose sandboxes are slots of one preallocated pool; without the address space for it, they
 /// are made on demand, which is slower and otherwise the same.
 pub(crate) fn engine(limits: &HostLimits) -> wasmtime::Result<Engine> {
-    let mut config = config(limits);
+    let mut config = config(limits.memory_bytes);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
     Engine::new(&config).or_else(|refused| {
         tracing::warn!(reason = %format_args!("{refused:#}"), "no address space for a pool of plugin sandboxes, making them on demand");
@@ -31,7 +31,9 @@ pub(crate) fn engine(limits: &HostLimits) -> wasmtime::Result<Engine> {
     })
 }
 
-fn config(limits: &HostLimits) -> Config {
+/// Everything that the compiler and the engine that runs its code must agree about. `memory_bytes` is the
+/// most that a linear memory may have.
+pub(crate) fn config(memory_bytes: usize) -> Config {
     let mut config = Config::new();
     config
         .strategy(Strategy::Cranelift)
@@ -43,7 +45,7 @@ fn config(limits: &HostLimits) -> Config {
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(2 * WASM_STACK)
         .async_stack_zeroing(true)
-        .memory_reservation(limits.memory_bytes as u64)
+        .memory_reservation(memory_bytes as u64)
         .memory_guard_size(32 << 20)
         .memory_may_move(false)
         .memory_init_cow(true)

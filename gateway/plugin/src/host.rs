@@ -4,13 +4,15 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use tokio::sync::Semaphore;
+use wasmparser::Parser;
 use wasmtime::{
     Engine,
     component::{Component, Linker, types::ComponentItem},
 };
 
 use crate::{
-    HostLimits, Plugin, PluginRejected,
+    Compilation, HostLimits, Plugin, PluginRejected,
+    compiler::Loader,
     engine::{engine, tick},
     limits::{MEMORIES, TABLE_ELEMENTS, TABLES},
     sandbox::{Sandbox, drive},
@@ -56,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) turns: Semaphore,
     /// Held by the one upload being compiled: compiling takes memory, and its trial the spare sandbox.
     compiling: std::sync::Mutex<()>,
+    loader: Loader,
 }
 
 /// Why there is no host.
@@ -67,13 +70,18 @@ pub enum HostError {
     /// The thread that interrupts guests could not be started.
     #[error("the thread that interrupts plugins cannot start: {0}")]
     Ticker(String),
+    /// The directory of native code cannot be used.
+    #[error("the directory of compiled plugins cannot be used: {0}")]
+    Cache(String),
 }
 
 impl PluginHost {
     /// Starts the engine and the thread that interrupts guests, which ends with the host's last plugin.
-    pub fn new(limits: HostLimits) -> Result<Self, HostError> {
+    pub fn new(limits: HostLimits, compilation: Compilation) -> Result<Self, HostError> {
         let engine = engine(&limits).map_err(|error| HostError::Engine(format!("{error:#}")))?;
         tick(&engine).map_err(|error| HostError::Ticker(error.to_string()))?;
+        let loader =
+            Loader::open(compilation).map_err(|error| HostError::Cache(error.to_string()))?;
         let turns = Semaphore::new(limits.concurrent_calls as usize);
         Ok(Self {
             shared: Arc::new(Shared {
@@ -81,6 +89,7 @@ impl PluginHost {
                 limits,
                 turns,
                 compiling: std::sync::Mutex::new(()),
+                loader,
             }),
         })
     }
@@ -88,23 +97,33 @@ impl PluginHost {
     /// Takes an upload: scans, compiles, links and tries it. Blocks for as long as compiling takes (a
     /// tenth of a second for a usual plugin, seconds at worst), one upload at a time: call it on a thread
     /// that may block and has at least 1 MiB of stack.
-    pub fn compile(&self, component: &[u8]) -> Result<Plugin, PluginRejected> {
+    pub fn compile(&self, uploaded: &[u8]) -> Result<Plugin, PluginRejected> {
         let Shared {
             engine,
             limits,
             compiling,
+            loader,
             ..
         } = &*self.shared;
-        if component.len() > limits.component_bytes {
+        if uploaded.len() > limits.component_bytes {
             return Err(PluginRejected::TooLarge {
-                size: component.len(),
+                size: uploaded.len(),
                 limit: limits.component_bytes,
             });
         }
-        if Engine::detect_precompiled(component).is_some() {
+        if Engine::detect_precompiled(uploaded).is_some() {
             return Err(PluginRejected::Precompiled);
         }
-        let Scan { imports, exports } = scan(component)?;
+        let encoded;
+        let component = if Parser::is_core_wasm(uploaded) {
+            encoded = loader.compiler().componentize(uploaded)?;
+            &encoded
+        } else {
+            uploaded
+        };
+        let Scan {
+            imports, exports, ..
+        } = scan(component)?;
         granted(&imports)?;
         if !exports.iter().any(|export| export == VALIDATOR) {
             return Err(PluginRejected::MissingExport {
@@ -117,8 +136,7 @@ impl PluginHost {
         let alone = compiling
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let compiled = Component::from_binary(engine, component)
-            .map_err(|error| PluginRejected::Compile(format!("{error:#}")))?;
+        let compiled = loader.load(engine, limits.memory_bytes, component)?;
         required(&compiled, limits)?;
         let mut linker = Linker::new(engine);
         only_types(&compiled, engine)?;
@@ -137,8 +155,8 @@ impl PluginHost {
         Ok(Plugin {
             shared: Arc::clone(&self.shared),
             linked,
-            digest: name(component),
-            size: component.len(),
+            digest: name(uploaded),
+            size: uploaded.len(),
             imports,
             exports,
         })

@@ -9,6 +9,9 @@
 //! sees generated bindings.
 
 mod answer;
+mod cache;
+mod compiler;
+mod componentize;
 mod engine;
 mod host;
 mod limits;
@@ -18,6 +21,8 @@ mod sandbox;
 mod scan;
 mod v0_1;
 
+pub use compiler::{CodeCache, Compilation, CompilerLimits, compile_child};
+pub use componentize::componentize;
 pub use host::{HostError, PluginHost};
 pub use limits::HostLimits;
 pub use plugin::{Plugin, PluginBinding};

@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use cambist_core::{
     Call, Declared, Fault, Principal, Timestamp, Token, TokenType, ValidateError, Validator,
 };
-use cambist_plugin::{HostLimits, PluginBinding, PluginHost};
+use cambist_plugin::{Compilation, HostLimits, PluginBinding, PluginHost};
 
 use guest::Guest;
 
@@ -27,7 +27,7 @@ fn host() -> PluginHost {
 }
 
 fn host_of(limits: HostLimits) -> PluginHost {
-    PluginHost::new(limits).unwrap()
+    PluginHost::new(limits, Compilation::default()).unwrap()
 }
 
 fn binding() -> PluginBinding {
