@@ -7,11 +7,13 @@ mod tests;
 mod wants;
 
 use wasmparser::{
-    BinaryReaderError, ComponentExportSectionReader, ComponentImportSectionReader,
-    CustomSectionReader, Parser, Payload,
+    BinaryReaderError, ComponentExportSectionReader, ComponentImportSectionReader, Parser, Payload,
 };
 
-use crate::PluginRejected;
+use crate::{
+    PluginRejected,
+    manifest::{MANIFEST_BYTES, SECTION},
+};
 pub(crate) use wants::Wants;
 
 /// Modules and components inside the component.
@@ -22,11 +24,6 @@ const DEPTH: u64 = 4;
 const NAMES: u64 = 256;
 /// Bytes of the name of an import or export.
 const NAME: u64 = 256;
-/// The section in which a plugin says what it asks for.
-pub(crate) const MANIFEST: &str = "cambist:manifest";
-/// Bytes of that section.
-const MANIFEST_BYTES: u64 = 256 << 10;
-
 /// What a component says of itself.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
@@ -34,7 +31,7 @@ pub(crate) struct Scan {
     pub(crate) imports: Vec<String>,
     /// Names of its exports, in order.
     pub(crate) exports: Vec<String>,
-    /// What the section [`MANIFEST`] of the component itself holds. Not of one inside: what that asks for
+    /// What the section [`SECTION`] of the component itself holds. Not of one inside: what that asks for
     /// is not what the author of the whole asks for.
     pub(crate) manifest: Option<Vec<u8>>,
     /// What its modules define.
@@ -62,13 +59,13 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<Scan, PluginRejected> {
             Payload::ComponentExportSection(section) if depth == 1 => {
                 found.add_exports(section)?;
             }
-            Payload::CustomSection(section) if depth == 1 && section.name() == MANIFEST => {
-                found.add_manifest(&section)?;
-            }
             // Between components that call each other the compiler writes code of its own, as large as
             // their types, which cannot be seen from here.
             Payload::ComponentCanonicalSection(_) if depth > 1 => {
                 return Err(PluginRejected::Composed);
+            }
+            Payload::CustomSection(section) if depth == 1 && section.name() == SECTION => {
+                found.add_manifest(section.data())?;
             }
             Payload::InstanceSection(section) => found.wants.add_instances(section)?,
             Payload::MemorySection(section) => found.wants.add_memories(section)?,
@@ -102,6 +99,21 @@ fn kind(bytes: &[u8]) -> Result<(), PluginRejected> {
 }
 
 impl Scan {
+    fn add_manifest(&mut self, json: &[u8]) -> Result<(), PluginRejected> {
+        if json.len() > MANIFEST_BYTES {
+            return Err(PluginRejected::Manifest(format!(
+                "{} bytes are more than the {MANIFEST_BYTES} allowed",
+                json.len()
+            )));
+        }
+        if self.manifest.replace(json.to_vec()).is_some() {
+            return Err(PluginRejected::Manifest(
+                "the component has two of them".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
     fn add_imports(
         &mut self,
         section: ComponentImportSectionReader<'_>,
@@ -126,21 +138,6 @@ impl Scan {
                 "exports",
                 export.map_err(unreadable)?.name.name,
             )?;
-        }
-        Ok(())
-    }
-
-    fn add_manifest(&mut self, section: &CustomSectionReader<'_>) -> Result<(), PluginRejected> {
-        let manifest = section.data();
-        bounded(
-            "bytes of the manifest",
-            manifest.len() as u64,
-            MANIFEST_BYTES,
-        )?;
-        if self.manifest.replace(manifest.to_owned()).is_some() {
-            return Err(PluginRejected::Malformed(format!(
-                "it has several sections `{MANIFEST}`"
-            )));
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use crate::{
     HostLimits,
     compiler::{Compilation, Compiler, Loader},
     engine::{config, engine},
+    limits::Class,
 };
 
 const KEY: [u8; 32] = [7; 32];
@@ -134,18 +135,20 @@ fn another_configuration_has_another_name() {
 /// What a child compiles without a pool runs in the pool of its parent.
 #[test]
 fn the_compilers_engine_and_the_hosts_agree() {
-    let limits = HostLimits::default();
     let component = component(1);
-    let serving = engine(&limits).unwrap();
-    let compiling = Engine::new(&config(limits.memory_bytes)).unwrap();
-    assert_eq!(
-        Cache::name(&serving, &component),
-        Cache::name(&compiling, &component)
-    );
-    let code = Compiler::InProcess
-        .compile(&compiling, limits.memory_bytes, &component)
-        .unwrap();
-    assert!(code.load(&serving).is_ok());
+    for class in [Class::Light, Class::Heavy] {
+        let limits = HostLimits::default().of(class);
+        let serving = engine(&limits).unwrap();
+        let compiling = Engine::new(&config(limits.memory_bytes)).unwrap();
+        assert_eq!(
+            Cache::name(&serving, &component),
+            Cache::name(&compiling, &component)
+        );
+        let code = Compiler::InProcess
+            .compile(&compiling, limits.memory_bytes, &component)
+            .unwrap();
+        assert!(code.load(&serving).is_ok());
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cambist_plugin::{HostLimits, PluginRejected};
+use cambist_plugin::{HeavyLimits, HostLimits, PluginRejected};
 
 use crate::{guest::Guest, host, host_of};
 
@@ -67,7 +67,11 @@ fn wa_12_precompiled_code_is_never_loaded() {
 #[test]
 fn wa_11_size_is_checked_first() {
     let host = host_of(HostLimits {
-        component_bytes: 100,
+        component_bytes: 50,
+        heavy: HeavyLimits {
+            component_bytes: 100,
+            ..HeavyLimits::default()
+        },
         ..HostLimits::default()
     });
     assert_eq!(
@@ -202,7 +206,7 @@ fn another_shape_of_the_interface_is_found_at_upload() {
 #[test]
 fn what_no_sandbox_has_is_refused() {
     let refused = |guest: Guest| rejected(&guest.bytes()).to_string();
-    for memory in ["513", "1 1 shared", "i64 1"] {
+    for memory in ["2049", "1 1 shared", "i64 1"] {
         let error = refused(Guest {
             memory: memory.to_owned(),
             ..Guest::default()
@@ -215,7 +219,7 @@ fn what_no_sandbox_has_is_refused() {
     for fields in [
         "(memory 1)",
         "(table 30000 funcref)",
-        "(table 1 funcref) (table 1 funcref) (table 1 funcref) (table 1 funcref) (table 1 funcref)",
+        &"(table 1 funcref)".repeat(9),
     ] {
         let error = refused(Guest {
             fields: fields.to_owned(),
