@@ -6,9 +6,12 @@
 //!   cambist.db         the store
 //!   admin-token        the bearer token of the admin API
 //!   keys/es256.pem …   signing keys, PKCS#8
+//!   plugin-cache/      compiled plugins; may be removed while no server runs
+//!   plugin-cache-key   authenticates them
 //! ```
 
 mod admin_token;
+mod cache_key;
 #[cfg(test)]
 mod tests;
 
@@ -117,6 +120,11 @@ impl DataDirectory {
     /// The admin API's bearer token, made of 32 random bytes the first time.
     pub fn admin_token(&self) -> Result<AdminToken, DataDirectoryError> {
         admin_token::read_or_create(&self.path.join("admin-token"))
+    }
+
+    /// The key that authenticates compiled plugins, drawn the first time.
+    pub fn plugin_cache_key(&self) -> Result<Zeroizing<[u8; 32]>, DataDirectoryError> {
+        cache_key::read_or_create(&self.path.join("plugin-cache-key"))
     }
 
     /// The key in `keys/<name>.pem`; if there is none, the one `make` returns, written there first.

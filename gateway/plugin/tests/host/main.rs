@@ -14,8 +14,8 @@ use cambist_core::{
     Validator,
 };
 use cambist_plugin::{
-    Binding, HostLimits, HttpError, HttpRequest, HttpResponse, KvError, KvSpace, LogLine, Outside,
-    Plugin, PluginHost, Point,
+    Binding, Compilation, HostLimits, HttpError, HttpRequest, HttpResponse, KvError, KvSpace,
+    LogLine, Outside, Plugin, PluginHost, Point,
 };
 
 use guest::Guest;
@@ -31,7 +31,7 @@ fn host() -> PluginHost {
 }
 
 fn host_of(limits: HostLimits) -> PluginHost {
-    PluginHost::new(limits, Arc::new(Nowhere)).unwrap()
+    PluginHost::new(limits, Compilation::default(), Arc::new(Nowhere)).unwrap()
 }
 
 /// Nothing lies outside.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use cambist_core::{
     BoxFuture, Call, Fetch, FetchError, Fetched, Rejection, Timestamp, ValidateError,
 };
-use cambist_plugin::{HostLimits, PluginHost};
+use cambist_plugin::{Compilation, HostLimits, PluginHost};
 use cambist_token::{
     Keyring, PasswordDirectory, Profile,
     jose::{Algorithm, SigningKey},
@@ -81,10 +81,13 @@ pub(super) async fn desk() -> Desk {
             .await
             .unwrap(),
         plugin_host: Arc::new(
-            PluginHost::new(HostLimits {
-                concurrent_calls: 1,
-                ..HostLimits::default()
-            })
+            PluginHost::new(
+                HostLimits {
+                    concurrent_calls: 1,
+                    ..HostLimits::default()
+                },
+                Compilation::default(),
+            )
             .unwrap(),
         ),
         keyring: Arc::new(Keyring::new(keys.into())),
