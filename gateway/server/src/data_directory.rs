@@ -5,12 +5,14 @@
 //!   lock               held while a server runs
 //!   cambist.db         the store
 //!   admin-token        the bearer token of the admin API
+//!   vault-key          the key under which plugins' secrets are encrypted
 //!   keys/es256.pem …   signing keys, PKCS#8
 //! ```
 
 mod admin_token;
 #[cfg(test)]
 mod tests;
+mod vault_key;
 
 use std::{
     error::Error,
@@ -117,6 +119,11 @@ impl DataDirectory {
     /// The admin API's bearer token, made of 32 random bytes the first time.
     pub fn admin_token(&self) -> Result<AdminToken, DataDirectoryError> {
         admin_token::read_or_create(&self.path.join("admin-token"))
+    }
+
+    /// The key under which the vault is encrypted, made of 32 random bytes the first time.
+    pub fn vault_key(&self) -> Result<Zeroizing<[u8; 32]>, DataDirectoryError> {
+        vault_key::read_or_create(&self.path.join("vault-key"))
     }
 
     /// The key in `keys/<name>.pem`; if there is none, the one `make` returns, written there first.

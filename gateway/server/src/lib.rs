@@ -21,5 +21,6 @@ pub mod registry;
 pub mod router;
 pub mod serve;
 pub mod store;
+pub mod vault;
 
 pub use cli::{Cli, run};

@@ -29,6 +29,7 @@ use crate::{
     registry::{Published, Registry},
     router::PublicHandler,
     store::{Store, StoreError},
+    vault::{Vault, VaultError},
 };
 
 /// Why the gateway did not start.
@@ -51,6 +52,9 @@ pub enum ServeError {
     /// A signing key cannot be read or made.
     #[error("signing keys: {0}")]
     Keys(String),
+    /// The vault cannot be opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -183,6 +187,7 @@ fn gateway(
         store,
         plugin_host: Arc::new(plugin_host),
         keyring: Arc::new(keys::open(&data)?),
+        vault: Vault::new(&*data.vault_key()?)?,
         directory,
         fetch: Arc::new(Egress::new(rules, Arc::clone(roots), handle.clone())),
         heavy: heavy.clone(),

@@ -155,3 +155,24 @@ fn what_a_crash_left_behind_is_in_nobodys_way() {
     directory.admin_token().unwrap();
     assert!(!directory.path().join("admin-token.new").exists());
 }
+
+#[test]
+fn the_vault_key_is_random_private_and_stable() {
+    let (_parent, directory) = fresh();
+    let first = directory.vault_key().unwrap();
+    let path = directory.path().join("vault-key");
+    assert_eq!(*first, *directory.vault_key().unwrap());
+    assert_eq!(mode(&path), 0o600);
+    let (_other_parent, other) = fresh();
+    assert_ne!(*first, *other.vault_key().unwrap());
+    for text in ["short\n", &"A".repeat(44), "?"] {
+        write_secret(&path, text.as_bytes()).unwrap();
+        assert!(
+            matches!(
+                directory.vault_key(),
+                Err(DataDirectoryError::Damaged { .. })
+            ),
+            "{text}"
+        );
+    }
+}

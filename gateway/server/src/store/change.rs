@@ -4,7 +4,7 @@ use bytes::Bytes;
 use cambist_core::Timestamp;
 use sqlx::SqliteConnection;
 
-use super::{DocumentKind, Store, StoreError, documents, integer, plugins};
+use super::{DocumentKind, Store, StoreError, documents, integer, plugins, secrets};
 
 /// Most bytes of an identifier or a name.
 pub(super) const MAX_NAME: usize = 512;
@@ -34,6 +34,13 @@ pub enum Change {
     },
     /// Removes a plugin name with its history. Components stay. Missing if it is not there.
     DeletePlugin {
+        /// The name.
+        name: String,
+        /// What must be there.
+        expected: Expected,
+    },
+    /// Removes an entry of the vault. Missing if it is not there.
+    DeleteSecret {
         /// The name.
         name: String,
         /// What must be there.
@@ -71,6 +78,17 @@ pub enum Change {
         name: String,
         /// The component.
         component: Bytes,
+        /// What must be there.
+        expected: Expected,
+    },
+    /// Writes an entry of the vault.
+    PutSecret {
+        /// The name.
+        name: String,
+        /// What it is, in the vault's words.
+        kind: String,
+        /// The encrypted bytes.
+        sealed: Vec<u8>,
         /// What must be there.
         expected: Expected,
     },
@@ -124,6 +142,9 @@ async fn apply_one(
         Change::DeletePlugin { name, expected } => {
             plugins::delete(connection, bounded(name)?, *expected).await
         }
+        Change::DeleteSecret { name, expected } => {
+            secrets::delete(connection, bounded(name)?, *expected).await
+        }
         Change::ForgetComponent { digest } => plugins::forget(connection, bounded(digest)?).await,
         Change::PointPlugin {
             name,
@@ -141,6 +162,21 @@ async fn apply_one(
             component,
             expected,
         } => plugins::put(connection, bounded(name)?, component, *expected, at).await,
+        Change::PutSecret {
+            name,
+            kind,
+            sealed,
+            expected,
+        } => {
+            secrets::put(
+                connection,
+                (bounded(name)?, bounded(kind)?),
+                sealed,
+                *expected,
+                at,
+            )
+            .await
+        }
     }
 }
 
