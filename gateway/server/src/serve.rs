@@ -25,6 +25,7 @@ use crate::{
     gateway::Gateway,
     heavy::HeavyPool,
     listener::{self, Drain, Workers, bind_alone, bind_shared},
+    outside,
     publisher::{PublishFailure, Publisher, Workshop},
     registry::{Published, Registry},
     router::PublicHandler,
@@ -175,6 +176,8 @@ fn gateway(
         timeout: config.egress.timeout(),
         body_bytes: config.egress.body_bytes,
     };
+    let egress = Egress::new(rules, Arc::clone(roots), handle.clone());
+    background.spawn(outside::sweep(store.clone()));
     let plugin_host = PluginHost::new(HostLimits {
         component_bytes: config.limits.plugin_bytes,
         memory_bytes: config.plugins.memory_bytes,
@@ -189,7 +192,7 @@ fn gateway(
         keyring: Arc::new(keys::open(&data)?),
         vault: Vault::new(&*data.vault_key()?)?,
         directory,
-        fetch: Arc::new(Egress::new(rules, Arc::clone(roots), handle.clone())),
+        fetch: Arc::new(egress),
         heavy: heavy.clone(),
         compilation: HeavyPool::new(handle.clone(), 1, 4),
     };

@@ -6,6 +6,7 @@
 mod change;
 mod documents;
 mod error;
+mod kv;
 mod migrate;
 mod plugins;
 mod seal;
@@ -40,6 +41,7 @@ use tokio::{
 pub use change::{Change, Expected};
 pub use documents::{Document, DocumentKind};
 pub use error::StoreError;
+pub use kv::{KvPut, LIFE, MAX_KEY, MAX_VALUE};
 pub use plugins::{Plugin, PluginVersion, component_digest};
 pub use secrets::SealedSecret;
 pub use users::User;

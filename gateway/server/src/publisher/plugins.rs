@@ -77,6 +77,7 @@ impl Publisher {
         draft.changes.push(Change::PutPlugin {
             name: name.to_owned(),
             component,
+            version: None,
             expected: Expected::Any,
         });
         self.commit(draft).await?;

@@ -32,7 +32,8 @@ pub enum Change {
         /// What must be there.
         expected: Expected,
     },
-    /// Removes a plugin name with its history. Components stay. Missing if it is not there.
+    /// Removes a plugin name with its history, and the components that no other name had. Missing if it is
+    /// not there.
     DeletePlugin {
         /// The name.
         name: String,
@@ -46,10 +47,12 @@ pub enum Change {
         /// What must be there.
         expected: Expected,
     },
-    /// Removes a component that no plugin names; [`StoreError::InUse`] otherwise. Forgets the versions
-    /// that had it.
-    ForgetComponent {
-        /// Its digest.
+    /// Removes a component from a plugin's history; [`StoreError::InUse`] if it is the current one. Missing
+    /// if it is not there.
+    ForgetVersion {
+        /// The plugin's name.
+        name: String,
+        /// The component's digest.
         digest: String,
     },
     /// Points a plugin name at a component that is stored, as for a rollback. Missing if it is not.
@@ -78,6 +81,8 @@ pub enum Change {
         name: String,
         /// The component.
         component: Bytes,
+        /// The version its manifest gives it.
+        version: Option<String>,
         /// What must be there.
         expected: Expected,
     },
@@ -145,12 +150,24 @@ async fn apply_one(
         Change::DeleteSecret { name, expected } => {
             secrets::delete(connection, bounded(name)?, *expected).await
         }
-        Change::ForgetComponent { digest } => plugins::forget(connection, bounded(digest)?).await,
+        Change::ForgetVersion { name, digest } => {
+            plugins::forget(connection, bounded(name)?, bounded(digest)?).await
+        }
         Change::PointPlugin {
             name,
             digest,
             expected,
-        } => plugins::point(connection, bounded(name)?, bounded(digest)?, *expected, at).await,
+        } => {
+            let version = plugins::version_of(connection, bounded(name)?, bounded(digest)?).await?;
+            plugins::point(
+                connection,
+                (name, version.as_deref()),
+                digest,
+                *expected,
+                at,
+            )
+            .await
+        }
         Change::PutDocument {
             kind,
             id,
@@ -160,8 +177,19 @@ async fn apply_one(
         Change::PutPlugin {
             name,
             component,
+            version,
             expected,
-        } => plugins::put(connection, bounded(name)?, component, *expected, at).await,
+        } => {
+            let version = version.as_deref().map(bounded).transpose()?;
+            plugins::put(
+                connection,
+                (bounded(name)?, version),
+                component,
+                *expected,
+                at,
+            )
+            .await
+        }
         Change::PutSecret {
             name,
             kind,
