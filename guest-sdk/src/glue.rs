@@ -1,98 +1,80 @@
 //! Between the traits of this crate and the generated bindings. Not for plugins: what is here may change
 //! at any time.
 
-use crate::{Attribute, Call, Fault, Principal, Refusal, Validator};
+mod convert;
+mod saml;
 
-#[expect(missing_docs, clippy::same_length_and_capacity, reason = "generated")]
-pub mod bindings {
-    wit_bindgen::generate!({
-        path: "../wit",
-        world: "validator-plugin",
-        pub_export_macro: true,
-        export_macro_name: "export_validator_plugin",
-    });
-}
+use std::marker::PhantomData;
 
-use bindings::cambist::sts::types::{Attribute as WitAttribute, Fault as WitFault};
-pub use bindings::{
-    cambist::sts::types::{Call as WitCall, Principal as WitPrincipal, Refusal as WitRefusal},
-    export_validator_plugin,
-    exports::cambist::sts::validator::Guest,
+use crate::{
+    AcrMapper, AmrMapper, Call, ClaimMapper, Policy, Provider, Validator,
+    bindings::{
+        acr_mapper, amr_mapper, claim_mapper, policy, provider,
+        shared::cambist::sts::types::{
+            Call as WitCall, Claim as WitClaim, Issuance as WitIssuance, Principal as WitPrincipal,
+            Refusal as WitRefusal, Token as WitToken,
+        },
+        validator,
+    },
 };
 
-/// One call, in this crate's terms.
-pub fn validate<V: Validator>(token: &[u8], call: WitCall) -> Result<WitPrincipal, WitRefusal> {
-    V::validate(token, &Call::from(call))
-        .map(Into::into)
-        .map_err(Into::into)
-}
+/// A plugin in the terms of the bindings.
+pub struct Point<P>(PhantomData<P>);
 
-impl From<WitCall> for Call {
-    fn from(call: WitCall) -> Self {
-        let WitCall {
-            now,
-            instance,
-            correlation,
-            token_type,
-            settings,
-        } = call;
-        Self {
-            now,
-            instance,
-            correlation,
-            token_type,
-            settings: settings.into_iter().collect(),
-        }
+/// What a point answers.
+type Answer<T> = Result<T, WitRefusal>;
+
+impl<P: Validator> validator::exports::cambist::sts::validator::Guest for Point<P> {
+    fn validate_token(token: WitToken, call: WitCall) -> Answer<WitPrincipal> {
+        Ok(P::validate(&token.into(), &call.into())?.into())
     }
 }
 
-impl From<Principal> for WitPrincipal {
-    fn from(principal: Principal) -> Self {
-        Self {
-            subject: principal.subject,
-            issuer: principal.issuer,
-            audiences: principal.audiences,
-            client: principal.client,
-            scopes: principal.scopes,
-            expires_at: principal.expires_at,
-            authenticated_at: principal.authenticated_at,
-            authentication_context: principal.authentication_context,
-            authentication_methods: principal.authentication_methods,
-            attributes: principal.attributes.into_iter().map(Into::into).collect(),
-        }
+impl<P: Provider> provider::exports::cambist::sts::provider::Guest for Point<P> {
+    fn issue_token(
+        issuance: WitIssuance,
+        call: WitCall,
+    ) -> Answer<provider::exports::cambist::sts::provider::Issued> {
+        Ok(P::issue(&issuance.into(), &call.into())?.into())
     }
 }
 
-impl From<Attribute> for WitAttribute {
-    fn from(Attribute { name, values }: Attribute) -> Self {
-        Self { name, values }
+impl<P: Policy> policy::exports::cambist::sts::policy::Guest for Point<P> {
+    fn decide(
+        request: policy::exports::cambist::sts::policy::Request,
+        call: WitCall,
+    ) -> Answer<policy::exports::cambist::sts::policy::Decision> {
+        Ok(P::decide(&request.into(), &call.into())?.into())
     }
 }
 
-impl From<Refusal> for WitRefusal {
-    fn from(
-        Refusal {
-            fault,
-            code,
-            message,
-            detail,
-        }: Refusal,
-    ) -> Self {
-        let fault = match fault {
-            Fault::Malformed => WitFault::Malformed,
-            Fault::Refused => WitFault::Refused,
-            Fault::Expired => WitFault::Expired,
-            Fault::NotYetValid => WitFault::NotYetValid,
-            Fault::BadSignature => WitFault::BadSignature,
-            Fault::WrongAudience => WitFault::WrongAudience,
-            Fault::Unavailable => WitFault::Unavailable,
-            Fault::Internal => WitFault::Internal,
-        };
-        Self {
-            fault,
-            code,
-            message,
-            detail,
-        }
+impl<P: ClaimMapper> claim_mapper::exports::cambist::sts::claim_mapper::Guest for Point<P> {
+    fn map_claims(
+        issuance: WitIssuance,
+        wanted: Vec<(String, String)>,
+        call: WitCall,
+    ) -> Answer<Vec<WitClaim>> {
+        let claims = P::map_claims(&issuance.into(), &wanted, &call.into())?;
+        Ok(claims.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<P: AcrMapper> acr_mapper::exports::cambist::sts::acr_mapper::Guest for Point<P> {
+    fn map_acr(token: WitToken, subject: WitPrincipal, call: WitCall) -> Answer<Option<String>> {
+        Ok(P::map_acr(
+            &token.into(),
+            &subject.into(),
+            &Call::from(call),
+        )?)
+    }
+}
+
+impl<P: AmrMapper> amr_mapper::exports::cambist::sts::amr_mapper::Guest for Point<P> {
+    fn map_amr(token: WitToken, subject: WitPrincipal, call: WitCall) -> Answer<Vec<String>> {
+        Ok(P::map_amr(
+            &token.into(),
+            &subject.into(),
+            &Call::from(call),
+        )?)
     }
 }

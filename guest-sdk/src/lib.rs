@@ -1,87 +1,110 @@
-//! Write plugins for the Cambist gateway in Rust: implement one trait, export it.
+//! Write plugins for the Cambist gateway in Rust: implement a trait, export the type.
 //!
-//! A validator plugin reads one kind of token. The whole of a small one:
+//! A validator reads one kind of token. The whole of a small one, with its test:
 //!
 //! ```
-//! use cambist_guest::{Call, Principal, Refusal, Validator, export_validator};
+//! use cambist_guest::{Call, Principal, Refusal, Token, Validator, crypto, export};
 //!
-//! /// Accepts `name:password` if the password is the configured one.
+//! /// Accepts `name:mac` if the MAC is the one that the key `badge` makes of the name.
 //! struct Badge;
 //!
 //! impl Validator for Badge {
-//!     fn validate(token: &[u8], call: &Call) -> Result<Principal, Refusal> {
-//!         let text = str::from_utf8(token).map_err(|_| Refusal::malformed())?;
-//!         let (name, password) = text.split_once(':').ok_or_else(Refusal::malformed)?;
-//!         if password != call.required_setting("password")? {
-//!             return Err(Refusal::bad_signature());
-//!         }
-//!         Ok(Principal::new(name).expires_at(call.now + 600).attribute("role", ["visitor"]))
+//!     fn validate(token: &Token, call: &Call) -> Result<Principal, Refusal> {
+//!         let (name, mac) = token.text()?.split_once(':').ok_or_else(Refusal::malformed)?;
+//!         let mac: Vec<u8> = mac.split('-').map(str::parse).collect::<Result<_, _>>()
+//!             .map_err(|_| Refusal::malformed())?;
+//!         crypto::key("badge")?.verify(name, mac)?;
+//!         Ok(Principal::new(name)
+//!             .issuer(call.required_text("issuer")?)
+//!             .expires_at(call.now + 600)
+//!             .claim("role", ["visitor"]))
 //!     }
 //! }
 //!
-//! export_validator!(Badge);
+//! export!(Badge: Validator);
 //!
-//! // Natively, as in `cargo test`, it is plain Rust.
-//! let call = Call::at(1_900_000_000).with_setting("password", "open sesame");
-//! assert_eq!(Badge::validate(b"dana:open sesame", &call).unwrap().subject, "dana");
-//! assert_eq!(Badge::validate(b"dana", &call), Err(Refusal::malformed()));
+//! // Natively, as in `cargo test`, it is plain Rust, and a bench stands in for the gateway.
+//! use cambist_guest::testing::Bench;
+//!
+//! let call = Call::at(1_900_000_000).with("issuer", "https://gate.example");
+//! let bench = Bench::new().hmac_key("badge", "a key of at least thirty-two bytes");
+//! bench.run(|| {
+//!     let mac = crypto::key("badge").unwrap().sign("dana").unwrap();
+//!     let mac: Vec<_> = mac.iter().map(u8::to_string).collect();
+//!     let badge = format!("dana:{}", mac.join("-"));
+//!     assert_eq!(Badge::validate(&badge.into(), &call).unwrap().subject, "dana");
+//!     assert_eq!(Badge::validate(&"dana:1-2".into(), &call), Err(Refusal::bad_signature()));
+//!     assert_eq!(Badge::validate(&"dana".into(), &call), Err(Refusal::malformed()));
+//! });
 //! ```
 //!
-//! Its `Cargo.toml` says `crate-type = ["cdylib", "rlib"]`, and
+//! # Points
+//!
+//! A trait for each, on any type; [`export!`] puts any subset of them into one component:
+//!
+//! | trait | |
+//! |---|---|
+//! | [`Validator`] | reads a token |
+//! | [`Provider`] | makes a token |
+//! | [`Policy`] | narrows or refuses an exchange |
+//! | [`ClaimMapper`], [`AcrMapper`], [`AmrMapper`] | make claims of an ID token |
+//! | [`saml`] | the parts of a SAML assertion |
+//!
+//! # Capabilities
+//!
+//! [`log`], [`secrets`], [`http`], [`kv`], [`clock`], [`random`] and [`crypto`] are modules of plain
+//! functions, and their errors become refusals by `?`. What a component does not call it does not import;
+//! what it imports, its `cambist-plugin.toml` has to ask for and the operator has to grant.
+//!
+//! # A component
+//!
+//! `Cargo.toml` says `crate-type = ["cdylib", "rlib"]`, and
 //!
 //! ```sh
-//! cargo build --release --target wasm32-wasip2
+//! cambist plugin build
 //! ```
 //!
-//! makes the component to upload. No further tool is needed.
+//! makes the component to upload: `cargo build --release --target wasm32-wasip2`, with the manifest and the
+//! golden cases embedded. `cambist plugin new` writes a project to start from.
 //!
-//! A plugin runs in a sandbox that is made for one call and thrown away after it. It has no clock, no
-//! randomness, no files, no network and no memory of other calls: everything it may know is its
-//! arguments. So use [`Call::now`](call::Call::now) for the time, `BTreeMap` in place of `HashMap` (which
-//! asks for randomness), and [`Refusal::detail`](refusal::Refusal::detail) in place of printing. A panic
-//! ends the call, and the token is not accepted.
+//! # The sandbox
+//!
+//! A sandbox is made for one call and thrown away after it, unless the manifest and the operator agree on
+//! another isolation. In it there is no ambient clock, no files, no environment and no network: the time is
+//! [`Call::now`], and everything else a capability. `HashMap` works. A panic ends the call, nothing is
+//! accepted or issued, and its text reaches the operator's log.
 
 pub mod call;
+pub mod claim;
+pub mod clock;
+pub mod crypto;
+pub mod http;
+pub mod issuance;
+pub mod kv;
+pub mod log;
+pub mod point;
+pub mod policy;
 pub mod principal;
+pub mod random;
 pub mod refusal;
+pub mod saml;
+pub mod secrets;
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
+pub mod token;
 
 #[doc(hidden)]
+pub mod bindings;
+mod export;
+#[doc(hidden)]
 pub mod glue;
+mod imports;
 
 pub use call::Call;
-pub use principal::{Attribute, Principal};
+pub use claim::{Claim, Value};
+pub use issuance::{Actor, Issuance, Issued, Usage};
+pub use point::{AcrMapper, AmrMapper, ClaimMapper, Policy, Provider, Validator};
+pub use policy::Decision;
+pub use principal::Principal;
 pub use refusal::{Fault, Refusal};
-
-/// Reads one kind of token.
-pub trait Validator {
-    /// Judges `token` as of `call.now`. The gateway checks what is returned: an end that has passed, an
-    /// empty subject or a reserved attribute is not accepted whatever the plugin says.
-    fn validate(token: &[u8], call: &Call) -> Result<Principal, Refusal>;
-}
-
-/// Exports a type that implements [`Validator`] from a component of the world `validator-plugin`. Once
-/// per crate. Does nothing on other targets than WebAssembly.
-#[macro_export]
-macro_rules! export_validator {
-    ($validator:ty) => {
-        const _: fn(
-            &[u8],
-            &$crate::Call,
-        ) -> ::core::result::Result<$crate::Principal, $crate::Refusal> =
-            <$validator as $crate::Validator>::validate;
-        #[cfg(target_family = "wasm")]
-        const _: () = {
-            struct Exported;
-            impl $crate::glue::Guest for Exported {
-                fn validate_token(
-                    token: ::std::vec::Vec<u8>,
-                    call: $crate::glue::WitCall,
-                ) -> ::core::result::Result<$crate::glue::WitPrincipal, $crate::glue::WitRefusal>
-                {
-                    $crate::glue::validate::<$validator>(&token, call)
-                }
-            }
-    $crate::glue::export_validator_plugin!(Exported with_types_in $crate::glue::bindings);
-        };
-    };
-}
+pub use token::Token;

@@ -1,6 +1,9 @@
 //! What a validator learned from a token.
 
-/// The verified content of a token. Fill in only what the token says.
+use crate::{Claim, Value};
+
+/// The verified content of a token. Fill in only what the token says: the gateway checks every field again
+/// before it believes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 #[non_exhaustive]
@@ -23,17 +26,8 @@ pub struct Principal {
     pub authentication_context: Option<String>,
     /// By which methods (`amr`).
     pub authentication_methods: Vec<String>,
-    /// Everything else.
-    pub attributes: Vec<Attribute>,
-}
-
-/// A statement about the subject.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Attribute {
-    /// The claim it becomes.
-    pub name: String,
-    /// One value becomes a text, any other number of them a list.
-    pub values: Vec<String>,
+    /// Everything else that was verified.
+    pub claims: Vec<Claim>,
 }
 
 impl Principal {
@@ -93,16 +87,17 @@ impl Principal {
         self
     }
 
-    /// Adds an attribute. Every name once.
-    pub fn attribute<S: Into<String>>(
-        mut self,
-        name: impl Into<String>,
-        values: impl IntoIterator<Item = S>,
-    ) -> Self {
-        self.attributes.push(Attribute {
-            name: name.into(),
-            values: values.into_iter().map(Into::into).collect(),
-        });
+    /// Adds a claim. Every name once.
+    pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.claims.push(Claim::new(name, value));
         self
+    }
+
+    /// The value of the claim of this name.
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        self.claims
+            .iter()
+            .find(|claim| claim.name == name)
+            .map(|claim| &claim.value)
     }
 }

@@ -1,8 +1,8 @@
-//! Why a token was not accepted.
+//! Why a plugin said no.
 
 use std::{error::Error, fmt};
 
-/// The general reason of a refusal.
+/// The general reason of a refusal. Closed: finer reasons are a [`code`](Refusal::code).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// It cannot be read as what it claims to be.
@@ -17,13 +17,13 @@ pub enum Fault {
     BadSignature,
     /// It is addressed to somebody else.
     WrongAudience,
-    /// Not the token's fault: something the plugin depends on is away.
+    /// Not the caller's fault: something the plugin depends on is away; trying again may help.
     Unavailable,
-    /// Not the token's fault: the plugin is misconfigured or wrong.
+    /// Not the caller's fault: the plugin is misconfigured or wrong.
     Internal,
 }
 
-/// Why a token was not accepted.
+/// Why a plugin said no.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 #[non_exhaustive]

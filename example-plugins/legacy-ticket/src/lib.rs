@@ -4,25 +4,25 @@
 //! v1|user=dana|groups=sales,ops|auth=password|issued=1896317106|expires=1896320706|<64 hex digits>
 //! ```
 //!
-//! The last field is the HMAC-SHA256, under the setting `key`, of everything before the bar in front of it.
+//! The last field is the HMAC-SHA256, by the key `ticket`, of everything before the bar in front of it.
 
-use cambist_guest::{Call, Principal, Refusal, Validator, export_validator};
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use cambist_guest::{Call, Principal, Refusal, Token, Validator, crypto, export};
 
 /// How far the old system's clock may be ahead of the gateway's, in seconds.
 const SKEW: u64 = 30;
-/// A key shorter than this could be guessed.
-const KEY_BYTES: usize = 16;
 
 /// The validator.
 pub struct LegacyTicket;
 
 impl Validator for LegacyTicket {
-    fn validate(token: &[u8], call: &Call) -> Result<Principal, Refusal> {
-        let ticket = str::from_utf8(token).map_err(|_| Refusal::malformed())?;
-        let (signed, mac) = ticket.rsplit_once('|').ok_or_else(Refusal::malformed)?;
-        verify(call.required_setting("key")?, signed, mac)?;
+    fn validate(token: &Token, call: &Call) -> Result<Principal, Refusal> {
+        // The MAC comes first: nothing of a forged ticket is worth reading.
+        let (signed, mac) = token
+            .text()?
+            .rsplit_once('|')
+            .ok_or_else(Refusal::malformed)?;
+        let mac = bytes(mac).ok_or_else(Refusal::malformed)?;
+        crypto::key("ticket")?.verify(signed, mac)?;
 
         // From here on the old system itself is speaking.
         let mut fields = signed.split('|');
@@ -44,39 +44,25 @@ impl Validator for LegacyTicket {
             return Err(Refusal::expired());
         }
 
+        let groups: Vec<_> = groups
+            .split(',')
+            .filter(|group| !group.is_empty())
+            .collect();
         let principal = Principal::new(user)
-            .issuer(call.setting("issuer").unwrap_or("legacy-ticket"))
+            .issuer(call.text("issuer").unwrap_or("legacy-ticket"))
             .expires_at(expires)
             .authenticated_at(issued.min(call.now))
             .authentication_method(if method == "password" { "pwd" } else { method })
-            .attribute(
-                "groups",
-                groups.split(',').filter(|group| !group.is_empty()),
-            );
+            .claim("groups", groups);
         Ok(if cfg!(feature = "second-edition") {
-            principal.attribute("edition", ["2"])
+            principal.claim("edition", "2")
         } else {
             principal
         })
     }
 }
 
-export_validator!(LegacyTicket);
-
-/// Checks the MAC first, and in constant time: nothing of a forged ticket is worth reading.
-fn verify(key: &str, signed: &str, mac: &str) -> Result<(), Refusal> {
-    if key.len() < KEY_BYTES {
-        return Err(Refusal::internal(format!(
-            "the setting `key` needs at least {KEY_BYTES} bytes"
-        )));
-    }
-    let mac = bytes(mac).ok_or_else(Refusal::malformed)?;
-    Hmac::<Sha256>::new_from_slice(key.as_bytes())
-        .map_err(|_| Refusal::internal("the setting `key` cannot be used"))?
-        .chain_update(signed)
-        .verify_slice(&mac)
-        .map_err(|_| Refusal::bad_signature())
-}
+export!(LegacyTicket: Validator);
 
 /// The next field, which must have this name.
 fn field<'a>(fields: &mut impl Iterator<Item = &'a str>, name: &str) -> Result<&'a str, Refusal> {

@@ -60,8 +60,11 @@ fn config(limits: &HostLimits) -> Config {
 }
 
 fn pool(limits: &HostLimits) -> PoolingAllocationConfig {
-    // One slot more than calls, for the trial of an upload.
-    let sandboxes = limits.concurrent_calls.saturating_add(1);
+    // One slot more, for the trial of an upload.
+    let sandboxes = limits
+        .concurrent_calls
+        .saturating_add(limits.idle_sandboxes)
+        .saturating_add(1);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(sandboxes)
         .total_core_instances(sandboxes.saturating_mul(CORE_INSTANCES))

@@ -9,24 +9,34 @@
 //! sees generated bindings.
 
 mod answer;
+mod bound;
 mod capability;
+pub mod case;
 mod engine;
 mod host;
 mod limits;
 pub mod manifest;
 mod outside;
 mod plugin;
+mod point;
+mod ready;
 mod rejected;
 mod sandbox;
 mod scan;
+mod terms;
 mod v0_1;
+mod wasi;
 
+pub use bound::Bound;
 pub use capability::{Capability, GrantedSecret, Grants, KvSpace, PluginKey};
+pub use case::{Case, CaseOutcome};
 pub use host::{HostError, PluginHost};
 pub use limits::HostLimits;
 pub use manifest::Manifest;
 pub use outside::{
     HttpError, HttpRequest, HttpResponse, KvError, LogLevel, LogLine, Origin, Outside,
 };
-pub use plugin::{Plugin, PluginBinding};
+pub use plugin::{Counts, Plugin};
+pub use point::Point;
 pub use rejected::PluginRejected;
+pub use terms::{BindError, Binding, Config};

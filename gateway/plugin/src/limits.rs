@@ -9,10 +9,14 @@ pub struct HostLimits {
     pub component_bytes: usize,
     /// Calls that may run at once; further ones wait.
     pub concurrent_calls: u32,
+    /// Sandboxes kept without running: made ahead, or for further calls.
+    pub idle_sandboxes: u32,
     /// How long a call may wait for its turn before it is turned away as overload.
     pub turn_wait: Duration,
     /// How long one call may take, from a fresh sandbox to its answer.
     pub call_time: Duration,
+    /// How much longer a call may take if it may send requests.
+    pub outside_time: Duration,
     /// Linear memory of one sandbox, in bytes.
     pub memory_bytes: usize,
 }
@@ -22,8 +26,10 @@ impl Default for HostLimits {
         Self {
             component_bytes: 4 << 20,
             concurrent_calls: 64,
+            idle_sandboxes: 32,
             turn_wait: Duration::from_millis(100),
             call_time: Duration::from_millis(100),
+            outside_time: Duration::from_secs(3),
             memory_bytes: 32 << 20,
         }
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 pub use config::{ConfigEntry, ConfigError, ConfigType, ConfigValue};
 
-use crate::{Capability, PluginRejected};
+use crate::{Capability, Case, PluginRejected};
 
 /// The name of the custom section that holds a manifest, as JSON.
 pub const SECTION: &str = "cambist:manifest";
@@ -58,7 +58,7 @@ pub struct Manifest {
     pub build: Option<Build>,
     /// Golden cases, run at upload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub cases: Vec<Value>,
+    pub cases: Vec<Case>,
 }
 
 /// How a plugin's sandboxes live.

@@ -105,9 +105,16 @@ impl Origin {
         Some(Self {
             is_tls,
             host: authority.host().to_ascii_lowercase(),
-            port: authority
-                .port_u16()
-                .unwrap_or(if is_tls { 443 } else { 80 }),
+            port: match authority.as_str().strip_prefix(authority.host())? {
+                "" => {
+                    if is_tls {
+                        443
+                    } else {
+                        80
+                    }
+                }
+                port => port.strip_prefix(':')?.parse().ok()?,
+            },
         })
     }
 }

@@ -56,17 +56,20 @@ pub enum PluginRejected {
         /// What to do about it.
         hint: &'static str,
     },
-    /// It does not export what the gateway calls.
+    /// It exports nothing that the gateway calls.
     #[error(
-        "the component does not export `{expected}`; it exports {}",
+        "the component exports none of the interfaces of `cambist:sts@0.1.0` that a plugin fills; it exports {}",
         list(found)
     )]
     MissingExport {
-        /// The missing export.
-        expected: &'static str,
         /// Everything it exports.
         found: Vec<String>,
     },
+    /// It was built against another version of the package.
+    #[error(
+        "`{0}` is of a version of the interface that this gateway does not have; it has `cambist:sts@0.1`"
+    )]
+    Version(String),
     /// An export or import has another shape than this version of the interface gives it.
     #[error("the component was built against another shape of the interface: {0}")]
     WrongType(String),
@@ -89,6 +92,14 @@ pub enum PluginRejected {
     /// It failed in its trial, before any call.
     #[error("a trial instance failed: {0}")]
     Trial(String),
+    /// One of its golden cases went wrong.
+    #[error("its case `{case}` failed: {reason}")]
+    SelfTest {
+        /// The case's name.
+        case: String,
+        /// What was wrong.
+        reason: String,
+    },
     /// Its trial did not end.
     #[error("a trial instance was not ready within {0:?}")]
     TrialTime(Duration),

@@ -7,7 +7,10 @@ use wasmparser::{
     BinaryReaderError, ComponentExportSectionReader, ComponentImportSectionReader, Parser, Payload,
 };
 
-use crate::PluginRejected;
+use crate::{
+    PluginRejected,
+    manifest::{MANIFEST_BYTES, SECTION},
+};
 use work::Work;
 
 /// Modules and components inside the component.
@@ -21,6 +24,8 @@ pub(crate) struct Scan {
     pub(crate) imports: Vec<String>,
     /// Names of its exports, in order.
     pub(crate) exports: Vec<String>,
+    /// Its manifest, if it has one.
+    pub(crate) manifest: Option<Vec<u8>>,
 }
 
 /// Scans an upload. Not a validation: the compiler does that.
@@ -29,6 +34,7 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<Scan, PluginRejected> {
     let mut found = Scan {
         imports: Vec::new(),
         exports: Vec::new(),
+        manifest: None,
     };
     let mut work = Work::default();
     let mut depth = 0;
@@ -52,6 +58,9 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<Scan, PluginRejected> {
             // their types, which cannot be seen from here.
             Payload::ComponentCanonicalSection(_) if depth > 1 => {
                 return Err(PluginRejected::Composed);
+            }
+            Payload::CustomSection(section) if depth == 1 && section.name() == SECTION => {
+                found.add_manifest(section.data())?;
             }
             Payload::CodeSectionEntry(body) => work.add(&body)?,
             _ => {}
@@ -83,6 +92,21 @@ fn kind(bytes: &[u8]) -> Result<(), PluginRejected> {
 }
 
 impl Scan {
+    fn add_manifest(&mut self, json: &[u8]) -> Result<(), PluginRejected> {
+        if json.len() > MANIFEST_BYTES {
+            return Err(PluginRejected::Manifest(format!(
+                "{} bytes are more than the {MANIFEST_BYTES} allowed",
+                json.len()
+            )));
+        }
+        if self.manifest.replace(json.to_vec()).is_some() {
+            return Err(PluginRejected::Manifest(
+                "the component has two of them".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
     fn add_imports(
         &mut self,
         section: ComponentImportSectionReader<'_>,

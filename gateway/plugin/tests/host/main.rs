@@ -7,12 +7,16 @@ mod calls;
 mod guest;
 mod uploads;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use cambist_core::{
-    Call, Declared, Fault, Principal, Timestamp, Token, TokenType, ValidateError, Validator,
+    BoxFuture, Call, Declared, Fault, Principal, Timestamp, Token, TokenType, ValidateError,
+    Validator,
 };
-use cambist_plugin::{HostLimits, PluginBinding, PluginHost};
+use cambist_plugin::{
+    Binding, HostLimits, HttpError, HttpRequest, HttpResponse, KvError, KvSpace, LogLine, Outside,
+    Plugin, PluginHost, Point,
+};
 
 use guest::Guest;
 
@@ -27,20 +31,68 @@ fn host() -> PluginHost {
 }
 
 fn host_of(limits: HostLimits) -> PluginHost {
-    PluginHost::new(limits).unwrap()
+    PluginHost::new(limits, Arc::new(Nowhere)).unwrap()
 }
 
-fn binding() -> PluginBinding {
-    PluginBinding {
-        name: "guest".to_owned(),
-        token_type: TokenType::new("urn:example:ticket"),
-        settings: BTreeMap::from([("colour".to_owned(), "green".to_owned())]),
-        declared: Declared::default(),
+/// Nothing lies outside.
+struct Nowhere;
+
+impl Outside for Nowhere {
+    fn now_ms(&self) -> u64 {
+        NOW * 1000
+    }
+
+    fn random(&self, _bytes: &mut [u8]) -> bool {
+        false
+    }
+
+    fn log(&self, _line: &LogLine<'_>) {}
+
+    fn send(&self, _request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
+        Box::pin(std::future::ready(Err(HttpError::TimedOut)))
+    }
+
+    fn kv_get<'a>(
+        &'a self,
+        _space: &'a KvSpace,
+        _key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, KvError>> {
+        Box::pin(std::future::ready(Err(KvError::Unavailable)))
+    }
+
+    fn kv_put<'a>(
+        &'a self,
+        _space: &'a KvSpace,
+        _key: &'a str,
+        _value: Vec<u8>,
+        _seconds: u32,
+        _only_if_absent: bool,
+    ) -> BoxFuture<'a, Result<bool, KvError>> {
+        Box::pin(std::future::ready(Err(KvError::Unavailable)))
+    }
+
+    fn kv_remove<'a>(
+        &'a self,
+        _space: &'a KvSpace,
+        _key: &'a str,
+    ) -> BoxFuture<'a, Result<(), KvError>> {
+        Box::pin(std::future::ready(Err(KvError::Unavailable)))
     }
 }
 
 fn validator(host: &PluginHost, guest: &Guest) -> Arc<dyn Validator> {
-    Arc::new(host.compile(&guest.bytes()).unwrap()).validator(binding())
+    bound(host.compile(&guest.bytes()).unwrap(), Declared::default())
+}
+
+fn bound(plugin: Plugin, declared: Declared) -> Arc<dyn Validator> {
+    let binding = Binding {
+        name: "guest".to_owned(),
+        ..Binding::default()
+    };
+    Arc::new(plugin)
+        .bind(&[Point::Validator], binding)
+        .unwrap()
+        .validator(TokenType::new("urn:example:ticket"), declared)
 }
 
 fn call() -> Call<'static> {
