@@ -1,6 +1,6 @@
 //! Errors, sorted by whose fault they are. Each face has one table from these to its wire form.
 
-use crate::TokenType;
+use crate::{DecideError, TokenType};
 
 /// Why a token was not accepted. Small and closed on purpose: it labels metrics and audit events, and
 /// no client ever sees more of it than "not accepted".
@@ -123,6 +123,14 @@ pub enum IssueError {
     /// What was asked for lies beyond what this token type can say.
     #[error("cannot be issued: {0}")]
     Impossible(&'static str),
+    /// A plugin that makes the token, or a part of it, said no.
+    #[error("refused: {code}")]
+    Refused {
+        /// The plugin's own code.
+        code: String,
+        /// A text the plugin allows the client to see.
+        message: Option<String>,
+    },
     /// Our fault.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -206,6 +214,9 @@ pub enum ExchangeError {
     /// A rule said no.
     #[error("policy: {0}")]
     Policy(#[from] PolicyRefusal),
+    /// An exchange policy of the operator's own said no, or could not be asked.
+    #[error("exchange policy: {0}")]
+    Decided(#[from] DecideError),
     /// The token could not be made.
     #[error(transparent)]
     Issue(#[from] IssueError),
@@ -217,7 +228,21 @@ impl ExchangeError {
         match self {
             Self::Subject(ValidateError::Fault(fault))
             | Self::Actor(ValidateError::Fault(fault))
+            | Self::Decided(DecideError::Fault(fault))
             | Self::Issue(IssueError::Fault(fault)) => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// The code and the text with which a plugin said no, if one did.
+    pub fn words(&self) -> Option<(&str, Option<&str>)> {
+        match self {
+            Self::Subject(ValidateError::RefusedWith { code, message, .. })
+            | Self::Actor(ValidateError::RefusedWith { code, message, .. })
+            | Self::Decided(DecideError::Refused { code, message })
+            | Self::Issue(IssueError::Refused { code, message }) => {
+                Some((code, message.as_deref()))
+            }
             _ => None,
         }
     }

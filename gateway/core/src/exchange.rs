@@ -1,8 +1,8 @@
 //! The waist: everything that issues a token comes through here.
 
 use crate::{
-    Call, ExchangeError, ExchangeRequest, Instance, IssuedToken, PolicyRefusal, Presented,
-    Principal, policy,
+    Call, DecideError, ExchangeError, ExchangeRequest, Fault, Instance, IssuedToken, PolicyRefusal,
+    Presented, Principal, policy,
 };
 
 /// What an exchange produced, with the facts its audit record needs.
@@ -22,7 +22,8 @@ pub struct Exchanged {
 
 /// Validates what was presented, asks policy, and issues.
 ///
-/// The order is fixed: subject, actor, policy, provider. Nothing is issued unless all four agree.
+/// The order is fixed: subject, actor, policy, the operator's own policies, provider. Nothing is issued
+/// unless all agree.
 pub async fn exchange(
     instance: &Instance,
     request: &ExchangeRequest<'_>,
@@ -48,7 +49,16 @@ pub async fn exchange(
         Some(presented) => Some(validate_actor(instance, presented, call).await?),
         None => None,
     };
-    let issuance = policy::authorize(instance, request, &subject, actor.as_ref(), call)?;
+    let mut issuance = policy::authorize(instance, request, &subject, actor.as_ref(), call)?;
+    for decider in &instance.deciders {
+        let issued = transformation.provider.token_type();
+        let decision = decider
+            .decide(&issuance, &request.subject.token_type, issued, call)
+            .await?;
+        issuance
+            .narrow(decision, call.now)
+            .map_err(|widened| DecideError::Fault(Fault::Internal(widened.to_string())))?;
+    }
     let issued = transformation.provider.issue(&issuance, call).await?;
     Ok(issuance.into_exchanged(issued))
 }

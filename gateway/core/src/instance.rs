@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use crate::{ExchangeError, Provider, Scope, TokenType, Validator};
+use crate::{Decider, ExchangeError, Provider, Scope, TokenType, Validator};
 
 /// Somebody an instance issues tokens for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +62,8 @@ pub struct Instance {
     pub relying_parties: HashMap<String, Arc<RelyingParty>>,
     /// Audience of the relying party that owns a resource.
     pub resources: HashMap<String, String>,
+    /// Exchange policies of the operator's own, asked in this order.
+    pub deciders: Vec<Arc<dyn Decider>>,
     /// Bounds.
     pub limits: Limits,
 }

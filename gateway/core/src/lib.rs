@@ -6,11 +6,13 @@
 
 pub mod actor;
 pub mod client;
+pub mod decider;
 pub mod declared;
 pub mod error;
 pub mod exchange;
 pub mod fetch;
 pub mod instance;
+pub mod mapper;
 pub mod policy;
 pub mod principal;
 pub mod provider;
@@ -24,6 +26,7 @@ use std::pin::Pin;
 
 pub use actor::{Actor, ActorChain, MayAct};
 pub use client::{Client, MayPresent};
+pub use decider::{DecideError, Decider, Decision, Widened};
 pub use declared::Declared;
 pub use error::{
     ExchangeError, Fault, IssueError, PolicyRefusal, Rejection, TargetRefusal, ValidateError,
@@ -31,8 +34,9 @@ pub use error::{
 pub use exchange::{Exchanged, exchange};
 pub use fetch::{Fetch, FetchError, Fetched};
 pub use instance::{Instance, Limits, RelyingParty, Transformation};
+pub use mapper::Mapper;
 pub use policy::Issuance;
-pub use principal::Principal;
+pub use principal::{Principal, RESERVED_CLAIMS};
 pub use provider::{IssuedToken, Provider, Usage};
 pub use request::{Call, ExchangeRequest, Presented};
 pub use scope::Scope;

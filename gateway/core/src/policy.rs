@@ -5,14 +5,15 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use crate::{
-    Actor, ActorChain, Call, Client, ExchangeError, ExchangeRequest, Exchanged, Instance,
-    IssuedToken, MayPresent, PolicyRefusal, Principal, RelyingParty, Scope, TargetRefusal,
-    Timestamp,
+    Actor, ActorChain, Call, Client, Decision, ExchangeError, ExchangeRequest, Exchanged, Instance,
+    IssuedToken, MayPresent, PolicyRefusal, Presented, Principal, RelyingParty, Scope,
+    TargetRefusal, Timestamp, Widened,
 };
 
 /// Permission to issue one token. Only [`authorize`] makes one.
 #[derive(Debug)]
 pub struct Issuance<'a> {
+    presented: &'a Presented,
     subject: &'a Principal,
     client: &'a Client,
     actors: Option<Cow<'a, ActorChain>>,
@@ -23,9 +24,19 @@ pub struct Issuance<'a> {
 }
 
 impl<'a> Issuance<'a> {
+    /// The subject token as it was presented, for those mappers whose contract gives them a look at it.
+    pub const fn presented(&self) -> &'a Presented {
+        self.presented
+    }
+
     /// Whom the token will speak of.
     pub const fn subject(&self) -> &'a Principal {
         self.subject
+    }
+
+    /// The client that asks, whether or not it is named in the token.
+    pub fn asking(&self) -> &'a str {
+        &self.client.id
     }
 
     /// The client to be named in the token; none for a face without clients (TX-59).
@@ -65,6 +76,35 @@ impl<'a> Issuance<'a> {
         self.not_after.map_or(wanted, |limit| limit.min(wanted))
     }
 
+    /// Takes over a decision that stays within this permission.
+    pub(crate) fn narrow(&mut self, decision: Decision, now: Timestamp) -> Result<(), Widened> {
+        let Decision {
+            scope,
+            audiences,
+            not_after,
+        } = decision;
+        if let Some(scope) = scope {
+            if !scope.is_within(&self.scope) {
+                return Err(Widened::Scope);
+            }
+            self.scope = scope;
+        }
+        if let Some(audiences) = audiences {
+            let is_within = audiences.iter().all(|name| self.audiences.contains(name));
+            if audiences.is_empty() || !is_within {
+                return Err(Widened::Audiences);
+            }
+            self.audiences.retain(|name| audiences.contains(name));
+        }
+        if let Some(end) = not_after {
+            if end <= now || self.not_after.is_some_and(|limit| end > limit) {
+                return Err(Widened::End);
+            }
+            self.not_after = Some(end);
+        }
+        Ok(())
+    }
+
     pub(crate) fn into_exchanged(self, issued: IssuedToken) -> Exchanged {
         Exchanged {
             issued,
@@ -95,6 +135,7 @@ pub fn authorize<'a>(
     let scope = scope(request, subject, &targets)?;
     let not_after = not_after(client, subject, actor, &targets, call)?;
     Ok(Issuance {
+        presented: &request.subject,
         subject,
         client,
         actors,

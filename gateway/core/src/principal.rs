@@ -35,3 +35,36 @@ pub struct Principal {
     /// Everything else that was verified, by claim name.
     pub claims: Map<String, Value>,
 }
+
+/// Claims that carry meaning of their own. What they say is decided by the gateway or stands in a field of
+/// its own, never among [`Principal::claims`] or the claims an operator maps.
+pub const RESERVED_CLAIMS: [&str; 28] = [
+    "_claim_names",
+    "_claim_sources",
+    "acr",
+    "act",
+    "amr",
+    "at_hash",
+    "aud",
+    "auth_time",
+    "authorization_details",
+    "azp",
+    "c_hash",
+    "client_id",
+    "cnf",
+    "events",
+    "exp",
+    "iat",
+    "iss",
+    "jti",
+    "may_act",
+    "nbf",
+    "nonce",
+    "s_hash",
+    "scope",
+    "scp",
+    "sid",
+    "sub",
+    "token_use",
+    "typ",
+];

@@ -1,22 +1,24 @@
 //! What a guest says is believed only within these bounds.
 
-use cambist_core::{Scope, Timestamp};
+use cambist_core::{RESERVED_CLAIMS, Scope, Timestamp};
 use serde_json::{Map, Value};
 
 /// Bytes of a subject, client or authentication context.
 pub(crate) const NAME_BYTES: usize = 256;
 /// Bytes of an issuer or audience.
 pub(crate) const URI_BYTES: usize = 2048;
-/// Audiences, attributes, or values of one attribute.
+/// Audiences, claims, or values of one claim.
 const COUNT: usize = 64;
 /// Authentication methods.
 const METHODS: usize = 16;
-/// Bytes of the name of an attribute or method.
+/// Bytes of the name of a claim or method.
 const WORD_BYTES: usize = 128;
-/// Bytes of one attribute value.
+/// Bytes of the value of one claim.
 const VALUE_BYTES: usize = 8 << 10;
-/// Bytes of all attributes together, names included.
-const ATTRIBUTE_BYTES: usize = 64 << 10;
+/// Bytes of all claims together, names included.
+const CLAIM_BYTES: usize = 64 << 10;
+/// Bytes of an issued token.
+pub(crate) const TOKEN_BYTES: usize = 64 << 10;
 /// Bytes of a refusal's code.
 const CODE_BYTES: usize = 64;
 /// Bytes of a text for people.
@@ -24,35 +26,16 @@ const TEXT_BYTES: usize = 512;
 /// How far ahead of the gateway's clock an authentication may lie, in seconds.
 const CLOCK_LEEWAY: u64 = 300;
 
-/// Claims that carry meaning of their own. What they say is decided by the gateway or stands in a field
-/// of its own, never in an attribute.
-const RESERVED: [&str; 25] = [
-    "_claim_names",
-    "_claim_sources",
-    "acr",
-    "act",
-    "amr",
-    "at_hash",
-    "aud",
-    "auth_time",
-    "authorization_details",
-    "azp",
-    "c_hash",
-    "client_id",
-    "cnf",
-    "events",
-    "exp",
-    "iat",
-    "iss",
-    "jti",
-    "may_act",
-    "nbf",
-    "nonce",
-    "scope",
-    "scp",
-    "sid",
-    "sub",
-];
+/// The value of a claim as a guest says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    Text(String),
+    Integer(i64),
+    Boolean(bool),
+    Texts(Vec<String>),
+    /// Anything else, as JSON text.
+    Json(String),
+}
 
 /// An answer that no correct plugin gives. The text never holds what the plugin said, only where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,14 +48,20 @@ pub(crate) enum Nonsense {
     TooLong { what: &'static str, limit: usize },
     #[error("bad answer: more than {limit} {what}")]
     TooMany { what: &'static str, limit: usize },
-    #[error("bad answer: an attribute is named `{0}`, which is not one")]
+    #[error("bad answer: a claim is named `{0}`, which is not a plugin's to make")]
     Reserved(&'static str),
-    #[error("bad answer: two attributes have one name")]
+    #[error("bad answer: two claims have one name")]
     Repeated,
     #[error("bad answer: {0}")]
     Scope(#[from] cambist_core::scope::ScopeError),
     #[error("bad answer: the authentication lies in the future")]
     Future,
+    #[error("bad answer: the value of a claim is not JSON")]
+    NotJson,
+    #[error("bad answer: the token ends in the past")]
+    Past,
+    #[error("bad answer: the token ends later than allowed")]
+    TooLate,
 }
 
 /// A text that identifies something: not empty, bounded, one line.
@@ -135,40 +124,57 @@ pub(crate) fn past(at: Option<u64>, now: Timestamp) -> Result<Option<Timestamp>,
     }
 }
 
-/// Attributes as claims: one value is a text, any other number of them a list.
+/// Claims as JSON.
 pub(crate) fn claims(
-    attributes: impl ExactSizeIterator<Item = (String, Vec<String>)>,
+    said: impl ExactSizeIterator<Item = (String, Said)>,
 ) -> Result<Map<String, Value>, Nonsense> {
-    bounded("attributes", attributes.len(), COUNT)?;
+    bounded("claims", said.len(), COUNT)?;
     let mut claims = Map::new();
     let mut bytes = 0_usize;
-    for (key, values) in attributes {
-        bounded("values of one attribute", values.len(), COUNT)?;
-        let key = name("the name of an attribute", key, WORD_BYTES)?;
-        if let Some(reserved) = RESERVED.iter().find(|reserved| **reserved == key) {
+    for (key, said) in said {
+        let key = name("the name of a claim", key, WORD_BYTES)?;
+        if let Some(reserved) = RESERVED_CLAIMS.iter().find(|reserved| **reserved == key) {
             return Err(Nonsense::Reserved(reserved));
         }
-        bytes += key.len() + values.iter().map(String::len).sum::<usize>();
-        if bytes > ATTRIBUTE_BYTES {
+        bytes += key.len();
+        let claim = match said {
+            Said::Integer(number) => Value::from(number),
+            Said::Boolean(value) => Value::from(value),
+            Said::Text(text) => Value::String(claim_text(text, &mut bytes)?),
+            Said::Texts(texts) => {
+                bounded("values of one claim", texts.len(), COUNT)?;
+                texts
+                    .into_iter()
+                    .map(|text| claim_text(text, &mut bytes).map(Value::String))
+                    .collect::<Result<_, _>>()?
+            }
+            Said::Json(json) => {
+                if json.len() > VALUE_BYTES {
+                    return Err(Nonsense::TooLong {
+                        what: "the value of a claim",
+                        limit: VALUE_BYTES,
+                    });
+                }
+                bytes += json.len();
+                serde_json::from_str(&json).map_err(|_| Nonsense::NotJson)?
+            }
+        };
+        if bytes > CLAIM_BYTES {
             return Err(Nonsense::TooLong {
-                what: "the list of attributes",
-                limit: ATTRIBUTE_BYTES,
+                what: "the list of claims",
+                limit: CLAIM_BYTES,
             });
         }
-        let mut values = values
-            .into_iter()
-            .map(|text| value("the value of an attribute", text, VALUE_BYTES).map(Value::String))
-            .collect::<Result<Vec<_>, _>>()?;
-        let claim = if values.len() == 1 {
-            values.pop().unwrap_or_default()
-        } else {
-            Value::Array(values)
-        };
         if claims.insert(key, claim).is_some() {
             return Err(Nonsense::Repeated);
         }
     }
     Ok(claims)
+}
+
+fn claim_text(text: String, bytes: &mut usize) -> Result<String, Nonsense> {
+    *bytes += text.len();
+    value("the value of a claim", text, VALUE_BYTES)
 }
 
 fn bounded(what: &'static str, found: usize, limit: usize) -> Result<(), Nonsense> {

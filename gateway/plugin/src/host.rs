@@ -1,46 +1,39 @@
 //! The host, and the way of an upload through it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+    time::{Duration, Instant},
+};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use tokio::sync::Semaphore;
+use wasmparser::Parser;
 use wasmtime::{
     Engine,
     component::{Component, Linker, types::ComponentItem},
 };
 
 use crate::{
-    HostLimits, Plugin, PluginRejected,
-    engine::{engine, tick},
-    limits::{MEMORIES, TABLE_ELEMENTS, TABLES},
+    Capability, Compilation, HostLimits, Manifest, Outside, Plugin, PluginRejected,
+    compiler::Loader,
+    engine::Engines,
+    limits::{Class, ClassLimits, MEMORIES},
+    manifest::Isolation,
+    ready::Ready,
     sandbox::{Sandbox, drive},
     scan::{Scan, scan},
-    v0_1::{Linked, TYPES, VALIDATOR},
+    v0_1::{self, Import, Linked},
+    wasi,
 };
 
 /// How long a trial instance may take to come up.
 const TRIAL_TIME: Duration = Duration::from_secs(1);
+/// A plugin that takes longer to start has instances made ahead.
+const SLOW_START: Duration = Duration::from_millis(2);
 
 /// Bytes of a WebAssembly page.
 const PAGE: u64 = 64 << 10;
-
-/// What every Rust program for `wasm32-wasip2` imports without being asked. Nothing stands behind them:
-/// calling one ends the call.
-const INERT: [&str; 13] = [
-    "wasi:cli/environment",
-    "wasi:cli/exit",
-    "wasi:cli/stderr",
-    "wasi:cli/stdin",
-    "wasi:cli/stdout",
-    "wasi:cli/terminal-input",
-    "wasi:cli/terminal-output",
-    "wasi:cli/terminal-stderr",
-    "wasi:cli/terminal-stdin",
-    "wasi:cli/terminal-stdout",
-    "wasi:io/error",
-    "wasi:io/poll",
-    "wasi:io/streams",
-];
 
 /// Compiles plugins and runs them. One per process; cheap to clone.
 #[derive(Clone)]
@@ -50,12 +43,32 @@ pub struct PluginHost {
 
 /// What all plugins of a host have in common.
 pub(crate) struct Shared {
-    pub(crate) engine: Engine,
-    pub(crate) limits: HostLimits,
-    /// One permit per sandbox that may run.
-    pub(crate) turns: Semaphore,
+    limits: HostLimits,
+    engines: Engines,
+    light: Seats,
+    heavy: Seats,
+    /// The host's end of the capabilities.
+    pub(crate) outside: Arc<dyn Outside>,
     /// Held by the one upload being compiled: compiling takes memory, and its trial the spare sandbox.
     compiling: std::sync::Mutex<()>,
+    loader: Loader,
+}
+
+/// The sandboxes of one class.
+struct Seats {
+    /// One permit per sandbox that may run.
+    turns: Semaphore,
+    /// One permit per sandbox that is kept without running.
+    idle: Arc<Semaphore>,
+}
+
+impl Seats {
+    fn new(limits: &ClassLimits) -> Self {
+        Self {
+            turns: Semaphore::new(limits.concurrent_calls as usize),
+            idle: Arc::new(Semaphore::new(limits.idle_sandboxes as usize)),
+        }
+    }
 }
 
 /// Why there is no host.
@@ -67,20 +80,29 @@ pub enum HostError {
     /// The thread that interrupts guests could not be started.
     #[error("the thread that interrupts plugins cannot start: {0}")]
     Ticker(String),
+    /// The directory of native code cannot be used.
+    #[error("the directory of compiled plugins cannot be used: {0}")]
+    Cache(String),
 }
 
 impl PluginHost {
     /// Starts the engine and the thread that interrupts guests, which ends with the host's last plugin.
-    pub fn new(limits: HostLimits) -> Result<Self, HostError> {
-        let engine = engine(&limits).map_err(|error| HostError::Engine(format!("{error:#}")))?;
-        tick(&engine).map_err(|error| HostError::Ticker(error.to_string()))?;
-        let turns = Semaphore::new(limits.concurrent_calls as usize);
+    pub fn new(
+        limits: HostLimits,
+        compilation: Compilation,
+        outside: Arc<dyn Outside>,
+    ) -> Result<Self, HostError> {
+        let loader =
+            Loader::open(compilation).map_err(|error| HostError::Cache(error.to_string()))?;
         Ok(Self {
             shared: Arc::new(Shared {
-                engine,
                 limits,
-                turns,
+                engines: Engines::start(limits)?,
+                light: Seats::new(&limits.of(Class::Light)),
+                heavy: Seats::new(&limits.of(Class::Heavy)),
+                outside,
                 compiling: std::sync::Mutex::new(()),
+                loader,
             }),
         })
     }
@@ -88,60 +110,145 @@ impl PluginHost {
     /// Takes an upload: scans, compiles, links and tries it. Blocks for as long as compiling takes (a
     /// tenth of a second for a usual plugin, seconds at worst), one upload at a time: call it on a thread
     /// that may block and has at least 1 MiB of stack.
-    pub fn compile(&self, component: &[u8]) -> Result<Plugin, PluginRejected> {
+    pub fn compile(&self, uploaded: &[u8]) -> Result<Plugin, PluginRejected> {
         let Shared {
-            engine,
             limits,
+            engines,
             compiling,
+            loader,
             ..
         } = &*self.shared;
-        if component.len() > limits.component_bytes {
+        let limit = limits.largest_component();
+        if uploaded.len() > limit {
             return Err(PluginRejected::TooLarge {
-                size: component.len(),
-                limit: limits.component_bytes,
+                size: uploaded.len(),
+                limit,
             });
         }
-        if Engine::detect_precompiled(component).is_some() {
+        if Engine::detect_precompiled(uploaded).is_some() {
             return Err(PluginRejected::Precompiled);
         }
-        let Scan { imports, exports } = scan(component)?;
-        granted(&imports)?;
-        if !exports.iter().any(|export| export == VALIDATOR) {
-            return Err(PluginRejected::MissingExport {
-                expected: VALIDATOR,
-                found: exports,
-            });
+        let encoded;
+        let component = if Parser::is_core_wasm(uploaded) {
+            encoded = loader.compiler().componentize(uploaded)?;
+            &encoded
+        } else {
+            uploaded
+        };
+        let Scan {
+            imports,
+            exports,
+            manifest,
+            wants,
+        } = scan(component)?;
+        let manifest = manifest
+            .map(|json| Manifest::from_json(&json))
+            .transpose()?
+            .unwrap_or_default();
+        let capabilities = imported(&imports, &manifest)?;
+        let points = v0_1::points(&exports).map_err(PluginRejected::Version)?;
+        if points.is_empty() {
+            return Err(PluginRejected::MissingExport { found: exports });
         }
 
         // Nothing that a panic could have left half done is behind the lock.
         let alone = compiling
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let compiled = Component::from_binary(engine, component)
-            .map_err(|error| PluginRejected::Compile(format!("{error:#}")))?;
-        required(&compiled, limits)?;
+        let class = limits.class(component.len(), &wants);
+        let limits = limits.of(class);
+        let engine = engines
+            .of(class)
+            .map_err(|error| PluginRejected::NoRoom(error.to_string()))?;
+        let compiled = loader.load(engine, limits.memory_bytes, component)?;
+        required(&compiled, &limits)?;
+        only_interfaces(&compiled, engine)?;
+        if let Some(import) = v0_1::stray(&compiled, engine) {
+            return Err(PluginRejected::Import {
+                import,
+                hint: "`cambist:sts@0.1` has no such function",
+            });
+        }
         let mut linker = Linker::new(engine);
-        only_types(&compiled, engine)?;
-        linker
-            .define_unknown_imports_as_traps(&compiled)
+        v0_1::define(&mut linker)
+            .and_then(|()| wasi::define(&mut linker, &compiled))
             .map_err(|error| PluginRejected::WrongType(format!("{error:#}")))?;
-        let linked = Linked::new(&linker, &compiled)?;
-        let mut store = Sandbox::store(engine, limits);
+        let linked = Arc::new(Linked::new(&linker, &compiled, &points)?);
+        let mut store = Sandbox::store(engine, &limits);
+        let started = Instant::now();
         match drive(linked.instantiate(&mut store), TRIAL_TIME) {
             None => return Err(PluginRejected::TrialTime(TRIAL_TIME)),
             Some(Err(error)) => return Err(PluginRejected::Trial(format!("{error:#}"))),
-            Some(Ok(instance)) => Linked::check(&mut store, &instance)?,
+            Some(Ok(instance)) => linked.check(&mut store, &instance)?,
         }
-        drop(alone);
-
-        Ok(Plugin {
+        let is_slow = started.elapsed() > SLOW_START;
+        drop((store, alone));
+        let wants_stock = match manifest.isolation {
+            Isolation::Ready => true,
+            Isolation::Fresh => is_slow,
+            Isolation::Worker => false,
+        };
+        let ready = wants_stock.then(|| {
+            Ready::new(
+                Arc::clone(&linked),
+                engine.clone(),
+                limits,
+                Arc::clone(&self.shared.seats(class).idle),
+            )
+        });
+        let plugin = Plugin {
             shared: Arc::clone(&self.shared),
+            class,
+            engine: engine.clone(),
             linked,
-            digest: name(component),
-            size: component.len(),
+            limits,
+            own_turns: Semaphore::new(limits.concurrent_calls.div_ceil(2) as usize),
+            ready,
+            digest: name(uploaded),
+            size: uploaded.len(),
             imports,
             exports,
-        })
+            capabilities,
+            points,
+            manifest,
+            calls: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+        };
+        for case in &plugin.manifest.cases {
+            if let Some(reason) = plugin.run_case(case).failure {
+                return Err(PluginRejected::SelfTest {
+                    case: case.name.clone(),
+                    reason,
+                });
+            }
+        }
+        Ok(plugin)
+    }
+}
+
+impl Shared {
+    fn seats(&self, class: Class) -> &Seats {
+        match class {
+            Class::Light => &self.light,
+            Class::Heavy => &self.heavy,
+        }
+    }
+}
+
+impl Plugin {
+    /// Turns of all plugins of its kind.
+    pub(crate) fn turns(&self) -> &Semaphore {
+        &self.shared.seats(self.class).turns
+    }
+
+    /// Permits of sandboxes of its kind that are kept without running.
+    pub(crate) fn idle(&self) -> &Arc<Semaphore> {
+        &self.shared.seats(self.class).idle
+    }
+
+    /// The engine it was compiled for.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
     }
 }
 
@@ -153,79 +260,60 @@ impl fmt::Debug for PluginHost {
     }
 }
 
-/// The deny-all rule: types, what is inert, and nothing else.
-fn granted(imports: &[String]) -> Result<(), PluginRejected> {
-    match imports
-        .iter()
-        .find(|import| *import != TYPES && !is_inert(import))
-    {
+/// What a component imports of the host: capabilities that its manifest asks for, types, and the empty
+/// world. Anything else is refused.
+fn imported(
+    imports: &[String],
+    manifest: &Manifest,
+) -> Result<Vec<(Capability, String)>, PluginRejected> {
+    let mut capabilities = Vec::new();
+    for name in imports {
+        let refuse = |hint| {
+            Err(PluginRejected::Import {
+                import: name.clone(),
+                hint,
+            })
+        };
+        match v0_1::import(name) {
+            Import::Types => {}
+            Import::Capability(capability) => {
+                if !manifest.capabilities.contains_key(&capability) {
+                    return Err(PluginRejected::Manifest(format!(
+                        "the component imports `{name}`, and `capabilities.{capability}` does not say why"
+                    )));
+                }
+                capabilities.push((capability, name.clone()));
+            }
+            Import::OtherVersion => return Err(PluginRejected::Version(name.clone())),
+            Import::Unknown => return refuse("the package `cambist:sts` has no such interface"),
+            Import::Foreign if wasi::is_answered(name) => {}
+            Import::Foreign => {
+                return refuse(
+                    "a plugin may import the capabilities of `cambist:sts@0.1` and, answered by an empty world, `wasi:*@0.2`",
+                );
+            }
+        }
+    }
+    Ok(capabilities)
+}
+
+/// An import that is not an interface could be anything.
+fn only_interfaces(component: &Component, engine: &Engine) -> Result<(), PluginRejected> {
+    let odd = component
+        .component_type()
+        .imports(engine)
+        .find(|(_, item)| !matches!(item.ty, ComponentItem::ComponentInstance(_)))
+        .map(|(name, _)| name.to_owned());
+    match odd {
         None => Ok(()),
         Some(import) => Err(PluginRejected::Import {
-            import: import.clone(),
-            hint: hint(import),
+            import,
+            hint: "a plugin imports interfaces only",
         }),
     }
 }
 
-fn is_inert(import: &str) -> bool {
-    import
-        .split_once('@')
-        .is_some_and(|(name, version)| INERT.contains(&name) && version.starts_with("0.2."))
-}
-
-fn hint(import: &str) -> &'static str {
-    const HINTS: [(&str, &str); 6] = [
-        (
-            "wasi:clocks/",
-            "a plugin has no clock; the time of judgement is `call.now`",
-        ),
-        (
-            "wasi:random/",
-            "a plugin has no randomness; Rust's HashMap asks for it, BTreeMap does not",
-        ),
-        (
-            "wasi:filesystem/",
-            "a plugin has no files; what it needs to know comes in `call.settings`",
-        ),
-        ("wasi:sockets/", "a plugin has no network"),
-        ("wasi:http/", "a plugin has no network"),
-        (
-            "cambist:sts/",
-            "this gateway's version of the interface does not have it",
-        ),
-    ];
-    HINTS
-        .iter()
-        .find(|(prefix, _)| import.starts_with(prefix))
-        .map_or("a plugin of this world imports nothing", |(_, hint)| hint)
-}
-
-/// The one import of ours is for types; a function in it would be an import in disguise.
-fn only_types(component: &Component, engine: &Engine) -> Result<(), PluginRejected> {
-    for (name, item) in component.component_type().imports(engine) {
-        let ComponentItem::ComponentInstance(interface) = item.ty else {
-            return Err(PluginRejected::Import {
-                import: name.to_owned(),
-                hint: hint(name),
-            });
-        };
-        if name != TYPES {
-            continue;
-        }
-        if let Some((function, _)) = interface
-            .exports(engine)
-            .find(|(_, item)| !matches!(item.ty, ComponentItem::Type(_)))
-        {
-            return Err(PluginRejected::Import {
-                import: format!("{name}#{function}"),
-                hint: hint(name),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn required(component: &Component, limits: &HostLimits) -> Result<(), PluginRejected> {
+fn required(component: &Component, limits: &ClassLimits) -> Result<(), PluginRejected> {
     let Some(wanted) = component.resources_required() else {
         return Err(PluginRejected::Compile(
             "it brings a module of its own as an import".to_owned(),
@@ -237,11 +325,15 @@ fn required(component: &Component, limits: &HostLimits) -> Result<(), PluginReje
             u64::from(wanted.num_memories),
             u64::from(MEMORIES),
         ),
-        ("tables", u64::from(wanted.num_tables), u64::from(TABLES)),
+        (
+            "tables",
+            u64::from(wanted.num_tables),
+            u64::from(limits.tables),
+        ),
         (
             "table elements",
             wanted.max_initial_table_size.unwrap_or(0),
-            TABLE_ELEMENTS as u64,
+            limits.table_elements as u64,
         ),
         (
             "bytes of initial memory",

@@ -9,16 +9,39 @@
 //! sees generated bindings.
 
 mod answer;
+mod bound;
+mod cache;
+mod capability;
+pub mod case;
+mod compiler;
+mod componentize;
 mod engine;
 mod host;
 mod limits;
+pub mod manifest;
+mod outside;
 mod plugin;
+mod point;
+mod ready;
 mod rejected;
 mod sandbox;
 mod scan;
+mod terms;
 mod v0_1;
+mod wasi;
 
+pub use bound::Bound;
+pub use capability::{Capability, GrantedSecret, Grants, KvSpace, PluginKey};
+pub use case::{Case, CaseOutcome};
+pub use compiler::{CodeCache, Compilation, CompilerLimits, compile_child};
+pub use componentize::componentize;
 pub use host::{HostError, PluginHost};
-pub use limits::HostLimits;
-pub use plugin::{Plugin, PluginBinding};
+pub use limits::{HeavyLimits, HostLimits};
+pub use manifest::Manifest;
+pub use outside::{
+    HttpError, HttpRequest, HttpResponse, KvError, LogLevel, LogLine, Nowhere, Origin, Outside,
+};
+pub use plugin::{Counts, Plugin};
+pub use point::Point;
 pub use rejected::PluginRejected;
+pub use terms::{BindError, Binding, Config};

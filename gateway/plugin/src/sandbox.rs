@@ -1,41 +1,232 @@
-//! One sandbox: what a guest runs in for one call.
+//! One sandbox: what a guest runs in, for one call or for several.
 
 use std::{
     pin::pin,
+    sync::Arc,
     task::{Context, Poll, Waker},
     thread,
     time::{Duration, Instant},
 };
 
-use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder};
-
-use crate::{
-    HostLimits,
-    limits::{ANSWER_BYTES, CORE_INSTANCES, MEMORIES, TABLE_ELEMENTS, TABLES},
+use wasmtime::{
+    Engine, ResourceLimiter, Store, StoreLimits, StoreLimitsBuilder, component::ResourceTable,
 };
 
-/// The host's side of a sandbox: bounds, and no capability.
+use crate::{
+    GrantedSecret, LogLevel, LogLine, Outside, PluginKey,
+    limits::{ANSWER_BYTES, ClassLimits, MEMORIES},
+    terms::Terms,
+};
+
+/// Lines a guest may log in one call.
+const LINES: u32 = 64;
+/// Bytes of one logged line.
+const LINE_BYTES: usize = 4 << 10;
+/// Bytes kept of what a guest wrote last to its standard error.
+const LAST_WORDS: usize = 1 << 10;
+/// Handles a guest may hold at once.
+const HANDLES: usize = 64;
+
+/// The host's side of a sandbox: bounds, and what the guest was let into.
 pub(crate) struct Sandbox {
-    limits: StoreLimits,
+    bounds: Bounds,
+    pub(crate) table: ResourceTable,
+    /// None outside of calls: nothing is granted to the code that runs while an instance is made.
+    visit: Option<Visitor>,
+    lines: u32,
+    line: Vec<u8>,
+    last_words: Vec<u8>,
 }
+
+/// On whose behalf a guest runs.
+pub(crate) struct Visitor {
+    pub(crate) terms: Arc<Terms>,
+    pub(crate) outside: Arc<dyn Outside>,
+    pub(crate) instance: String,
+    pub(crate) correlation: String,
+    /// When tokens are judged, in seconds since the epoch.
+    pub(crate) now: u64,
+    /// When the call ends at the latest.
+    pub(crate) deadline: Instant,
+}
+
+/// A secret as a guest holds it.
+#[expect(unreachable_pub, reason = "generated bindings re-export it")]
+pub struct SecretHandle(pub(crate) GrantedSecret);
+
+/// A key as a guest holds it.
+#[expect(unreachable_pub, reason = "generated bindings re-export it")]
+pub struct KeyHandle(pub(crate) Arc<dyn PluginKey>);
 
 impl Sandbox {
     /// A fresh store with every bound in place, before any code of the guest can run.
-    pub(crate) fn store(engine: &Engine, limits: &HostLimits) -> Store<Self> {
-        let limits = StoreLimitsBuilder::new()
+    pub(crate) fn store(engine: &Engine, limits: &ClassLimits) -> Store<Self> {
+        let bounds = StoreLimitsBuilder::new()
             .memory_size(limits.memory_bytes)
             .memories(MEMORIES as usize)
-            .instances(CORE_INSTANCES as usize)
-            .tables(TABLES as usize)
-            .table_elements(TABLE_ELEMENTS)
+            .instances(limits.core_instances as usize)
+            .tables(limits.tables as usize)
+            .table_elements(limits.table_elements)
             .trap_on_grow_failure(true)
             .build();
-        let mut store = Store::new(engine, Self { limits });
-        store.limiter(|sandbox| &mut sandbox.limits);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES);
+        let mut store = Store::new(
+            engine,
+            Self {
+                bounds: Bounds {
+                    limits: bounds,
+                    memory: 0,
+                },
+                table,
+                visit: None,
+                lines: 0,
+                line: Vec::new(),
+                last_words: Vec::new(),
+            },
+        );
+        store.limiter(|sandbox| &mut sandbox.bounds);
         store.set_hostcall_fuel(ANSWER_BYTES);
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
         store
+    }
+
+    /// Lets a visitor in for one call.
+    pub(crate) fn enter(&mut self, visitor: Visitor) {
+        self.visit = Some(visitor);
+        self.lines = 0;
+        self.line.clear();
+        self.last_words.clear();
+    }
+
+    /// The visitor of this call. An error outside of calls.
+    pub(crate) fn visitor(&self) -> wasmtime::Result<&Visitor> {
+        self.visit.as_ref().ok_or_else(|| {
+            wasmtime::format_err!("nothing is granted while an instance is being made")
+        })
+    }
+
+    /// Most bytes of linear memory there have been.
+    pub(crate) const fn memory(&self) -> usize {
+        self.bounds.memory
+    }
+
+    /// One line for the log: bounded, counted, escaped.
+    pub(crate) fn log(&mut self, level: LogLevel, message: &str) {
+        let Some(visitor) = &self.visit else {
+            return;
+        };
+        self.lines = self.lines.saturating_add(1);
+        let text = match self.lines {
+            ..=LINES => escaped(message),
+            line if line == LINES + 1 => "further lines of this call are dropped".to_owned(),
+            _ => return,
+        };
+        visitor.outside.log(&LogLine {
+            plugin: &visitor.terms.title,
+            instance: &visitor.instance,
+            correlation: &visitor.correlation,
+            level,
+            message: &text,
+        });
+    }
+
+    /// What a guest wrote to its standard output or error.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        self.last_words.extend_from_slice(
+            bytes
+                .get(bytes.len().saturating_sub(LAST_WORDS)..)
+                .unwrap_or(bytes),
+        );
+        let excess = self.last_words.len().saturating_sub(LAST_WORDS);
+        self.last_words.drain(..excess);
+        if !self
+            .visit
+            .as_ref()
+            .is_some_and(|visitor| visitor.terms.grants.log)
+        {
+            return;
+        }
+        for byte in bytes {
+            if *byte == b'\n' {
+                let line = std::mem::take(&mut self.line);
+                self.log(LogLevel::Info, &String::from_utf8_lossy(&line));
+            } else if self.line.len() < LINE_BYTES {
+                self.line.push(*byte);
+            }
+        }
+    }
+
+    /// What a guest wrote last, on one line.
+    pub(crate) fn last_words(&self) -> String {
+        escaped(String::from_utf8_lossy(&self.last_words).trim())
+    }
+}
+
+fn escaped(message: &str) -> String {
+    let mut line = String::new();
+    for c in message.chars() {
+        if line.len() >= LINE_BYTES {
+            line.push('…');
+            break;
+        }
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+/// The bounds of a store, and how much of them was used.
+struct Bounds {
+    limits: StoreLimits,
+    memory: usize,
+}
+
+impl ResourceLimiter for Bounds {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let grows = self.limits.memory_growing(current, desired, maximum)?;
+        if grows {
+            self.memory = self.memory.max(desired);
+        }
+        Ok(grows)
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.limits.memory_grow_failed(error)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.limits.table_growing(current, desired, maximum)
+    }
+
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.limits.table_grow_failed(error)
+    }
+
+    fn instances(&self) -> usize {
+        self.limits.instances()
+    }
+
+    fn tables(&self) -> usize {
+        self.limits.tables()
+    }
+
+    fn memories(&self) -> usize {
+        self.limits.memories()
     }
 }
 
@@ -51,5 +242,17 @@ pub(crate) fn drive<T>(future: impl Future<Output = T>, limit: Duration) -> Opti
             Poll::Pending if started.elapsed() >= limit => return None,
             Poll::Pending => thread::yield_now(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logged_line_is_one_line_and_bounded() {
+        assert_eq!(escaped("a\nb\u{1b}[31m"), "a\\nb\\u{1b}[31m");
+        let long = escaped(&"x".repeat(3 * LINE_BYTES));
+        assert_eq!(long.len(), LINE_BYTES + '…'.len_utf8());
     }
 }

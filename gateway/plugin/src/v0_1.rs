@@ -1,174 +1,228 @@
 //! `cambist:sts@0.1`: the only module that sees generated bindings of it.
 
-use cambist_core::{Call, Principal, Rejection, Scope, Timestamp, TokenType};
+mod capabilities;
+mod convert;
+mod points;
+
 use wasmtime::{
-    Store,
-    component::{Component, Instance, InstancePre, Linker},
+    Engine, Store,
+    component::{Component, HasSelf, Instance, InstancePre, Linker, types::ComponentItem},
 };
 
-use crate::{
-    PluginRejected,
-    answer::{self, NAME_BYTES, Nonsense, URI_BYTES},
-    sandbox::Sandbox,
-};
+use crate::{Capability, PluginRejected, Point, sandbox::Sandbox};
 
 mod bindings {
     wasmtime::component::bindgen!({
         path: "../../wit",
-        world: "validator-plugin",
+        world: "plugin",
+        imports: { default: async | trappable },
         exports: { default: async },
-        ownership: Borrowing { duplicate_if_necessary: true },
+        with: {
+            "cambist:sts/secrets.secret": crate::sandbox::SecretHandle,
+            "cambist:sts/crypto.key": crate::sandbox::KeyHandle,
+        },
     });
 }
 
-use bindings::{
-    ValidatorPlugin, ValidatorPluginPre, cambist::sts::types::Fault,
-    exports::cambist::sts::validator as wit,
-};
+use bindings::{cambist::sts as imports, exports::cambist::sts as exports};
 
-/// The interface a validator exports.
-pub(crate) const VALIDATOR: &str = "cambist:sts/validator@0.1.0";
-/// The interface with nothing but types that such a component imports.
-pub(crate) const TYPES: &str = "cambist:sts/types@0.1.0";
+pub(crate) use convert::values;
+pub(crate) use imports::types::Value as WitValue;
+pub(crate) use points::{Answer, Cause, Guest, Refused};
 
-/// A component linked as a validator.
-pub(crate) struct Linked(ValidatorPluginPre<Sandbox>);
+/// The package, as imports and exports name it.
+const PACKAGE: &str = "cambist:sts/";
+/// Interfaces with nothing but types.
+const TYPES: [&str; 2] = ["types", "saml"];
 
-/// What one call is told beside the token.
-pub(crate) struct Question<'a> {
-    pub(crate) call: &'a Call<'a>,
-    pub(crate) token_type: &'a TokenType,
-    pub(crate) settings: &'a [(String, String)],
+/// What one import of a component is to this version.
+pub(crate) enum Import {
+    /// Types only.
+    Types,
+    /// A capability.
+    Capability(Capability),
+    /// An interface of the package that there is not.
+    Unknown,
+    /// Of another version of the package.
+    OtherVersion,
+    /// Of another package.
+    Foreign,
 }
 
-/// A well-formed answer.
-pub(crate) enum Answer {
-    /// The token's content, and the scope it carries if its kind knows scope.
-    Accepted(Box<Principal>, Option<Scope>),
-    Refused(Refused),
+/// Sorts an import by its name.
+pub(crate) fn import(name: &str) -> Import {
+    let Some(rest) = name.strip_prefix(PACKAGE) else {
+        return Import::Foreign;
+    };
+    let Some(interface) = of_this_version(rest) else {
+        return Import::OtherVersion;
+    };
+    if TYPES.contains(&interface) {
+        return Import::Types;
+    }
+    Capability::ALL
+        .into_iter()
+        .find(|capability| capability.name() == interface)
+        .map_or(Import::Unknown, Import::Capability)
 }
 
-/// A refusal, in bounds.
-pub(crate) struct Refused {
-    pub(crate) cause: Cause,
-    pub(crate) code: Option<String>,
-    pub(crate) message: Option<String>,
-    pub(crate) detail: Option<String>,
+/// Functions of a component's imports of this package that there are not: `interface#function`.
+pub(crate) fn stray(component: &Component, engine: &Engine) -> Option<String> {
+    let imports = component.component_type();
+    imports.imports(engine).find_map(|(name, item)| {
+        let functions: &[&str] = match import(name) {
+            Import::Capability(capability) => functions(capability),
+            Import::Types => &[],
+            Import::Unknown | Import::OtherVersion | Import::Foreign => return None,
+        };
+        let ComponentItem::ComponentInstance(interface) = item.ty else {
+            return Some(name.to_owned());
+        };
+        interface.exports(engine).find_map(|(function, item)| {
+            let is_function = matches!(
+                item.ty,
+                ComponentItem::ComponentFunc(_) | ComponentItem::CoreFunc(_)
+            );
+            (is_function && !functions.contains(&function)).then(|| format!("{name}#{function}"))
+        })
+    })
 }
 
-/// Whose fault a refusal is.
-pub(crate) enum Cause {
-    Token(Rejection),
-    Unavailable,
-    Internal,
+const fn functions(capability: Capability) -> &'static [&'static str] {
+    match capability {
+        Capability::Clock => &["now-ms"],
+        Capability::Crypto => &[
+            "open",
+            "[method]key.algorithm",
+            "[method]key.sign",
+            "[method]key.verify",
+            "[method]key.public-jwk",
+        ],
+        Capability::Http => &["send"],
+        Capability::Kv => &["get", "set", "add", "remove"],
+        Capability::Log => &["write"],
+        Capability::Random => &["bytes"],
+        Capability::Secrets => &["open", "[method]secret.matches", "[method]secret.reveal"],
+    }
+}
+
+/// The points among a component's exports, or the first export that is of another version.
+pub(crate) fn points(exports: &[String]) -> Result<Vec<Point>, String> {
+    let mut points = Vec::new();
+    for export in exports {
+        let Some(rest) = export.strip_prefix(PACKAGE) else {
+            continue;
+        };
+        let interface = of_this_version(rest).ok_or_else(|| export.clone())?;
+        points.extend(Point::named(interface));
+    }
+    Ok(points)
+}
+
+fn of_this_version(interface: &str) -> Option<&str> {
+    let (name, version) = interface.split_once('@')?;
+    version.starts_with("0.1.").then_some(name)
+}
+
+/// The full name of a point's interface.
+pub(crate) fn interface(point: Point) -> String {
+    format!("{PACKAGE}{point}@0.1.0")
+}
+
+/// A component linked to the host, with the exports it fills.
+pub(crate) struct Linked {
+    pre: InstancePre<Sandbox>,
+    validator: Option<exports::validator::GuestIndices>,
+    provider: Option<exports::provider::GuestIndices>,
+    policy: Option<exports::policy::GuestIndices>,
+    claim_mapper: Option<exports::claim_mapper::GuestIndices>,
+    acr_mapper: Option<exports::acr_mapper::GuestIndices>,
+    amr_mapper: Option<exports::amr_mapper::GuestIndices>,
+    conditions: Option<exports::conditions::GuestIndices>,
+    subject: Option<exports::subject::GuestIndices>,
+    authn_statements: Option<exports::authn_statements::GuestIndices>,
+    attribute_statements: Option<exports::attribute_statements::GuestIndices>,
+    authz_decision_statements: Option<exports::authz_decision_statements::GuestIndices>,
+    attribute_mapper: Option<exports::attribute_mapper::GuestIndices>,
+    authn_context_mapper: Option<exports::authn_context_mapper::GuestIndices>,
+}
+
+/// Looks up the exports of every point the component fills, and makes the check of their types.
+macro_rules! linked {
+    ($($point:ident: $interface:ident),+ $(,)?) => {
+        impl Linked {
+            /// Links a component and finds its exports.
+            pub(crate) fn new(
+                linker: &Linker<Sandbox>,
+                component: &Component,
+                points: &[Point],
+            ) -> Result<Self, PluginRejected> {
+                let pre = linker.instantiate_pre(component).map_err(wrong_type)?;
+                Ok(Self {
+                    $($interface: if points.contains(&Point::$point) {
+                        Some(exports::$interface::GuestIndices::new(&pre).map_err(wrong_type)?)
+                    } else {
+                        None
+                    },)+
+                    pre,
+                })
+            }
+
+            /// Compares the types of an instance's exports with the interface. What changed inside a
+            /// record shows here and not before.
+            pub(crate) fn check(
+                &self,
+                store: &mut Store<Sandbox>,
+                instance: &Instance,
+            ) -> Result<(), PluginRejected> {
+                $(if let Some(indices) = &self.$interface {
+                    indices.load(&mut *store, instance).map_err(wrong_type)?;
+                })+
+                Ok(())
+            }
+        }
+    };
+}
+
+linked! {
+    Validator: validator,
+    Provider: provider,
+    Policy: policy,
+    ClaimMapper: claim_mapper,
+    AcrMapper: acr_mapper,
+    AmrMapper: amr_mapper,
+    Conditions: conditions,
+    Subject: subject,
+    AuthnStatements: authn_statements,
+    AttributeStatements: attribute_statements,
+    AuthzDecisionStatements: authz_decision_statements,
+    AttributeMapper: attribute_mapper,
+    AuthnContextMapper: authn_context_mapper,
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "an adapter for map_err")]
+fn wrong_type(error: wasmtime::Error) -> PluginRejected {
+    PluginRejected::WrongType(format!("{error:#}"))
 }
 
 impl Linked {
-    /// Links a component and finds its exports.
-    pub(crate) fn new(
-        linker: &Linker<Sandbox>,
-        component: &Component,
-    ) -> Result<Self, PluginRejected> {
-        let pre: InstancePre<Sandbox> = linker
-            .instantiate_pre(component)
-            .map_err(|error| PluginRejected::WrongType(format!("{error:#}")))?;
-        let pre = ValidatorPluginPre::new(pre)
-            .map_err(|error| PluginRejected::WrongType(format!("{error:#}")))?;
-        Ok(Self(pre))
-    }
-
     /// Makes an instance only.
     pub(crate) async fn instantiate(
         &self,
         store: &mut Store<Sandbox>,
     ) -> wasmtime::Result<Instance> {
-        self.0.instance_pre().instantiate_async(store).await
-    }
-
-    /// Compares the types of an instance's exports with the interface. What changed inside a record
-    /// shows here and not before.
-    pub(crate) fn check(
-        store: &mut Store<Sandbox>,
-        instance: &Instance,
-    ) -> Result<(), PluginRejected> {
-        ValidatorPlugin::new(store, instance)
-            .map(drop)
-            .map_err(|error| PluginRejected::WrongType(format!("{error:#}")))
-    }
-
-    /// One call in a fresh store.
-    pub(crate) async fn validate(
-        &self,
-        store: &mut Store<Sandbox>,
-        token: &[u8],
-        question: &Question<'_>,
-    ) -> wasmtime::Result<Result<Answer, Nonsense>> {
-        let instance = self.0.instantiate_async(&mut *store).await?;
-        let settings: Vec<_> = question
-            .settings
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
-        let call = wit::Call {
-            now: question.call.now.0,
-            instance: question.call.instance,
-            correlation: question.call.correlation,
-            token_type: question.token_type.as_str(),
-            settings: &settings,
-        };
-        let answer = instance
-            .cambist_sts_validator()
-            .call_validate_token(store, token, call)
-            .await?;
-        Ok(match answer {
-            Ok(principal) => accepted(principal, question.call.now),
-            Err(refusal) => Ok(Answer::Refused(refused(refusal))),
-        })
+        self.pre.instantiate_async(store).await
     }
 }
 
-fn accepted(said: wit::Principal, now: Timestamp) -> Result<Answer, Nonsense> {
-    let principal = Principal {
-        subject: answer::name("the subject", said.subject, NAME_BYTES)?,
-        issuer: answer::optional_name("the issuer", said.issuer, URI_BYTES)?,
-        audiences: answer::audiences(said.audiences)?,
-        client: answer::optional_name("the client", said.client, NAME_BYTES)?,
-        expires_at: said.expires_at.map(Timestamp),
-        authenticated_at: answer::past(said.authenticated_at, now)?,
-        authentication_context: answer::optional_name(
-            "the authentication context",
-            said.authentication_context,
-            NAME_BYTES,
-        )?,
-        authentication_methods: answer::methods(said.authentication_methods)?,
-        claims: answer::claims(
-            said.attributes
-                .into_iter()
-                .map(|attribute| (attribute.name, attribute.values)),
-        )?,
-        ..Principal::default()
-    };
-    Ok(Answer::Accepted(
-        Box::new(principal),
-        answer::scope(said.scopes)?,
-    ))
-}
-
-fn refused(said: wit::Refusal) -> Refused {
-    let cause = match said.fault {
-        Fault::Malformed => Cause::Token(Rejection::Malformed),
-        Fault::Refused => Cause::Token(Rejection::Refused),
-        Fault::Expired => Cause::Token(Rejection::Expired),
-        Fault::NotYetValid => Cause::Token(Rejection::NotYetValid),
-        Fault::BadSignature => Cause::Token(Rejection::BadSignature),
-        Fault::WrongAudience => Cause::Token(Rejection::WrongAudience),
-        Fault::Unavailable => Cause::Unavailable,
-        Fault::Internal => Cause::Internal,
-    };
-    Refused {
-        cause,
-        code: answer::code(said.code),
-        message: answer::text(said.message),
-        detail: answer::text(said.detail),
-    }
+/// Defines every capability. Whether a component was granted what it imports is looked at when it is
+/// bound; none of the functions works outside of a call.
+pub(crate) fn define(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
+    imports::log::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
+    imports::secrets::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
+    imports::http::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
+    imports::kv::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
+    imports::clock::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
+    imports::random::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
+    imports::crypto::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)
 }

@@ -7,6 +7,7 @@ mod error;
 mod user;
 
 use std::{
+    ffi::OsString,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
@@ -36,6 +37,16 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Compile one plugin from standard input to standard output. A running gateway starts this.
+    #[command(
+        hide = true,
+        after_help = "Example:\n  cambist serve\nstarts this when a plugin is uploaded."
+    )]
+    CompilePlugin {
+        /// The task and its limits.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Check and explain the configuration.
     #[command(
         subcommand,
@@ -102,6 +113,7 @@ pub fn main() -> ExitCode {
 /// Does what the command line says; errors go to standard error.
 pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
+        Command::CompilePlugin { arguments } => return cambist_plugin::compile_child(&arguments),
         Command::Config(command) => config::run(command),
         Command::Serve(ServeArguments {
             place,

@@ -6,7 +6,7 @@ use cambist_core::Scope;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::publish_error::PublishError;
+use crate::{instance::build::bindings::PluginDocument, publish_error::PublishError};
 
 /// A published instance as JSON, the body of `PUT /admin/v1/instances/{id}`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -36,12 +36,30 @@ pub struct InstanceDocument {
     /// Set when several sources of subjects speak of the same people on purpose.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shared_subjects: bool,
+    /// Exchange policies of the operator's own, asked in this order after the gateway's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policy: Vec<PluginDocument>,
     /// Bounds on delegation chains.
     #[serde(default, skip_serializing_if = "LimitsDocument::is_default")]
     pub limits: LimitsDocument,
     /// The REST STS face, if the instance has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest_sts: Option<RestStsDocument>,
+}
+
+impl InstanceDocument {
+    /// Every plugin the document names, as it names it.
+    pub fn plugin_references(&self) -> Vec<&str> {
+        let mut found: Vec<&str> = self.policy.iter().map(|p| p.plugin.as_str()).collect();
+        for part in self.validators.values().chain(self.providers.values()) {
+            let parts = part.settings.values().filter_map(Value::as_object);
+            let named = std::iter::once(&part.settings)
+                .chain(parts)
+                .filter_map(|members| members.get("plugin")?.as_str());
+            found.extend(named);
+        }
+        found
+    }
 }
 
 /// Stands for a secret where a document is read, and means "as before" where it is written.

@@ -54,6 +54,8 @@ pub struct Uses {
     pub digests: Vec<String>,
     /// Registered issuers by name.
     pub issuers: Vec<String>,
+    /// Entries of the vault by name.
+    pub secrets: Vec<String>,
 }
 
 /// An instance as the registry holds it.

@@ -11,6 +11,7 @@ use crate::{
     Bench, BuildError, Builtin,
     jose::{Algorithm, Verified},
     jwt::{
+        mapped::Parts,
         output::{JwtOutput, Shape, Special, Words},
         source::{JwtValidator, Kind, TypOf, Types},
     },
@@ -111,9 +112,13 @@ impl Provider for AccessToken {
             scope,
             ..Special::default()
         };
-        Box::pin(std::future::ready(
-            self.0.issue(&SHAPE, special, issuance, call),
-        ))
+        Box::pin(std::future::ready(self.0.issue(
+            &SHAPE,
+            special,
+            &Parts::default(),
+            issuance,
+            call,
+        )))
     }
 }
 

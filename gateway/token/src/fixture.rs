@@ -118,6 +118,7 @@ impl Fixture {
             keyring: &self.keyring,
             directory: &self.directory,
             trusted_issuer: &trusted_issuer,
+            mappers: &crate::jwt::mapped::tests::Fixed,
         })
     }
 
@@ -276,6 +277,7 @@ fn instance(validator: Arc<dyn Validator>, provider: Arc<dyn Provider>) -> Insta
             .map(|name| (name.to_owned(), Arc::new(party(name))))
             .into(),
         resources: HashMap::new(),
+        deciders: Vec::new(),
         limits: Limits::default(),
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     Bench, BuildError, Builtin,
     jose::{Algorithm, Verified},
     jwt::{
+        mapped::Parts,
         output::{JwtOutput, Shape, Special},
         source::{JwtValidator, Kind, Types},
     },
@@ -90,9 +91,15 @@ impl Provider for IdToken {
             nonce: issuance.nonce(),
             ..Special::default()
         };
-        Box::pin(std::future::ready(
-            self.0.issue(&SHAPE, special, issuance, call),
-        ))
+        let output = &self.0;
+        if output.mappers().is_empty() {
+            let issued = output.issue(&SHAPE, special, &Parts::default(), issuance, call);
+            return Box::pin(std::future::ready(issued));
+        }
+        Box::pin(async move {
+            let parts = output.mappers().decide(issuance, call).await?;
+            output.issue(&SHAPE, special, &parts, issuance, call)
+        })
     }
 }
 

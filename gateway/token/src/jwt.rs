@@ -1,5 +1,6 @@
 //! Any signed JWT of a trusted issuer, by format alone; and what all JWT kinds share.
 
+pub(crate) mod mapped;
 pub(crate) mod output;
 mod principal;
 pub(crate) mod source;

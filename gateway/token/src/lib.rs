@@ -18,6 +18,7 @@ use cambist_core::{Provider, TokenType, Validator};
 use serde_json::{Map, Value};
 
 pub use issuer::{IssuerConfig, IssuerConfigError, TrustedIssuer};
+pub use jwt::mapped::{AcrMapper, AmrMapper, ClaimMapper, MapperSource};
 pub use settings::BuildError;
 pub use username::{PasswordDirectory, Profile};
 
@@ -38,6 +39,8 @@ pub struct Bench<'a> {
     pub directory: &'a Arc<dyn PasswordDirectory>,
     /// A trusted issuer by its registered name.
     pub trusted_issuer: &'a dyn Fn(&str) -> Option<Arc<TrustedIssuer>>,
+    /// Whoever decides parts of its tokens.
+    pub mappers: &'a dyn MapperSource,
 }
 
 /// Builds a validator from its settings.

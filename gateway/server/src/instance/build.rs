@@ -1,15 +1,17 @@
 //! From a document to a published instance: everything that can fail, fails here.
 
+pub(crate) mod bindings;
 mod parties;
 
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
 use bytes::Bytes;
 use cambist_core::{Declared, Instance, Limits, Provider, TokenType, Transformation, Validator};
-use cambist_plugin::{Plugin, PluginBinding};
+use cambist_plugin::{GrantedSecret, Plugin, PluginKey, Point};
 use cambist_token::{
     BUILTINS, Bench, PasswordDirectory, TrustedIssuer,
     jose::{Algorithm, Keyring},
@@ -17,7 +19,10 @@ use cambist_token::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use self::parties::{Parties, check_audiences, clients, relying_parties};
+use self::{
+    bindings::{Binder, GrantsDocument, PluginDocument},
+    parties::{Parties, check_audiences, clients, relying_parties},
+};
 use super::{PublishedInstance, Uses, realm};
 use crate::{
     document::{InstanceDocument, PartDocument},
@@ -35,8 +40,12 @@ pub struct Shelf<'a> {
     pub directory: &'a Arc<dyn PasswordDirectory>,
     /// Registered issuers.
     pub issuer: &'a dyn Fn(&str) -> Option<Arc<TrustedIssuer>>,
-    /// Plugins by reference: `name` or `name@sha256:…`.
+    /// Plugins by reference: `name`, `name@1.2.0` or `name@sha256:…`.
     pub plugin: &'a dyn Fn(&str) -> Option<Arc<Plugin>>,
+    /// Secrets of the vault.
+    pub secret: &'a dyn Fn(&str) -> Option<GrantedSecret>,
+    /// Keys of the vault.
+    pub key: &'a dyn Fn(&str) -> Option<Arc<dyn PluginKey>>,
 }
 
 struct BuiltValidator {
@@ -66,17 +75,24 @@ pub fn build(
     }
     let issuer = format!("{}/oauth2/{id}", shelf.base_url);
     let realm = realm(id);
-    let mut uses = Uses::default();
+    let binder = Binder {
+        instance: id,
+        issuer: &issuer,
+        shelf,
+        uses: RefCell::default(),
+    };
     let bench = Bench {
         issuer: &issuer,
         realm: &realm,
         keyring: shelf.keyring,
         directory: shelf.directory,
         trusted_issuer: shelf.issuer,
+        mappers: &binder,
     };
-    let validators = validators(document, &bench, shelf, &mut uses)?;
+    let validators = validators(document, &bench, &binder)?;
     check_subject_namespaces(document, &validators)?;
-    let (providers, algorithms) = providers(document, &bench)?;
+    let (providers, algorithms) = providers(document, &bench, &binder)?;
+    let deciders = binder.deciders(&document.policy)?;
     let transformations = transformations(document, &validators, &providers)?;
     let actors = actors(document, &validators)?;
     let (relying_parties, resources) = relying_parties(document)?;
@@ -97,8 +113,10 @@ pub fn build(
         actors,
         relying_parties,
         resources,
+        deciders,
         limits,
     };
+    let uses = binder.uses.into_inner();
     Ok(PublishedInstance {
         id: id.to_owned(),
         revision,
@@ -115,17 +133,16 @@ pub fn build(
 fn validators(
     document: &InstanceDocument,
     bench: &Bench<'_>,
-    shelf: &Shelf<'_>,
-    uses: &mut Uses,
+    binder: &Binder<'_>,
 ) -> Result<Validators, PublishError> {
     let mut built = Validators::new();
     let mut types = HashMap::new();
     for (name, part) in &document.validators {
         let path = format!("validators.{name}");
         let validator = if part.kind == "plugin" {
-            plugin_validator(part, shelf, uses).map_err(|error| error.within(&path))?
+            plugin_validator(part, binder).map_err(|error| error.within(&path))?
         } else {
-            builtin_validator(part, bench, uses).map_err(|error| error.within(&path))?
+            builtin_validator(part, bench, binder).map_err(|error| error.within(&path))?
         };
         if let Some(other) = types.insert(validator.token_type.clone(), name) {
             return Err(PublishError::new(
@@ -145,7 +162,7 @@ fn validators(
 fn builtin_validator(
     part: &PartDocument,
     bench: &Bench<'_>,
-    uses: &mut Uses,
+    binder: &Binder<'_>,
 ) -> Result<BuiltValidator, PublishError> {
     let known = || {
         BUILTINS
@@ -162,7 +179,7 @@ fn builtin_validator(
     let make = builtin.validator.ok_or_else(unknown)?;
     let validator = make(&part.settings, bench).map_err(settings_error)?;
     let issuers = part.settings.get("issuers").and_then(Value::as_array);
-    uses.issuers.extend(
+    binder.uses.borrow_mut().issuers.extend(
         issuers
             .into_iter()
             .flatten()
@@ -181,11 +198,13 @@ fn builtin_validator(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PluginSettings {
+struct PluginValidatorSettings {
     plugin: String,
     token_type: TokenType,
     #[serde(default)]
-    settings: BTreeMap<String, String>,
+    config: Map<String, Value>,
+    #[serde(default)]
+    grants: GrantsDocument,
     #[serde(default)]
     subject_prefix: String,
     #[serde(default)]
@@ -194,52 +213,58 @@ struct PluginSettings {
 
 fn plugin_validator(
     part: &PartDocument,
-    shelf: &Shelf<'_>,
-    uses: &mut Uses,
+    binder: &Binder<'_>,
 ) -> Result<BuiltValidator, PublishError> {
-    let settings: PluginSettings = serde_path_to_error::deserialize(Value::Object(part.settings.clone())).map_err(|error| {
-        PublishError::new(error.path().to_string(), error.inner().to_string(), "a plugin validator has `plugin`, `token_type`, and optionally `settings`, `subject_prefix`, `scopes`")
-    })?;
-    if settings.token_type.is_ietf() || !settings.token_type.as_str().contains(':') {
-        return Err(PublishError::new(
-            "token_type",
-            format!("`{}` cannot be a plugin's type", settings.token_type),
-            "use a URI outside `urn:ietf:`, such as `urn:example:legacy-ticket`",
-        ));
-    }
-    let plugin = (shelf.plugin)(&settings.plugin).ok_or_else(|| {
-        PublishError::new(
-            "plugin",
-            format!("no plugin `{}` has been uploaded", settings.plugin),
-            "upload it with PUT /admin/v1/plugins/{name}, and name it as `name` or `name@sha256:…`",
-        )
-    })?;
-    let name = settings
-        .plugin
-        .split_once('@')
-        .map_or(settings.plugin.as_str(), |(name, _)| name);
-    if name == settings.plugin {
-        uses.plugins.push(name.to_owned());
-    } else {
-        uses.pinned.push(name.to_owned());
-    }
-    uses.digests.push(plugin.digest().to_owned());
+    let settings: PluginValidatorSettings = bindings::read(
+        Value::Object(part.settings.clone()),
+        "a plugin validator has `plugin`, `token_type`, and optionally `config`, `grants`, `subject_prefix`, `scopes`",
+    )?;
+    bindings::check_type(&settings.token_type)?;
+    let document = PluginDocument {
+        plugin: settings.plugin,
+        config: settings.config,
+        grants: settings.grants,
+    };
+    let bound = binder.bind(&document, Point::Validator)?;
     let declared = Declared {
         subject_prefix: settings.subject_prefix,
         scopes: settings.scopes,
     };
-    let validator = plugin.validator(PluginBinding {
-        name: name.to_owned(),
-        token_type: settings.token_type.clone(),
-        settings: settings.settings,
-        declared: declared.clone(),
-    });
     Ok(BuiltValidator {
+        validator: bound.validator(settings.token_type.clone(), declared.clone()),
         token_type: settings.token_type,
-        validator,
         declared,
         is_foreign: true,
     })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PluginProviderSettings {
+    plugin: String,
+    token_type: TokenType,
+    #[serde(default)]
+    config: Map<String, Value>,
+    #[serde(default)]
+    grants: GrantsDocument,
+}
+
+fn plugin_provider(
+    part: &PartDocument,
+    binder: &Binder<'_>,
+) -> Result<Arc<dyn Provider>, PublishError> {
+    let settings: PluginProviderSettings = bindings::read(
+        Value::Object(part.settings.clone()),
+        "a plugin provider has `plugin`, `token_type`, and optionally `config`, `grants`",
+    )?;
+    bindings::check_type(&settings.token_type)?;
+    let document = PluginDocument {
+        plugin: settings.plugin,
+        config: settings.config,
+        grants: settings.grants,
+    };
+    let bound = binder.bind(&document, Point::Provider)?;
+    Ok(bound.provider(settings.token_type, binder.issuer.to_owned()))
 }
 
 fn declared(settings: &Map<String, Value>) -> Result<Declared, PublishError> {
@@ -294,18 +319,25 @@ fn check_subject_namespaces(
 fn providers(
     document: &InstanceDocument,
     bench: &Bench<'_>,
+    binder: &Binder<'_>,
 ) -> Result<(Providers, Vec<Algorithm>), PublishError> {
     let mut built = Providers::new();
     let mut algorithms = Vec::new();
     for (name, part) in &document.providers {
         let path = format!("providers.{name}");
+        if part.kind == "plugin" {
+            let provider = plugin_provider(part, binder).map_err(|error| error.within(&path))?;
+            built.insert(name.clone(), provider);
+            continue;
+        }
         let unknown = || {
             unknown_kind(
                 &part.kind,
                 BUILTINS
                     .iter()
                     .filter(|b| b.provider.is_some())
-                    .map(|b| b.kind),
+                    .map(|b| b.kind)
+                    .chain(["plugin"]),
             )
             .within(&path)
         };

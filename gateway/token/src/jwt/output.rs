@@ -5,8 +5,8 @@ mod wording;
 use std::{collections::BTreeMap, sync::Arc};
 
 use cambist_core::{
-    Actor, ActorChain, Call, Fault, Issuance, IssueError, IssuedToken, Scope, Timestamp, Token,
-    TokenType, Usage,
+    Actor, ActorChain, Call, Fault, Issuance, IssueError, IssuedToken, RESERVED_CLAIMS, Scope,
+    Timestamp, Token, TokenType, Usage,
 };
 use serde::{
     Serialize, Serializer,
@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use wording::{Authentication, KeyReference, Wording};
 
+use super::mapped::{Mappers, Parts};
 use crate::{
     Bench, BuildError,
     jose::{Algorithm, KeyError, MAX_TOKEN_BYTES, SigningKey},
@@ -24,35 +25,6 @@ use crate::{
 
 const MAX_LIFETIME: u64 = 24 * 3600;
 
-/// Claims whose meaning the provider or policy decides; a mapped claim may not take their place.
-const RESERVED: [&str; 25] = [
-    "acr",
-    "act",
-    "amr",
-    "at_hash",
-    "aud",
-    "auth_time",
-    "azp",
-    "c_hash",
-    "client_id",
-    "cnf",
-    "events",
-    "exp",
-    "iat",
-    "iss",
-    "jti",
-    "may_act",
-    "nbf",
-    "nonce",
-    "s_hash",
-    "scope",
-    "scp",
-    "sub",
-    "token_use",
-    "typ",
-    "sid",
-];
-
 /// Signs tokens with one key for one lifetime.
 pub(crate) struct JwtOutput {
     key: Arc<SigningKey>,
@@ -60,6 +32,7 @@ pub(crate) struct JwtOutput {
     lifetime: u64,
     mapped: BTreeMap<String, String>,
     wording: Wording,
+    mappers: Mappers,
 }
 
 /// What differs between kinds.
@@ -97,6 +70,7 @@ impl JwtOutput {
         let mut known = vec!["algorithm", "claims", "lifetime_seconds", "secret"];
         if is_worded {
             known.extend(Wording::MEMBERS);
+            known.extend(Mappers::MEMBERS);
         }
         let settings = Settings::new(members, &known)?;
         let wording = Wording::read(settings)?;
@@ -106,6 +80,7 @@ impl JwtOutput {
                 "one of ES256, ES384, EdDSA, RS256 to PS512, or HS256 to HS512 with a `secret`",
             )?
             .unwrap_or(Algorithm::Es256);
+        let mapped = mapped(settings)?;
         let output = Self {
             key: key(settings, algorithm, bench)?,
             issuer: wording
@@ -113,17 +88,24 @@ impl JwtOutput {
                 .clone()
                 .unwrap_or_else(|| bench.issuer.to_owned()),
             lifetime: settings.seconds("lifetime_seconds", default_lifetime, MAX_LIFETIME)?,
-            mapped: mapped(settings)?,
+            mappers: Mappers::read(settings, bench, &mapped)?,
+            mapped,
             wording,
         };
         Ok((output, (!algorithm.is_symmetric()).then_some(algorithm)))
     }
 
-    /// Issues one token.
+    /// Who decides parts of its tokens.
+    pub(crate) const fn mappers(&self) -> &Mappers {
+        &self.mappers
+    }
+
+    /// Issues one token. `parts` were decided by somebody else.
     pub(crate) fn issue(
         &self,
         shape: &Shape,
         special: Special<'_>,
+        parts: &Parts,
         issuance: &Issuance<'_>,
         call: &Call<'_>,
     ) -> Result<IssuedToken, IssueError> {
@@ -140,6 +122,8 @@ impl JwtOutput {
             Authentication::Issuance => (Some(call.now), None, [].as_slice()),
         };
         let (auth_time, acr, amr) = told;
+        let acr = parts.acr.as_ref().map_or(acr, Option::as_deref);
+        let amr = parts.amr.as_deref().unwrap_or(amr);
         let special = Special {
             azp: wording.authorized_party.as_deref().or(special.azp),
             ..special
@@ -164,6 +148,7 @@ impl JwtOutput {
             mapped: Mapped {
                 names: &self.mapped,
                 claims: &subject.claims,
+                made: parts.claims.as_ref(),
                 wording,
             },
         };
@@ -239,7 +224,7 @@ fn mapped(settings: Settings<'_>) -> Result<BTreeMap<String, String>, BuildError
     let mapped: BTreeMap<String, String> = settings.optional("claims", hint)?.unwrap_or_default();
     match mapped
         .keys()
-        .find(|name| name.is_empty() || RESERVED.contains(&name.as_str()))
+        .find(|name| name.is_empty() || RESERVED_CLAIMS.contains(&name.as_str()))
     {
         Some(name) => Err(BuildError::new(
             format!("claims.{name}"),
@@ -324,15 +309,22 @@ impl Serialize for Act<'_> {
     }
 }
 
-/// The subject's claims under the names the operator chose.
+/// The subject's claims under the names the operator chose, or those that a mapper made.
 struct Mapped<'a> {
     names: &'a BTreeMap<String, String>,
     claims: &'a Map<String, Value>,
+    made: Option<&'a Map<String, Value>>,
     wording: &'a Wording,
 }
 
 impl Serialize for Mapped<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(made) = self.made {
+            return serializer.collect_map(
+                made.iter()
+                    .filter_map(|(name, value)| Some((name, self.wording.claim(value)?))),
+            );
+        }
         serializer.collect_map(self.names.iter().filter_map(|(issued, known)| {
             Some((issued, self.wording.claim(self.claims.get(known)?)?))
         }))

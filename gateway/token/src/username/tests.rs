@@ -37,6 +37,7 @@ fn validator(settings: &Value) -> Result<Arc<dyn Validator>, BuildError> {
         keyring: &Arc::new(Keyring::default()),
         directory: &directory,
         trusted_issuer: &|_| None,
+        mappers: &crate::jwt::mapped::tests::Fixed,
     };
     build(settings.as_object().unwrap(), &bench)
 }

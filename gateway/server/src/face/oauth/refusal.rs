@@ -1,7 +1,7 @@
 //! The one table from an error to what an OAuth client sees (RFC 6749 §5.2, RFC 8693 §2.2.2).
 
 use bytes::Bytes;
-use cambist_core::{ExchangeError, Fault, ValidateError};
+use cambist_core::{ExchangeError, Fault};
 use hyper::{HeaderMap, Response, StatusCode, header, header::HeaderValue};
 use serde_json::json;
 
@@ -54,7 +54,9 @@ impl From<&ExchangeError> for Refusal {
             ExchangeError::NoTransformation { .. } => {
                 Self::InvalidRequest("this exchange of token types is not offered")
             }
-            ExchangeError::Policy(_) => Self::InvalidRequest("the exchange is not allowed"),
+            ExchangeError::Policy(_) | ExchangeError::Decided(_) => {
+                Self::InvalidRequest("the exchange is not allowed")
+            }
             ExchangeError::Scope => Self::InvalidScope("the scope is wider than allowed"),
             ExchangeError::Subject(_) => {
                 Self::InvalidRequest("the subject token is not acceptable")
@@ -153,9 +155,5 @@ pub fn json_headers(headers: &mut HeaderMap) {
 
 /// The text a plugin allows its caller to see.
 pub fn plugin_message(error: &ExchangeError) -> Option<&str> {
-    match error {
-        ExchangeError::Subject(ValidateError::RefusedWith { message, .. })
-        | ExchangeError::Actor(ValidateError::RefusedWith { message, .. }) => message.as_deref(),
-        _ => None,
-    }
+    error.words().and_then(|(_, message)| message)
 }

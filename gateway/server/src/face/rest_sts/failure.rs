@@ -1,6 +1,6 @@
 //! From what went wrong in an exchange to what the caller is told.
 
-use cambist_core::{ExchangeError, Fault, IssueError, PolicyRefusal, ValidateError};
+use cambist_core::{DecideError, ExchangeError, Fault, IssueError, PolicyRefusal, ValidateError};
 use hyper::StatusCode;
 
 use super::{OPENIDCONNECT, USERNAME, common_rest::RestError};
@@ -24,6 +24,15 @@ pub(super) fn rest_error(error: &ExchangeError, input: &str) -> RestError {
         ExchangeError::Target(_) => {
             internal("The instance's audiences do not fit its relying parties.")
         }
+        ExchangeError::Decided(DecideError::Refused { code, message }) => {
+            said(code, message.as_deref(), StatusCode::FORBIDDEN)
+        }
+        ExchangeError::Decided(DecideError::Fault(fault)) => {
+            fault_error(fault, "The exchange policy could not be asked")
+        }
+        ExchangeError::Issue(IssueError::Refused { code, message }) => {
+            said(code, message.as_deref(), StatusCode::BAD_REQUEST)
+        }
         ExchangeError::Issue(IssueError::Impossible(reason)) => RestError::bad_request(*reason),
         ExchangeError::Issue(IssueError::Fault(fault)) => {
             fault_error(fault, "The token could not be generated")
@@ -36,7 +45,7 @@ fn refused(error: &ValidateError, input: &str) -> RestError {
         ValidateError::Rejected(_) => not_authenticated(input),
         ValidateError::RefusedWith { code, message, .. } => match input {
             USERNAME | OPENIDCONNECT => not_authenticated(input),
-            _ => custom(code, message.as_deref()),
+            _ => said(code, message.as_deref(), StatusCode::UNAUTHORIZED),
         },
         ValidateError::Fault(fault) => fault_error(
             fault,
@@ -49,17 +58,19 @@ fn refused(error: &ValidateError, input: &str) -> RestError {
 }
 
 /// A plugin's own refusal: its message, and its code as the status if it is one of the client's.
-fn custom(code: &str, message: Option<&str>) -> RestError {
+fn said(code: &str, message: Option<&str>, usual: StatusCode) -> RestError {
     let status = code
         .parse()
         .ok()
         .and_then(|number: u16| StatusCode::from_u16(number).ok());
-    let status = status
-        .filter(StatusCode::is_client_error)
-        .unwrap_or(StatusCode::UNAUTHORIZED);
+    let status = status.filter(StatusCode::is_client_error).unwrap_or(usual);
     let mut error = RestError::new(
         status,
-        message.unwrap_or("The custom token was not accepted."),
+        message.unwrap_or(match usual {
+            StatusCode::UNAUTHORIZED => "The custom token was not accepted.",
+            StatusCode::FORBIDDEN => "The exchange is not allowed.",
+            _ => "The token cannot be issued.",
+        }),
     );
     error.detail = Some(code.to_owned());
     error

@@ -83,6 +83,7 @@ fn instance() -> Instance {
         actors: HashMap::new(),
         relying_parties: [("orders-api".to_owned(), Arc::new(party))].into(),
         resources: HashMap::new(),
+        deciders: Vec::new(),
         limits: Limits::default(),
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use cambist_core::{
     BoxFuture, Call, Fetch, FetchError, Fetched, Rejection, Timestamp, ValidateError,
 };
-use cambist_plugin::{HostLimits, PluginHost};
+use cambist_plugin::{Compilation, HostLimits, PluginHost};
 use cambist_token::{
     Keyring, PasswordDirectory, Profile,
     jose::{Algorithm, SigningKey},
@@ -28,6 +28,7 @@ use crate::{
     publisher::{Publisher, Workshop},
     registry::{Published, Registry},
     store::Store,
+    vault::Vault,
 };
 
 /// Knows `dana`.
@@ -81,13 +82,18 @@ pub(super) async fn desk() -> Desk {
             .await
             .unwrap(),
         plugin_host: Arc::new(
-            PluginHost::new(HostLimits {
-                concurrent_calls: 1,
-                ..HostLimits::default()
-            })
+            PluginHost::new(
+                HostLimits {
+                    concurrent_calls: 1,
+                    ..HostLimits::default()
+                },
+                Compilation::default(),
+                Arc::new(cambist_plugin::Nowhere),
+            )
             .unwrap(),
         ),
         keyring: Arc::new(Keyring::new(keys.into())),
+        vault: Vault::new(&[0; 32]).unwrap(),
         directory: Arc::new(Dana),
         fetch: Arc::new(Nowhere),
         heavy: heavy.clone(),

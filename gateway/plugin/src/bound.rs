@@ -1,0 +1,267 @@
+//! A plugin bound to points of an instance: what each call goes through.
+
+mod roles;
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use cambist_core::{Call, Fault};
+use crossbeam_queue::ArrayQueue;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::{error::Elapsed, timeout, timeout_at},
+};
+
+use crate::{
+    Plugin,
+    manifest::Isolation,
+    ready::Sandboxed,
+    sandbox::{Sandbox, Visitor},
+    terms::Terms,
+    v0_1::{Answer, Cause, Guest, Refused, WitValue, values},
+};
+
+/// Sandboxes kept between calls for one use of a plugin.
+const WORKERS: usize = 16;
+/// Calls of one worker, unless the manifest says otherwise.
+const WORKER_CALLS: u32 = 64;
+
+/// One use of a plugin. Cheap to clone; its clones share their workers.
+#[derive(Clone)]
+pub struct Bound {
+    used: Arc<Used>,
+}
+
+struct Used {
+    plugin: Arc<Plugin>,
+    terms: Arc<Terms>,
+    config: Vec<(String, WitValue)>,
+    /// Sandboxes for further calls, if plugin and operator agree on that.
+    workers: Option<ArrayQueue<Worker>>,
+    call_time: Duration,
+}
+
+struct Worker {
+    sandboxed: Sandboxed,
+    calls_left: u32,
+}
+
+/// A guest let in for one call. Dropped before it left, its sandbox is gone with it.
+struct Visit<'a> {
+    worker: Worker,
+    deadline: Instant,
+    _turns: [SemaphorePermit<'a>; 2],
+}
+
+impl Bound {
+    pub(crate) fn new(plugin: Arc<Plugin>, terms: Terms) -> Self {
+        let reuses = terms.grants.reuse && plugin.manifest.isolation == Isolation::Worker;
+        let waits = if terms.grants.origins.is_empty() {
+            Duration::ZERO
+        } else {
+            plugin.limits.outside_time
+        };
+        Self {
+            used: Arc::new(Used {
+                config: values(&terms.config),
+                terms: Arc::new(terms),
+                workers: reuses.then(|| ArrayQueue::new(WORKERS)),
+                call_time: plugin.limits.call_time.saturating_add(waits),
+                plugin,
+            }),
+        }
+    }
+
+    /// The plugin's name and digest.
+    pub fn title(&self) -> &str {
+        &self.used.terms.title
+    }
+
+    /// Lets the guest in: a turn, a sandbox, its terms and its deadline.
+    async fn enter(&self, call: &Call<'_>) -> Result<Visit<'_>, Fault> {
+        let Used {
+            plugin,
+            terms,
+            workers,
+            call_time,
+            ..
+        } = &*self.used;
+        let turns = [
+            self.turn(&plugin.own_turns).await?,
+            self.turn(plugin.turns()).await?,
+        ];
+        plugin.calls.fetch_add(1, Ordering::Relaxed);
+        let deadline = Instant::now() + *call_time;
+        let kept = workers.as_ref().and_then(ArrayQueue::pop);
+        let mut worker = match kept {
+            Some(mut worker) => {
+                worker.sandboxed.idle = None;
+                worker
+            }
+            None => Worker {
+                sandboxed: self.sandboxed(deadline).await?,
+                calls_left: match workers {
+                    None => 1,
+                    Some(_) => plugin.manifest.worker_calls.unwrap_or(WORKER_CALLS),
+                },
+            },
+        };
+        worker.sandboxed.store.data_mut().enter(Visitor {
+            terms: Arc::clone(terms),
+            outside: Arc::clone(&plugin.shared.outside),
+            instance: call.instance.to_owned(),
+            correlation: call.correlation.to_owned(),
+            now: call.now.0,
+            deadline,
+        });
+        Ok(Visit {
+            worker,
+            deadline,
+            _turns: turns,
+        })
+    }
+
+    async fn sandboxed(&self, deadline: Instant) -> Result<Sandboxed, Fault> {
+        let plugin = &self.used.plugin;
+        if let Some(ready) = plugin.ready.as_ref().and_then(|ready| ready.take()) {
+            return Ok(ready);
+        }
+        let mut store = Sandbox::store(plugin.engine(), &plugin.limits);
+        match timeout_at(deadline.into(), plugin.linked.instantiate(&mut store)).await {
+            Ok(Ok(instance)) => Ok(Sandboxed {
+                idle: None,
+                store,
+                instance,
+            }),
+            Ok(Err(trap)) => Err(self.failed(format!("{trap:#}"))),
+            Err(_) => Err(self.failed("its sandbox was not ready in time".to_owned())),
+        }
+    }
+
+    async fn turn<'a>(&self, turns: &'a Semaphore) -> Result<SemaphorePermit<'a>, Fault> {
+        if let Ok(turn) = turns.try_acquire() {
+            return Ok(turn);
+        }
+        match timeout(self.used.plugin.limits.turn_wait, turns.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => Err(Fault::Overloaded(format!(
+                "every sandbox is busy, no turn for plugin {}",
+                self.title()
+            ))),
+        }
+    }
+
+    /// Sees the guest out: what it said, or what became of it.
+    fn leave<T>(
+        &self,
+        visit: Visit<'_>,
+        outcome: Result<wasmtime::Result<Answer<T>>, Elapsed>,
+        call: &Call<'_>,
+    ) -> Result<Result<T, Refused>, Fault> {
+        let last_words = || {
+            let words = visit.worker.sandboxed.store.data().last_words();
+            if words.is_empty() {
+                words
+            } else {
+                format!("; it wrote: {words}")
+            }
+        };
+        match outcome {
+            Ok(Ok(Ok(answer))) => {
+                self.keep(visit.worker);
+                if let Err(refused) = &answer {
+                    self.note(refused, call);
+                }
+                Ok(answer)
+            }
+            Ok(Ok(Err(nonsense))) => Err(self.failed(nonsense.to_string())),
+            Ok(Err(trap)) => Err(self.failed(format!("{trap:#}{}", last_words()))),
+            Err(_) => Err(self.failed(format!(
+                "no answer within {:?}{}",
+                self.used.call_time,
+                last_words()
+            ))),
+        }
+    }
+
+    /// Only a sandbox whose call ended well, and which may be used again, is kept.
+    fn keep(&self, mut worker: Worker) {
+        let Some(workers) = self.used.workers.as_ref().filter(|_| worker.calls_left > 1) else {
+            return;
+        };
+        worker.calls_left -= 1;
+        if let Ok(idle) = Arc::clone(self.used.plugin.idle()).try_acquire_owned() {
+            worker.sandboxed.idle = Some(idle);
+            // A full stock has enough of them.
+            drop(workers.push(worker));
+        }
+    }
+
+    fn note(&self, refused: &Refused, call: &Call<'_>) {
+        if let Some(detail) = &refused.detail {
+            tracing::info!(
+                plugin = self.title(),
+                instance = call.instance,
+                correlation = call.correlation,
+                code = refused.code,
+                detail,
+                "a plugin said no"
+            );
+        }
+    }
+
+    fn failed(&self, reason: String) -> Fault {
+        self.used.plugin.failures.fetch_add(1, Ordering::Relaxed);
+        Fault::Plugin {
+            plugin: self.title().to_owned(),
+            reason,
+        }
+    }
+
+    /// The fault behind a refusal that is not the caller's, or the refusal itself.
+    fn blamed(&self, refused: Refused) -> Result<Refused, Fault> {
+        match refused.cause {
+            Cause::Token(_) => Ok(refused),
+            Cause::Unavailable => Err(Fault::Unavailable(format!(
+                "plugin {}: {}",
+                self.title(),
+                said(refused)
+            ))),
+            Cause::Internal => Err(self.failed(said(refused))),
+        }
+    }
+}
+
+/// What a plugin said to operators about a fault of its own.
+fn said(refused: Refused) -> String {
+    match (refused.code, refused.detail) {
+        (Some(code), Some(detail)) => format!("{code}: {detail}"),
+        (Some(text), None) | (None, Some(text)) => text,
+        (None, None) => "it gave no reason".to_owned(),
+    }
+}
+
+impl Visit<'_> {
+    fn guest<'a>(&'a mut self, bound: &'a Bound) -> Guest<'a> {
+        Guest {
+            linked: &bound.used.plugin.linked,
+            store: &mut self.worker.sandboxed.store,
+            instance: &self.worker.sandboxed.instance,
+            config: &bound.used.config,
+        }
+    }
+}
+
+/// Asks the guest `$guest` one question, within its deadline.
+macro_rules! ask {
+    ($bound:expr, $call:expr, |$guest:ident| $question:expr) => {{
+        let mut visit = $bound.enter($call).await?;
+        let deadline = visit.deadline.into();
+        let $guest = visit.guest(&$bound);
+        let outcome = tokio::time::timeout_at(deadline, $question).await;
+        $bound.leave(visit, outcome, $call)?
+    }};
+}
+use ask;

@@ -1,0 +1,124 @@
+//! Instances made ahead: for guests that take long to start, so that starting is not on the way of a
+//! request. Each is used once.
+
+use std::sync::{
+    Arc, OnceLock, PoisonError,
+    mpsc::{SyncSender, TrySendError, sync_channel},
+};
+
+use crossbeam_queue::ArrayQueue;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::{Engine, Store, component::Instance};
+
+use crate::{
+    limits::ClassLimits,
+    sandbox::{Sandbox, drive},
+    v0_1::Linked,
+};
+
+/// Instances kept for one plugin.
+const KEPT: usize = 4;
+/// Orders that may wait for the one thread that makes instances.
+const ORDERS: usize = 256;
+
+/// An instance with the store it lives in.
+pub(crate) struct Sandboxed {
+    /// Its permit to be kept, while it does not run.
+    pub(crate) idle: Option<OwnedSemaphorePermit>,
+    pub(crate) store: Store<Sandbox>,
+    pub(crate) instance: Instance,
+}
+
+/// The stock of one plugin.
+pub(crate) struct Ready {
+    stock: Arc<ArrayQueue<Sandboxed>>,
+    linked: Arc<Linked>,
+    engine: Engine,
+    limits: ClassLimits,
+    idle: Arc<Semaphore>,
+}
+
+impl Ready {
+    /// A stock that fills itself from now on.
+    pub(crate) fn new(
+        linked: Arc<Linked>,
+        engine: Engine,
+        limits: ClassLimits,
+        idle: Arc<Semaphore>,
+    ) -> Self {
+        let ready = Self {
+            stock: Arc::new(ArrayQueue::new(KEPT)),
+            linked,
+            engine,
+            limits,
+            idle,
+        };
+        for _ in 0..KEPT {
+            ready.order();
+        }
+        ready
+    }
+
+    /// One instance, if there is one now. Another is ordered in its place.
+    pub(crate) fn take(&self) -> Option<Sandboxed> {
+        let mut taken = self.stock.pop();
+        if let Some(sandboxed) = &mut taken {
+            sandboxed.idle = None;
+        }
+        self.order();
+        taken
+    }
+
+    fn order(&self) {
+        let (stock, linked) = (Arc::downgrade(&self.stock), Arc::downgrade(&self.linked));
+        let (engine, limits, idle) = (self.engine.weak(), self.limits, Arc::clone(&self.idle));
+        let order: Order = Box::new(move || {
+            // A plugin that is gone meanwhile needs none; a full pool has none to give.
+            let (Some(stock), Some(linked), Some(engine)) =
+                (stock.upgrade(), linked.upgrade(), engine.upgrade())
+            else {
+                return;
+            };
+            let Ok(idle) = idle.try_acquire_owned() else {
+                return;
+            };
+            if stock.is_full() {
+                return;
+            }
+            let mut store = Sandbox::store(&engine, &limits);
+            match drive(linked.instantiate(&mut store), limits.call_time) {
+                Some(Ok(instance)) => drop(stock.push(Sandboxed {
+                    idle: Some(idle),
+                    store,
+                    instance,
+                })),
+                Some(Err(error)) => {
+                    tracing::debug!(reason = %format_args!("{error:#}"), "no instance ahead");
+                }
+                None => tracing::debug!("no instance ahead in time"),
+            }
+        });
+        if let Some(maker) = maker()
+            && let Err(TrySendError::Full(_)) = maker.try_send(order)
+        {
+            tracing::debug!("too many instances are ordered ahead");
+        }
+    }
+}
+
+type Order = Box<dyn FnOnce() + Send>;
+
+/// The one thread of the process that makes instances ahead; none if it cannot start, and then every
+/// instance is made when it is needed.
+fn maker() -> Option<SyncSender<Order>> {
+    static MAKER: OnceLock<std::sync::Mutex<Option<SyncSender<Order>>>> = OnceLock::new();
+    let maker = MAKER.get_or_init(|| {
+        let (orders, taken) = sync_channel::<Order>(ORDERS);
+        let started = std::thread::Builder::new()
+            .name("plugin-ready".to_owned())
+            .stack_size(2 << 20)
+            .spawn(move || taken.iter().for_each(|order| order()));
+        std::sync::Mutex::new(started.is_ok().then_some(orders))
+    });
+    maker.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
