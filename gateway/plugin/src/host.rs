@@ -163,6 +163,12 @@ impl PluginHost {
         let compiled = loader.load(engine, limits.memory_bytes, component)?;
         required(&compiled, &limits)?;
         only_interfaces(&compiled, engine)?;
+        if let Some(import) = v0_1::stray(&compiled, engine) {
+            return Err(PluginRejected::Import {
+                import,
+                hint: "`cambist:sts@0.1` has no such function",
+            });
+        }
         let mut linker = Linker::new(engine);
         v0_1::define(&mut linker)
             .and_then(|()| wasi::define(&mut linker, &compiled))

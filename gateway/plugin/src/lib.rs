@@ -39,7 +39,7 @@ pub use host::{HostError, PluginHost};
 pub use limits::{HeavyLimits, HostLimits};
 pub use manifest::Manifest;
 pub use outside::{
-    HttpError, HttpRequest, HttpResponse, KvError, LogLevel, LogLine, Origin, Outside,
+    HttpError, HttpRequest, HttpResponse, KvError, LogLevel, LogLine, Nowhere, Origin, Outside,
 };
 pub use plugin::{Counts, Plugin};
 pub use point::Point;

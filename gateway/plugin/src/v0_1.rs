@@ -5,8 +5,8 @@ mod convert;
 mod points;
 
 use wasmtime::{
-    Store,
-    component::{Component, HasSelf, Instance, InstancePre, Linker},
+    Engine, Store,
+    component::{Component, HasSelf, Instance, InstancePre, Linker, types::ComponentItem},
 };
 
 use crate::{Capability, PluginRejected, Point, sandbox::Sandbox};
@@ -64,6 +64,46 @@ pub(crate) fn import(name: &str) -> Import {
         .into_iter()
         .find(|capability| capability.name() == interface)
         .map_or(Import::Unknown, Import::Capability)
+}
+
+/// Functions of a component's imports of this package that there are not: `interface#function`.
+pub(crate) fn stray(component: &Component, engine: &Engine) -> Option<String> {
+    let imports = component.component_type();
+    imports.imports(engine).find_map(|(name, item)| {
+        let functions: &[&str] = match import(name) {
+            Import::Capability(capability) => functions(capability),
+            Import::Types => &[],
+            Import::Unknown | Import::OtherVersion | Import::Foreign => return None,
+        };
+        let ComponentItem::ComponentInstance(interface) = item.ty else {
+            return Some(name.to_owned());
+        };
+        interface.exports(engine).find_map(|(function, item)| {
+            let is_function = matches!(
+                item.ty,
+                ComponentItem::ComponentFunc(_) | ComponentItem::CoreFunc(_)
+            );
+            (is_function && !functions.contains(&function)).then(|| format!("{name}#{function}"))
+        })
+    })
+}
+
+const fn functions(capability: Capability) -> &'static [&'static str] {
+    match capability {
+        Capability::Clock => &["now-ms"],
+        Capability::Crypto => &[
+            "open",
+            "[method]key.algorithm",
+            "[method]key.sign",
+            "[method]key.verify",
+            "[method]key.public-jwk",
+        ],
+        Capability::Http => &["send"],
+        Capability::Kv => &["get", "set", "add", "remove"],
+        Capability::Log => &["write"],
+        Capability::Random => &["bytes"],
+        Capability::Secrets => &["open", "[method]secret.matches", "[method]secret.reveal"],
+    }
 }
 
 /// The points among a component's exports, or the first export that is of another version.

@@ -1,26 +1,24 @@
-//! The egress guard: the only way a token type reaches the network.
+//! The egress guard: the only way a token type or a plugin reaches the network.
 //!
 //! An address is checked after it was resolved and then connected to as such, so that a name cannot point
 //! elsewhere between check and connection (KF-02). Redirects are never followed (KF-03).
 
 pub mod address;
+mod connection;
+mod idle;
+mod send;
 pub mod tls;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cambist_core::{BoxFuture, Fetch, FetchError, Fetched};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::{Request, Response, StatusCode, body::Incoming, header};
-use hyper_util::rt::TokioIo;
-use rustls_pki_types::ServerName;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    runtime::Handle,
-};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{Request, Response, StatusCode, Uri, body::Incoming, header};
+use tokio::runtime::Handle;
 use tokio_rustls::TlsConnector;
 
+use self::{connection::Place, idle::Idle};
 use crate::config::EgressTarget;
 
 /// Bounds and exceptions of the guard.
@@ -34,11 +32,13 @@ pub struct EgressRules {
     pub body_bytes: usize,
 }
 
-/// Fetches documents through the guard, on the background runtime.
+/// Fetches documents and sends requests through the guard, on the background runtime. Cheap to clone.
+#[derive(Clone)]
 pub struct Egress {
     rules: Arc<EgressRules>,
     tls: TlsConnector,
     handle: Handle,
+    idle: Arc<Idle>,
 }
 
 impl Egress {
@@ -48,6 +48,7 @@ impl Egress {
             rules: Arc::new(rules),
             tls: TlsConnector::from(tls),
             handle,
+            idle: Arc::default(),
         }
     }
 }
@@ -68,105 +69,27 @@ impl Fetch for Egress {
     }
 }
 
-struct Target {
-    is_tls: bool,
-    host: String,
-    port: u16,
-    path: String,
-}
-
-fn target(url: &str) -> Result<Target, FetchError> {
-    let refuse = || FetchError::Forbidden(url.chars().take(200).collect());
-    let uri: hyper::Uri = url.parse().map_err(|_| refuse())?;
-    let is_tls = match uri.scheme_str() {
-        Some("https") => true,
-        Some("http") => false,
-        _ => return Err(refuse()),
-    };
-    let authority = uri.authority().ok_or_else(refuse)?;
-    if authority.as_str().contains('@') {
-        return Err(refuse());
-    }
-    let host = authority
-        .host()
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .to_owned();
-    let port = authority
-        .port_u16()
-        .unwrap_or(if is_tls { 443 } else { 80 });
-    let path = uri
-        .path_and_query()
-        .map_or("/", |path| path.as_str())
-        .to_owned();
-    Ok(Target {
-        is_tls,
-        host,
-        port,
-        path,
-    })
-}
-
-async fn fetch(rules: &EgressRules, tls: &TlsConnector, url: &str) -> Result<Fetched, FetchError> {
-    let target = target(url)?;
-    let address = resolve(rules, &target).await?;
-    let unreachable = |error: std::io::Error| FetchError::Unreachable(error.to_string());
-    let stream = TcpStream::connect(address).await.map_err(unreachable)?;
-    let response = if target.is_tls {
-        let name = ServerName::try_from(target.host.clone())
-            .map_err(|_| FetchError::Forbidden(target.host.clone()))?;
-        let stream = tls.connect(name, stream).await.map_err(unreachable)?;
-        request(stream, &target).await?
-    } else {
-        request(stream, &target).await?
-    };
-    read(response, rules.body_bytes).await
-}
-
-async fn resolve(rules: &EgressRules, target: &Target) -> Result<SocketAddr, FetchError> {
-    let found = tokio::net::lookup_host((target.host.as_str(), target.port))
-        .await
-        .map_err(|error| FetchError::Unreachable(error.to_string()))?;
-    let mut refused = false;
-    for address in found {
-        if address::is_allowed(&rules.allow, &target.host, address, target.is_tls) {
-            return Ok(address);
-        }
-        refused = true;
-    }
-    if refused {
-        return Err(FetchError::Forbidden(format!(
-            "{}:{}",
-            target.host, target.port
-        )));
-    }
-    Err(FetchError::Unreachable(format!(
-        "{} has no address",
-        target.host
-    )))
-}
-
-async fn request<S>(stream: S, target: &Target) -> Result<Response<Incoming>, FetchError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let unreachable = |error: hyper::Error| FetchError::Unreachable(error.to_string());
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(unreachable)?;
-    tokio::spawn(connection);
-    let host = if target.host.contains(':') {
-        format!("[{}]:{}", target.host, target.port)
-    } else {
-        format!("{}:{}", target.host, target.port)
-    };
-    let request = Request::get(&target.path)
-        .header(header::HOST, host)
+async fn fetch(
+    rules: &Arc<EgressRules>,
+    tls: &TlsConnector,
+    url: &str,
+) -> Result<Fetched, FetchError> {
+    let url: Uri = url
+        .parse()
+        .map_err(|_| FetchError::Forbidden(url.chars().take(200).collect()))?;
+    let (place, path) = Place::of(&url)?;
+    let request = Request::get(path)
+        .header(header::HOST, place.host_header()?)
         .header(header::ACCEPT, "application/json")
         .header(header::USER_AGENT, "cambist")
-        .body(Empty::<Bytes>::new())
+        .body(Full::<Bytes>::default())
         .map_err(|error| FetchError::Unexpected(error.to_string()))?;
-    sender.send_request(request).await.map_err(unreachable)
+    let mut sender = place.connect(rules, tls).await?;
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|error| FetchError::Unreachable(error.to_string()))?;
+    read(response, rules.body_bytes).await
 }
 
 async fn read(response: Response<Incoming>, limit: usize) -> Result<Fetched, FetchError> {

@@ -14,6 +14,7 @@ pub mod gateway;
 pub mod heavy;
 pub mod instance;
 pub mod listener;
+pub mod outside;
 pub mod proxy;
 pub mod publish_error;
 pub mod publisher;
@@ -21,5 +22,6 @@ pub mod registry;
 pub mod router;
 pub mod serve;
 pub mod store;
+pub mod vault;
 
 pub use cli::{Cli, run};

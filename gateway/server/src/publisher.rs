@@ -10,6 +10,7 @@ mod issuers;
 mod plugins;
 mod restore;
 mod routes;
+mod secrets;
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -23,6 +24,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 pub use failure::PublishFailure;
 pub use plugins::PluginSummary;
+pub use secrets::SecretSummary;
 
 use crate::{
     document::InstanceDocument,
@@ -32,6 +34,7 @@ use crate::{
     publish_error::PublishError,
     registry::{Published, Registry},
     store::{Change, DocumentKind, Store},
+    vault::Vault,
 };
 
 /// Whether a write is wanted whatever is there now.
@@ -70,6 +73,8 @@ pub struct Workshop {
     pub plugin_host: Arc<PluginHost>,
     /// Signing keys.
     pub keyring: Arc<Keyring>,
+    /// Encrypts secrets for the store.
+    pub vault: Vault,
     /// Checks passwords.
     pub directory: Arc<dyn PasswordDirectory>,
     /// The way to issuers' keys.
@@ -154,12 +159,16 @@ impl Publisher {
                 .map(|known| Arc::clone(&known.issuer))
         };
         let plugin = |reference: &str| registry.plugin(reference);
+        let secret = |name: &str| registry.vault(name)?.secret(false);
+        let key = |name: &str| registry.vault(name)?.key();
         let shelf = Shelf {
             base_url: &self.workshop.base_url,
             keyring: &self.workshop.keyring,
             directory: &self.workshop.directory,
             issuer: &issuer,
             plugin: &plugin,
+            secret: &secret,
+            key: &key,
         };
         instance::build(id, revision, document, &shelf)
     }

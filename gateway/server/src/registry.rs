@@ -14,6 +14,7 @@ use crate::{
     instance::SharedInstance,
     proxy::{Route, RouteTable},
     publish_error::PublishError,
+    vault::VaultEntry,
 };
 
 /// A registered issuer and the revision of its document.
@@ -47,6 +48,8 @@ pub struct Registry {
     pub plugins: HashTrieMapSync<String, NamedPlugin>,
     /// Every component in reach, by digest.
     pub components: HashTrieMapSync<String, Arc<Plugin>>,
+    /// The vault: secrets and keys for plugins, by name.
+    pub secrets: HashTrieMapSync<String, VaultEntry>,
     /// Routes by name.
     pub routes: Arc<BTreeMap<String, Arc<Route>>>,
     /// The same routes, ready for matching.
@@ -71,6 +74,11 @@ impl Registry {
                 self.components.get(digest).map(Arc::clone)
             }
         }
+    }
+
+    /// The entry of the vault with this name.
+    pub fn vault(&self, name: &str) -> Option<&VaultEntry> {
+        self.secrets.get(name)
     }
 
     /// Lets go of those of `digests` that nothing needs any more.

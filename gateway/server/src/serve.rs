@@ -31,10 +31,12 @@ use crate::{
     gateway::Gateway,
     heavy::HeavyPool,
     listener::{self, Drain, Workers, bind_alone, bind_shared},
+    outside::{self, GatewayOutside},
     publisher::{PublishFailure, Publisher, Workshop},
     registry::{Published, Registry},
     router::PublicHandler,
     store::{Store, StoreError},
+    vault::{Vault, VaultError},
 };
 
 /// Why the gateway did not start.
@@ -57,6 +59,9 @@ pub enum ServeError {
     /// A signing key cannot be read or made.
     #[error("signing keys: {0}")]
     Keys(String),
+    /// The vault cannot be opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -196,6 +201,9 @@ fn gateway(
         timeout: config.egress.timeout(),
         body_bytes: config.egress.body_bytes,
     };
+    let egress = Egress::new(rules, Arc::clone(roots), handle.clone());
+    background.spawn(outside::sweep(store.clone()));
+    let outside = GatewayOutside::new(egress.clone(), store.clone(), handle.clone());
     let plugin_limits = HostLimits {
         component_bytes: config.limits.plugin_bytes,
         memory_bytes: config.plugins.memory_bytes,
@@ -210,15 +218,16 @@ fn gateway(
         )),
         ..Compilation::default()
     };
-    let plugin_host = PluginHost::new(plugin_limits, compilation)?;
+    let plugin_host = PluginHost::new(plugin_limits, compilation, Arc::new(outside))?;
     let published = Arc::new(Published::new(Registry::default()));
     let workshop = Workshop {
         base_url: base_url.clone(),
         store,
         plugin_host: Arc::new(plugin_host),
         keyring: Arc::new(keys::open(&data)?),
+        vault: Vault::new(&*data.vault_key()?)?,
         directory,
-        fetch: Arc::new(Egress::new(rules, Arc::clone(roots), handle.clone())),
+        fetch: Arc::new(egress),
         heavy: heavy.clone(),
         compilation: HeavyPool::new(handle.clone(), 1, 4),
     };

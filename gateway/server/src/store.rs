@@ -1,4 +1,4 @@
-//! Durable state in one `SQLite` file: published documents, plugins, users.
+//! Durable state in one `SQLite` file: published documents, plugins, the vault, users, what plugins keep.
 //!
 //! A write that returned was fsynced. Published things change only through [`Store::apply`], whole or
 //! not at all. Rows carry a seal, so that a damaged one is reported and not served (ST-10).
@@ -6,9 +6,11 @@
 mod change;
 mod documents;
 mod error;
+mod kv;
 mod migrate;
 mod plugins;
 mod seal;
+mod secrets;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -39,7 +41,9 @@ use tokio::{
 pub use change::{Change, Expected};
 pub use documents::{Document, DocumentKind};
 pub use error::StoreError;
+pub use kv::{KvPut, LIFE, MAX_KEY, MAX_VALUE};
 pub use plugins::{Plugin, PluginVersion, component_digest};
+pub use secrets::SealedSecret;
 pub use users::User;
 
 /// How long a statement waits for another process, or a caller for a connection.

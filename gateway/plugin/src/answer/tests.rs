@@ -2,38 +2,59 @@ use serde_json::json;
 
 use super::*;
 
-fn attributes(list: &[(&str, &[&str])]) -> Result<Value, Nonsense> {
+fn said(list: &[(&str, &[&str])]) -> Result<Value, Nonsense> {
     let owned: Vec<_> = list
         .iter()
         .map(|(name, values)| {
-            (
-                (*name).to_owned(),
-                values
-                    .iter()
-                    .map(|value| (*value).to_owned())
-                    .collect::<Vec<_>>(),
-            )
+            let values = values.iter().map(|value| (*value).to_owned()).collect();
+            ((*name).to_owned(), Said::Texts(values))
         })
         .collect();
     claims(owned.into_iter()).map(Value::Object)
 }
 
 #[test]
-fn one_value_is_a_text_and_other_numbers_are_lists() {
-    let found = attributes(&[
-        ("none", &[]),
-        ("one", &["a"]),
-        ("two", &["a", "b"]),
-        ("empty", &[""]),
-    ]);
+fn a_claim_keeps_its_type() {
+    let list = [
+        ("text", Said::Text(String::new())),
+        ("number", Said::Integer(-1)),
+        ("flag", Said::Boolean(true)),
+        ("texts", Said::Texts(vec!["a".to_owned()])),
+        ("object", Said::Json(r#"{"a":[1.5,null]}"#.to_owned())),
+    ];
+    let found = claims(
+        list.into_iter()
+            .map(|(name, value)| (name.to_owned(), value)),
+    );
     assert_eq!(
-        found,
-        Ok(json!({"none": [], "one": "a", "two": ["a", "b"], "empty": ""}))
+        found.map(Value::Object),
+        Ok(
+            json!({"text": "", "number": -1, "flag": true, "texts": ["a"], "object": {"a": [1.5, null]}})
+        )
     );
 }
 
 #[test]
-fn what_only_the_gateway_says_is_no_attribute() {
+fn json_is_json_and_not_too_deep() {
+    for (json, expected) in [
+        ("{", Nonsense::NotJson),
+        ("", Nonsense::NotJson),
+        (&"[".repeat(4000), Nonsense::NotJson),
+        (
+            &"1".repeat(VALUE_BYTES + 1),
+            Nonsense::TooLong {
+                what: "the value of a claim",
+                limit: VALUE_BYTES,
+            },
+        ),
+    ] {
+        let claim = ("a".to_owned(), Said::Json(json.to_owned()));
+        assert_eq!(claims([claim].into_iter()), Err(expected));
+    }
+}
+
+#[test]
+fn what_only_the_gateway_says_is_no_claim() {
     for name in [
         "sub",
         "iss",
@@ -47,43 +68,40 @@ fn what_only_the_gateway_says_is_no_attribute() {
         "jti",
     ] {
         assert_eq!(
-            attributes(&[("fine", &["x"]), (name, &["x"])]),
+            said(&[("fine", &["x"]), (name, &["x"])]),
             Err(Nonsense::Reserved(name))
         );
     }
 }
 
 #[test]
-fn attributes_are_bounded() {
+fn claims_are_bounded() {
     assert_eq!(
-        attributes(&[("a", &["1"]), ("a", &["2"])]),
+        said(&[("a", &["1"]), ("a", &["2"])]),
         Err(Nonsense::Repeated)
     );
+    assert!(matches!(said(&[("", &["1"])]), Err(Nonsense::Empty(_))));
     assert!(matches!(
-        attributes(&[("", &["1"])]),
-        Err(Nonsense::Empty(_))
-    ));
-    assert!(matches!(
-        attributes(&[("a", &["line\nbreak"])]),
+        said(&[("a", &["line\nbreak"])]),
         Err(Nonsense::Control(_))
     ));
     assert!(matches!(
-        attributes(&[("a", &["x"; COUNT + 1])]),
+        said(&[("a", &["x"; COUNT + 1])]),
         Err(Nonsense::TooMany { .. })
     ));
-    assert!(attributes(&[("a", &["x"; COUNT])]).is_ok());
+    assert!(said(&[("a", &["x"; COUNT])]).is_ok());
     let long = "x".repeat(VALUE_BYTES);
-    assert!(attributes(&[("a", &[&long])]).is_ok());
+    assert!(said(&[("a", &[&long])]).is_ok());
     assert!(matches!(
-        attributes(&[("a", &[&format!("{long}x")])]),
+        said(&[("a", &[&format!("{long}x")])]),
         Err(Nonsense::TooLong { .. })
     ));
     assert!(matches!(
-        attributes(&[("a", &[long.as_str(); 8])]),
+        said(&[("a", &[long.as_str(); 8])]),
         Err(Nonsense::TooLong { .. })
     ));
     let many: Vec<_> = (0..=COUNT)
-        .map(|number| (number.to_string(), Vec::new()))
+        .map(|number| (number.to_string(), Said::Boolean(true)))
         .collect();
     assert!(matches!(
         claims(many.into_iter()),

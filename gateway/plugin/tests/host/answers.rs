@@ -3,14 +3,14 @@
 use cambist_core::{Declared, Fault, Rejection, Scope, ValidateError};
 use serde_json::json;
 
-use crate::{NOW, ask, binding, failure, guest::Guest, host, validator};
+use crate::{NOW, ask, bound, failure, guest::Guest, host, validator};
 
 /// Offsets of fields in an accepting answer.
 mod at {
     pub(super) const SUBJECT: u32 = 8;
     pub(super) const SCOPES: u32 = 48;
     pub(super) const EXPIRES: u32 = 64;
-    pub(super) const ATTRIBUTES: u32 = 116;
+    pub(super) const CLAIMS: u32 = 116;
 }
 
 /// Words of an answer, by offset.
@@ -32,25 +32,23 @@ async fn claims_scope_and_end_arrive() {
     words.extend([(at::EXPIRES, 1), (at::EXPIRES + 8, end)]);
     // One scope word at 2048: "read".
     words.extend([(at::SCOPES, 1), (at::SCOPES + 4, 2048), (at::SCOPES + 8, 1)]);
-    // Two attributes at 2064: "one" with one value, "two" with two.
-    words.extend([(at::ATTRIBUTES, 2064), (at::ATTRIBUTES + 4, 2)]);
+    // Two claims at 2064: "one" is a text, "two" two texts.
+    words.extend([(at::CLAIMS, 2064), (at::CLAIMS + 4, 2)]);
     let mut guest = Guest::answering(&words);
     guest.fields = r#"
       (data (i32.const 3072) "readonetwo")
       (data (i32.const 2048) "\00\0c\00\00\04\00\00\00")
-      (data (i32.const 2064) "\04\0c\00\00\03\00\00\00\00\09\00\00\01\00\00\00\07\0c\00\00\03\00\00\00\00\09\00\00\02\00\00\00")
+      (data (i32.const 2064) "\04\0c\00\00\03\00\00\00\00\00\00\00\00\00\00\00\04\0c\00\00\03\00\00\00")
+      (data (i32.const 2088) "\07\0c\00\00\03\00\00\00\03\00\00\00\00\00\00\00\00\09\00\00\02\00\00\00")
       (data (i32.const 2304) "\04\0c\00\00\03\00\00\00\07\0c\00\00\03\00\00\00")"#
         .to_owned();
     let host = host();
-    let plugin = std::sync::Arc::new(host.compile(&guest.bytes()).unwrap());
+    let plugin = host.compile(&guest.bytes()).unwrap();
     let declared = Declared {
         subject_prefix: "old:".to_owned(),
         scopes: Scope::parse("other").ok(),
     };
-    let validator = plugin.validator(cambist_plugin::PluginBinding {
-        declared,
-        ..binding()
-    });
+    let validator = bound(plugin, declared);
     let principal = ask(&validator, "t").await.unwrap();
     assert_eq!(principal.subject, "old:dana");
     assert_eq!(principal.expires_at.map(|end| end.0), Some(NOW + 60));
@@ -82,15 +80,12 @@ async fn a_token_that_ended_is_expired_whatever_the_guest_thinks() {
 #[tokio::test]
 async fn a_scope_the_token_lacks_is_the_operators() {
     let host = host();
-    let plugin = std::sync::Arc::new(host.compile(&Guest::default().bytes()).unwrap());
+    let plugin = host.compile(&Guest::default().bytes()).unwrap();
     let declared = Declared {
         scopes: Scope::parse("declared").ok(),
         ..Declared::default()
     };
-    let validator = plugin.validator(cambist_plugin::PluginBinding {
-        declared,
-        ..binding()
-    });
+    let validator = bound(plugin, declared);
     assert_eq!(
         ask(&validator, "t").await.unwrap().scope.to_string(),
         "declared"
@@ -112,9 +107,9 @@ async fn nonsense_is_the_plugins_fault() {
             "the subject has more than 256 bytes",
         ),
         (
-            "attributes without names",
-            [dana(), text(at::ATTRIBUTES, 3072, 1).to_vec()].concat(),
-            "the name of an attribute is empty",
+            "claims without names",
+            [dana(), text(at::CLAIMS, 3072, 1).to_vec()].concat(),
+            "the name of a claim is empty",
         ),
     ];
     for (what, words, expected) in cases {
@@ -136,12 +131,12 @@ async fn wa_04_an_answer_has_bounds_before_it_is_read() {
             text(at::SUBJECT, 0xffff_fff0, 4).to_vec(),
         ),
         (
-            "100 000 attributes",
-            [dana(), text(at::ATTRIBUTES, 4096, 100_000).to_vec()].concat(),
+            "100 000 claims",
+            [dana(), text(at::CLAIMS, 4096, 100_000).to_vec()].concat(),
         ),
         (
-            "attributes past the memory",
-            [dana(), text(at::ATTRIBUTES, 4096, 0x0fff_ffff).to_vec()].concat(),
+            "claims past the memory",
+            [dana(), text(at::CLAIMS, 4096, 0x0fff_ffff).to_vec()].concat(),
         ),
     ];
     for (what, words) in cases {

@@ -186,12 +186,18 @@ async fn wa_07_what_is_inert_ends_the_call() {
             r#"(instantiate $module (with "cli" (instance (export "exit" (func $exit)))))"#,
         );
     let host = host();
-    let plugin = std::sync::Arc::new(host.compile(&wat::parse_str(text).unwrap()).unwrap());
+    let plugin = host.compile(&wat::parse_str(text).unwrap()).unwrap();
     assert_eq!(
         plugin.imports(),
         ["wasi:cli/exit@0.2.6", "cambist:sts/types@0.1.0"]
     );
-    let reason = failure(ask(&plugin.validator(crate::binding()), "t").await);
+    let reason = failure(
+        ask(
+            &crate::bound(plugin, cambist_core::Declared::default()),
+            "t",
+        )
+        .await,
+    );
     assert!(reason.contains("wasi:cli/exit@0.2.6#exit"), "{reason}");
 }
 

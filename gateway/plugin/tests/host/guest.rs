@@ -5,16 +5,21 @@ use std::fmt::Write as _;
 /// The interface's types, as they stand in `wit/types.wit`.
 pub(crate) const TYPES: &str = r#"
   (import "cambist:sts/types@0.1.0" (instance $types
-    (type $pair (tuple string string))
+    (type $value' (variant (case "text" string) (case "integer" s64) (case "boolean" bool) (case "texts" (list string))
+      (case "json" string)))
+    (export "value" (type $value (eq $value')))
+    (type $pair (tuple string $value))
     (type $call' (record (field "now" u64) (field "instance" string) (field "correlation" string)
-      (field "token-type" string) (field "settings" (list $pair))))
+      (field "config" (list $pair))))
     (export "call" (type $call (eq $call')))
-    (type $attribute' (record (field "name" string) (field "values" (list string))))
-    (export "attribute" (type $attribute (eq $attribute')))
+    (type $token' (record (field "token-type" string) (field "bytes" (list u8))))
+    (export "token" (type $token (eq $token')))
+    (type $claim' (record (field "name" string) (field "value" $value)))
+    (export "claim" (type $claim (eq $claim')))
     (type $principal' (record (field "subject" string) (field "issuer" (option string)) (field "audiences" (list string))
       (field "client" (option string)) (field "scopes" (option (list string))) (field "expires-at" (option u64))
       (field "authenticated-at" (option u64)) (field "authentication-context" (option string))
-      (field "authentication-methods" (list string)) (field "attributes" (list $attribute))))
+      (field "authentication-methods" (list string)) (field "claims" (list $claim))))
     (export "principal" (type $principal (eq $principal')))
     (type $fault' (enum "malformed" "refused" "expired" "not-yet-valid" "bad-signature" "wrong-audience" "unavailable" "internal"))
     (export "fault" (type $fault (eq $fault')))
@@ -22,6 +27,7 @@ pub(crate) const TYPES: &str = r#"
       (field "detail" (option string))))
     (export "refusal" (type $refusal (eq $refusal')))))
   (alias export $types "call" (type $call))
+  (alias export $types "token" (type $token))
   (alias export $types "principal" (type $principal))
   (alias export $types "refusal" (type $refusal))
 "#;
@@ -107,10 +113,10 @@ impl Guest {
                   (i32.store (i32.const {length}) (i32.const 4)))
                 (func (export "realloc") (param i32 i32 i32 i32) (result i32) {realloc})
                 {fields}
-                (func (export "validate") (param $token i32) (param $length i32) (param $now i64)
-                  (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32) {body}))
+                (func (export "validate") (param i32 i32) (param $token i32) (param $length i32) (param $now i64)
+                  (param i32 i32 i32 i32 i32 i32) (result i32) {body}))
               (core instance $core (instantiate $module))
-              (func $validate (param "token" (list u8)) (param "call" $call) (result (result $principal (error $refusal)))
+              (func $validate (param "token" $token) (param "call" $call) (result (result $principal (error $refusal)))
                 (canon lift (core func $core "validate") (memory $core "memory") (realloc (func $core "realloc"))))
               (instance $validator (export "validate-token" (func $validate)))
               (export "cambist:sts/validator@0.1.0" (instance $validator)))"#,

@@ -7,12 +7,12 @@ mod calls;
 mod guest;
 mod uploads;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use cambist_core::{
     Call, Declared, Fault, Principal, Timestamp, Token, TokenType, ValidateError, Validator,
 };
-use cambist_plugin::{Compilation, HostLimits, PluginBinding, PluginHost};
+use cambist_plugin::{Binding, Compilation, HostLimits, Nowhere, Plugin, PluginHost, Point};
 
 use guest::Guest;
 
@@ -27,20 +27,22 @@ fn host() -> PluginHost {
 }
 
 fn host_of(limits: HostLimits) -> PluginHost {
-    PluginHost::new(limits, Compilation::default()).unwrap()
-}
-
-fn binding() -> PluginBinding {
-    PluginBinding {
-        name: "guest".to_owned(),
-        token_type: TokenType::new("urn:example:ticket"),
-        settings: BTreeMap::from([("colour".to_owned(), "green".to_owned())]),
-        declared: Declared::default(),
-    }
+    PluginHost::new(limits, Compilation::default(), Arc::new(Nowhere)).unwrap()
 }
 
 fn validator(host: &PluginHost, guest: &Guest) -> Arc<dyn Validator> {
-    Arc::new(host.compile(&guest.bytes()).unwrap()).validator(binding())
+    bound(host.compile(&guest.bytes()).unwrap(), Declared::default())
+}
+
+fn bound(plugin: Plugin, declared: Declared) -> Arc<dyn Validator> {
+    let binding = Binding {
+        name: "guest".to_owned(),
+        ..Binding::default()
+    };
+    Arc::new(plugin)
+        .bind(&[Point::Validator], binding)
+        .unwrap()
+        .validator(TokenType::new("urn:example:ticket"), declared)
 }
 
 fn call() -> Call<'static> {

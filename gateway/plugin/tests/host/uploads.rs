@@ -118,16 +118,10 @@ fn wa_11_changed_bytes_do_no_harm() {
 #[test]
 fn wa_07_every_other_import_is_refused_by_its_name() {
     let imports = [
-        "wasi:clocks/wall-clock@0.2.6",
-        "wasi:random/random@0.2.6",
-        "wasi:filesystem/preopens@0.2.6",
-        "wasi:sockets/tcp@0.2.6",
-        "wasi:http/outgoing-handler@0.2.6",
-        "wasi:cli/run@0.2.6",
         "wasi:cli/environment@0.3.0",
         "wasi:cli/environment",
-        "cambist:sts/log@0.1.0",
-        "cambist:sts/types@0.2.0",
+        "cambist:sts/files@0.1.0",
+        "cambist:other/types@0.1.0",
         "acme:else/thing",
     ];
     for import in imports {
@@ -168,18 +162,44 @@ fn a_root_function_is_an_import_too() {
 }
 
 #[test]
-fn the_export_must_be_there() {
+fn wa_07_a_capability_is_asked_for_in_the_manifest() {
+    let mut guest = Guest::default();
+    guest
+        .imports
+        .insert_str(0, r#"(import "cambist:sts/log@0.1.0" (instance))"#);
+    let error = rejected(&guest.bytes()).to_string();
+    assert!(error.contains("imports `cambist:sts/log@0.1.0`"), "{error}");
+}
+
+#[test]
+fn another_version_of_the_interface_is_named() {
+    let mut guest = Guest::default();
+    let other = "cambist:sts/types@0.2.0";
+    guest
+        .imports
+        .insert_str(0, &format!(r#"(import "{other}" (instance))"#));
+    assert_eq!(
+        rejected(&guest.bytes()),
+        PluginRejected::Version(other.to_owned())
+    );
     let text = Guest::default()
         .text()
         .replace("cambist:sts/validator@0.1.0", "cambist:sts/validator@0.9.0");
-    let error = rejected(&wat::parse_str(text).unwrap());
-    let found = vec!["cambist:sts/validator@0.9.0".to_owned()];
     assert_eq!(
-        error,
-        PluginRejected::MissingExport {
-            expected: "cambist:sts/validator@0.1.0",
-            found
-        }
+        rejected(&wat::parse_str(text).unwrap()),
+        PluginRejected::Version("cambist:sts/validator@0.9.0".to_owned())
+    );
+}
+
+#[test]
+fn a_point_must_be_filled() {
+    let text = Guest::default()
+        .text()
+        .replace("cambist:sts/validator@0.1.0", "acme:else/validator@0.1.0");
+    let found = vec!["acme:else/validator@0.1.0".to_owned()];
+    assert_eq!(
+        rejected(&wat::parse_str(text).unwrap()),
+        PluginRejected::MissingExport { found }
     );
 }
 

@@ -179,3 +179,24 @@ fn the_key_of_the_plugin_cache_is_drawn_once() {
     fs::remove_file(&path).unwrap();
     assert_ne!(directory.plugin_cache_key().unwrap(), drawn);
 }
+
+#[test]
+fn the_vault_key_is_random_private_and_stable() {
+    let (_parent, directory) = fresh();
+    let first = directory.vault_key().unwrap();
+    let path = directory.path().join("vault-key");
+    assert_eq!(*first, *directory.vault_key().unwrap());
+    assert_eq!(mode(&path), 0o600);
+    let (_other_parent, other) = fresh();
+    assert_ne!(*first, *other.vault_key().unwrap());
+    for text in ["short\n", &"A".repeat(44), "?"] {
+        write_secret(&path, text.as_bytes()).unwrap();
+        assert!(
+            matches!(
+                directory.vault_key(),
+                Err(DataDirectoryError::Damaged { .. })
+            ),
+            "{text}"
+        );
+    }
+}

@@ -1,3 +1,5 @@
+mod send;
+
 use std::time::Duration;
 
 use cambist_core::{Fetch, FetchError};

@@ -77,6 +77,7 @@ impl Publisher {
         draft.changes.push(Change::PutPlugin {
             name: name.to_owned(),
             component,
+            version: None,
             expected: Expected::Any,
         });
         self.commit(draft).await?;
@@ -144,16 +145,7 @@ impl Publisher {
         registry: &mut Registry,
         document: &InstanceDocument,
     ) -> Result<(), PublishFailure> {
-        for part in document
-            .validators
-            .values()
-            .filter(|part| part.kind == "plugin")
-        {
-            let reference = part
-                .settings
-                .get("plugin")
-                .and_then(serde_json::Value::as_str)
-                .unwrap_or_default();
+        for reference in document.plugin_references() {
             let Some((_, digest)) = reference.split_once('@') else {
                 continue;
             };

@@ -19,6 +19,7 @@ impl Publisher {
         let mut registry = Registry::default();
         let mut failed = Vec::new();
         self.restore_plugins(&mut registry, &mut failed).await?;
+        self.restore_secrets(&mut registry, &mut failed).await?;
         self.restore_issuers(&mut registry, &mut failed).await?;
         self.restore_instances(&mut registry, &mut failed).await?;
         self.restore_routes(&mut registry, &mut failed).await?;

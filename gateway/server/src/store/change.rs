@@ -4,7 +4,7 @@ use bytes::Bytes;
 use cambist_core::Timestamp;
 use sqlx::SqliteConnection;
 
-use super::{DocumentKind, Store, StoreError, documents, integer, plugins};
+use super::{DocumentKind, Store, StoreError, documents, integer, plugins, secrets};
 
 /// Most bytes of an identifier or a name.
 pub(super) const MAX_NAME: usize = 512;
@@ -32,17 +32,27 @@ pub enum Change {
         /// What must be there.
         expected: Expected,
     },
-    /// Removes a plugin name with its history. Components stay. Missing if it is not there.
+    /// Removes a plugin name with its history, and the components that no other name had. Missing if it is
+    /// not there.
     DeletePlugin {
         /// The name.
         name: String,
         /// What must be there.
         expected: Expected,
     },
-    /// Removes a component that no plugin names; [`StoreError::InUse`] otherwise. Forgets the versions
-    /// that had it.
-    ForgetComponent {
-        /// Its digest.
+    /// Removes an entry of the vault. Missing if it is not there.
+    DeleteSecret {
+        /// The name.
+        name: String,
+        /// What must be there.
+        expected: Expected,
+    },
+    /// Removes a component from a plugin's history; [`StoreError::InUse`] if it is the current one. Missing
+    /// if it is not there.
+    ForgetVersion {
+        /// The plugin's name.
+        name: String,
+        /// The component's digest.
         digest: String,
     },
     /// Points a plugin name at a component that is stored, as for a rollback. Missing if it is not.
@@ -71,6 +81,19 @@ pub enum Change {
         name: String,
         /// The component.
         component: Bytes,
+        /// The version its manifest gives it.
+        version: Option<String>,
+        /// What must be there.
+        expected: Expected,
+    },
+    /// Writes an entry of the vault.
+    PutSecret {
+        /// The name.
+        name: String,
+        /// What it is, in the vault's words.
+        kind: String,
+        /// The encrypted bytes.
+        sealed: Vec<u8>,
         /// What must be there.
         expected: Expected,
     },
@@ -124,12 +147,27 @@ async fn apply_one(
         Change::DeletePlugin { name, expected } => {
             plugins::delete(connection, bounded(name)?, *expected).await
         }
-        Change::ForgetComponent { digest } => plugins::forget(connection, bounded(digest)?).await,
+        Change::DeleteSecret { name, expected } => {
+            secrets::delete(connection, bounded(name)?, *expected).await
+        }
+        Change::ForgetVersion { name, digest } => {
+            plugins::forget(connection, bounded(name)?, bounded(digest)?).await
+        }
         Change::PointPlugin {
             name,
             digest,
             expected,
-        } => plugins::point(connection, bounded(name)?, bounded(digest)?, *expected, at).await,
+        } => {
+            let version = plugins::version_of(connection, bounded(name)?, bounded(digest)?).await?;
+            plugins::point(
+                connection,
+                (name, version.as_deref()),
+                digest,
+                *expected,
+                at,
+            )
+            .await
+        }
         Change::PutDocument {
             kind,
             id,
@@ -139,8 +177,34 @@ async fn apply_one(
         Change::PutPlugin {
             name,
             component,
+            version,
             expected,
-        } => plugins::put(connection, bounded(name)?, component, *expected, at).await,
+        } => {
+            let version = version.as_deref().map(bounded).transpose()?;
+            plugins::put(
+                connection,
+                (bounded(name)?, version),
+                component,
+                *expected,
+                at,
+            )
+            .await
+        }
+        Change::PutSecret {
+            name,
+            kind,
+            sealed,
+            expected,
+        } => {
+            secrets::put(
+                connection,
+                (bounded(name)?, bounded(kind)?),
+                sealed,
+                *expected,
+                at,
+            )
+            .await
+        }
     }
 }
 

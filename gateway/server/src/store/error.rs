@@ -45,6 +45,12 @@ pub enum StoreError {
     /// The disk is full. Reading goes on; writing works again once there is room.
     #[error("the disk of the store is full; free some space, no restart is needed")]
     Full(#[source] sqlx::Error),
+    /// A value that ends at once, or too late.
+    #[error("a plugin's value lives 1 second to 400 days, not {seconds} seconds")]
+    Life {
+        /// How long it was to live.
+        seconds: u32,
+    },
     /// There is no such thing.
     #[error("{what} does not exist")]
     Missing {
@@ -58,6 +64,12 @@ pub enum StoreError {
     Newer {
         /// The migration this version does not know.
         version: i64,
+    },
+    /// A plugin holds as much as it may.
+    #[error("no room within the {limit} bytes of the plugin")]
+    Quota {
+        /// The most it may hold.
+        limit: u64,
     },
     /// The file or its directory may not be written.
     #[error(

@@ -7,8 +7,14 @@ use sqlx::{
 
 use super::StoreError;
 
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "start", include_str!("../../migrations/0001_start.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "start", include_str!("../../migrations/0001_start.sql")),
+    (
+        2,
+        "plugins",
+        include_str!("../../migrations/0002_plugins.sql"),
+    ),
+];
 
 /// Applies what is missing. One transaction from the first look on: two processes that start together
 /// must not both find a table missing.

@@ -35,6 +35,8 @@ pub struct PluginVersion {
     pub revision: u64,
     /// Digest of the component.
     pub digest: String,
+    /// The version its manifest gives it, if it has one.
+    pub version: Option<String>,
     /// When the change was made.
     pub at: Timestamp,
 }
@@ -72,7 +74,7 @@ impl Store {
 
     /// What a plugin name pointed at over time, the latest first.
     pub async fn plugin_versions(&self, name: &str) -> Result<Vec<PluginVersion>, StoreError> {
-        let rows = sqlx::query("SELECT revision, digest, at FROM plugin_history WHERE name = ?1 ORDER BY revision DESC")
+        let rows = sqlx::query("SELECT revision, digest, version, at FROM plugin_history WHERE name = ?1 ORDER BY revision DESC")
             .bind(name)
             .fetch_all(&*self.pool())
             .await?;
@@ -81,6 +83,7 @@ impl Store {
                 Ok(PluginVersion {
                     revision: row.try_get("revision")?,
                     digest: row.try_get("digest")?,
+                    version: row.try_get("version")?,
                     at: Timestamp(row.try_get("at")?),
                 })
             })
@@ -118,7 +121,7 @@ async fn revision_of(
 
 pub(super) async fn put(
     connection: &mut SqliteConnection,
-    name: &str,
+    (name, version): (&str, Option<&str>),
     component: &Bytes,
     expected: Expected,
     at: (u64, Timestamp),
@@ -135,12 +138,28 @@ pub(super) async fn put(
         .bind(&component[..])
         .execute(&mut *connection)
         .await?;
-    point(connection, name, &digest, expected, at).await
+    point(connection, (name, version), &digest, expected, at).await
+}
+
+/// The version under which `name` had the component before.
+pub(super) async fn version_of(
+    connection: &mut SqliteConnection,
+    name: &str,
+    digest: &str,
+) -> Result<Option<String>, StoreError> {
+    Ok(sqlx::query_scalar(
+        "SELECT version FROM plugin_history WHERE name = ?1 AND digest = ?2 AND version IS NOT NULL
+         ORDER BY revision DESC LIMIT 1",
+    )
+    .bind(name)
+    .bind(digest)
+    .fetch_optional(connection)
+    .await?)
 }
 
 pub(super) async fn point(
     connection: &mut SqliteConnection,
-    name: &str,
+    (name, version): (&str, Option<&str>),
     digest: &str,
     expected: Expected,
     at: (u64, Timestamp),
@@ -170,13 +189,14 @@ pub(super) async fn point(
     .execute(&mut *connection)
     .await?;
     sqlx::query(
-        "INSERT INTO plugin_history (name, revision, digest, at) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (name, revision) DO UPDATE SET digest = ?3",
+        "INSERT INTO plugin_history (name, revision, digest, at, version) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (name, revision) DO UPDATE SET digest = ?3, version = ?5",
     )
     .bind(name)
     .bind(revision)
     .bind(digest)
     .bind(now)
+    .bind(version)
     .execute(connection)
     .await?;
     Ok(())
@@ -199,37 +219,44 @@ pub(super) async fn delete(
         .await?;
     sqlx::query("DELETE FROM plugin_history WHERE name = ?1")
         .bind(name)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-    Ok(())
+    drop_unnamed(connection).await
 }
 
 pub(super) async fn forget(
     connection: &mut SqliteConnection,
+    name: &str,
     digest: &str,
 ) -> Result<(), StoreError> {
-    let is_named: bool =
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM plugins WHERE digest = ?1)")
+    let what = || format!("component {digest} of plugin `{name}`");
+    let is_current: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM plugins WHERE name = ?1 AND digest = ?2)")
+            .bind(name)
             .bind(digest)
             .fetch_one(&mut *connection)
             .await?;
-    if is_named {
-        return Err(StoreError::InUse {
-            what: format!("component {digest}"),
-        });
+    if is_current {
+        return Err(StoreError::InUse { what: what() });
     }
-    sqlx::query("DELETE FROM plugin_history WHERE digest = ?1")
+    let gone = sqlx::query("DELETE FROM plugin_history WHERE name = ?1 AND digest = ?2")
+        .bind(name)
         .bind(digest)
         .execute(&mut *connection)
         .await?;
-    let gone = sqlx::query("DELETE FROM components WHERE digest = ?1")
-        .bind(digest)
-        .execute(connection)
-        .await?;
     if gone.rows_affected() == 0 {
-        return Err(StoreError::Missing {
-            what: format!("component {digest}"),
-        });
+        return Err(StoreError::Missing { what: what() });
     }
+    drop_unnamed(connection).await
+}
+
+/// Removes components that no plugin names or ever named.
+async fn drop_unnamed(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM components WHERE digest NOT IN (SELECT digest FROM plugin_history)
+         AND digest NOT IN (SELECT digest FROM plugins)",
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }

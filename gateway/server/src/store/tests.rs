@@ -1,4 +1,6 @@
 mod faults;
+mod kv;
+mod versions;
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -39,6 +41,7 @@ fn plugin(name: &str, component: &'static [u8]) -> Change {
     Change::PutPlugin {
         name: name.to_owned(),
         component: Bytes::from_static(component),
+        version: None,
         expected: Expected::Any,
     }
 }
@@ -261,53 +264,6 @@ async fn st_09_racing_publishers_get_one_order() {
     revisions.sort_unstable();
     assert_eq!(revisions, (1..=20).collect::<Vec<u64>>());
     assert_eq!(ids(&store).await.len(), 20);
-}
-
-#[tokio::test]
-async fn plugins_can_be_rolled_back() {
-    let (_directory, store) = fresh().await;
-    let (one, two) = (component_digest(b"one"), component_digest(b"two"));
-    store.apply(&[plugin("p", b"one")], NOW).await.unwrap();
-    store.apply(&[plugin("p", b"two")], NOW).await.unwrap();
-    let point = |digest: &str| Change::PointPlugin {
-        name: "p".into(),
-        digest: digest.into(),
-        expected: Expected::Any,
-    };
-    store.apply(&[point(&one)], NOW).await.unwrap();
-    assert_eq!(store.plugins().await.unwrap()[0].digest, one);
-    let versions: Vec<String> = store
-        .plugin_versions("p")
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|v| v.digest)
-        .collect();
-    assert_eq!(versions, [one.clone(), two.clone(), one.clone()]);
-    let forget = |digest: &str| Change::ForgetComponent {
-        digest: digest.into(),
-    };
-    assert!(matches!(
-        store.apply(&[forget(&one)], NOW).await,
-        Err(StoreError::InUse { .. })
-    ));
-    store.apply(&[forget(&two)], NOW).await.unwrap();
-    assert!(matches!(
-        store.apply(&[point(&two)], NOW).await,
-        Err(StoreError::Missing { .. })
-    ));
-    store
-        .apply(
-            &[Change::DeletePlugin {
-                name: "p".into(),
-                expected: Expected::Any,
-            }],
-            NOW,
-        )
-        .await
-        .unwrap();
-    assert_eq!(store.plugin_versions("p").await.unwrap(), []);
-    store.apply(&[forget(&one)], NOW).await.unwrap();
 }
 
 #[tokio::test]

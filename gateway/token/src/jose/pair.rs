@@ -89,37 +89,42 @@ impl Pair {
 
     /// Appends the signature of all that is in `message` so far, behind a dot.
     pub(super) fn finish(&self, message: &mut String) -> Result<(), Unspecified> {
+        let made = self.sign(message.as_bytes())?;
+        message.push('.');
+        base64url::append(made.as_ref(), message);
+        Ok(())
+    }
+
+    /// The signature or MAC of `message`.
+    pub(super) fn sign(&self, message: &[u8]) -> Result<Made, Unspecified> {
         match self {
-            Self::Ecdsa(pair, _) => {
-                let signature = pair.sign(&SystemRandom::new(), message.as_bytes())?;
-                append(signature.as_ref(), message);
-            }
-            Self::Ed25519(pair) => {
-                let signature = pair.try_sign(message.as_bytes())?;
-                append(signature.as_ref(), message);
-            }
-            Self::Mac(key) => {
-                let tag = hmac::sign(key, message.as_bytes());
-                append(tag.as_ref(), message);
-            }
+            Self::Ecdsa(pair, _) => pair.sign(&SystemRandom::new(), message).map(Made::Short),
+            Self::Ed25519(pair) => pair.try_sign(message).map(Made::Short),
+            Self::Mac(key) => Ok(Made::Tag(hmac::sign(key, message))),
             Self::Rsa(pair, encoding) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(
-                    *encoding,
-                    &SystemRandom::new(),
-                    message.as_bytes(),
-                    &mut signature,
-                )?;
-                append(&signature, message);
+                pair.sign(*encoding, &SystemRandom::new(), message, &mut signature)?;
+                Ok(Made::Long(signature))
             }
         }
-        Ok(())
     }
 }
 
-fn append(signature: &[u8], message: &mut String) {
-    message.push('.');
-    base64url::append(signature, message);
+/// A signature or MAC, as the library hands it out.
+pub(super) enum Made {
+    Long(Vec<u8>),
+    Short(signature::Signature),
+    Tag(hmac::Tag),
+}
+
+impl AsRef<[u8]> for Made {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Long(signature) => signature,
+            Self::Short(signature) => signature.as_ref(),
+            Self::Tag(tag) => tag.as_ref(),
+        }
+    }
 }
 
 pub(super) fn unfit(algorithm: Algorithm, reason: &str) -> KeyError {

@@ -165,6 +165,18 @@ impl SigningKey {
         self.verifying.clone()
     }
 
+    /// The signature or MAC of `message`, whatever it is, in the form JWA gives it (RFC 7518 §3, RFC 8037 §3.1).
+    pub fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        Ok(self.pair.sign(message)?.as_ref().to_vec())
+    }
+
+    /// Whether `signature` is the signature or MAC of `message`; in constant time for a MAC.
+    pub fn verify_bytes(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.verifying
+            .verifier(self.algorithm)
+            .is_some_and(|verifier| verifier.verify(message, signature))
+    }
+
     /// Signs `claims` as a JWT whose header has `alg`, `typ` and, except for shared secrets, `kid`.
     pub fn sign_jwt(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
         match self.headers.iter().find(|(usual, _)| *usual == typ) {

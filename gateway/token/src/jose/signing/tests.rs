@@ -120,3 +120,16 @@ fn claims_that_are_not_json_are_an_error() {
         Err(KeyError::Claims(_))
     ));
 }
+
+#[test]
+fn bytes_are_signed_and_verified_under_every_kind_of_key() {
+    let hmac = SigningKey::hmac(&[7; 64], Algorithm::Hs512).unwrap();
+    let generated = [Algorithm::Es384, Algorithm::EdDsa, Algorithm::Ps256]
+        .map(|algorithm| SigningKey::generate(algorithm).unwrap().0);
+    for key in generated.iter().chain([&hmac]) {
+        let signature = key.sign_bytes(b"v1|user=dana").unwrap();
+        assert!(key.verify_bytes(b"v1|user=dana", &signature), "{key:?}");
+        assert!(!key.verify_bytes(b"v1|user=dora", &signature), "{key:?}");
+        assert!(!key.verify_bytes(b"v1|user=dana", b""), "{key:?}");
+    }
+}

@@ -28,6 +28,7 @@ use crate::{
     publisher::{Publisher, Workshop},
     registry::{Published, Registry},
     store::Store,
+    vault::Vault,
 };
 
 /// Knows `dana`.
@@ -87,10 +88,12 @@ pub(super) async fn desk() -> Desk {
                     ..HostLimits::default()
                 },
                 Compilation::default(),
+                Arc::new(cambist_plugin::Nowhere),
             )
             .unwrap(),
         ),
         keyring: Arc::new(Keyring::new(keys.into())),
+        vault: Vault::new(&[0; 32]).unwrap(),
         directory: Arc::new(Dana),
         fetch: Arc::new(Nowhere),
         heavy: heavy.clone(),
