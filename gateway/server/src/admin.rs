@@ -2,7 +2,9 @@
 
 mod api;
 mod etag;
+mod plugins;
 mod problem;
+mod secrets;
 
 use std::{net::SocketAddr, sync::Arc};
 

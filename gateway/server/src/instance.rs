@@ -56,8 +56,6 @@ pub struct Uses {
     pub secrets: Vec<String>,
     /// Registered issuers by name.
     pub issuers: Vec<String>,
-    /// Entries of the vault by name.
-    pub secrets: Vec<String>,
 }
 
 /// An instance as the registry holds it.

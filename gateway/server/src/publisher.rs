@@ -5,12 +5,16 @@
 //! stored; a request in flight keeps the registry it began with.
 
 mod failure;
+mod inspection;
 mod instances;
 mod issuers;
 mod plugins;
 mod restore;
 mod routes;
 mod secrets;
+#[cfg(test)]
+mod tests;
+mod versions;
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -23,8 +27,10 @@ use cambist_token::{
 use tokio::sync::{Mutex, MutexGuard};
 
 pub use failure::PublishFailure;
+pub use inspection::{Import, Inspection, SelfTest};
 pub use plugins::PluginSummary;
 pub use secrets::SecretSummary;
+pub use versions::PluginVersion;
 
 use crate::{
     document::InstanceDocument,
@@ -159,12 +165,16 @@ impl Publisher {
                 .map(|known| Arc::clone(&known.issuer))
         };
         let plugin = |reference: &str| registry.plugin(reference);
+        let secret = |name: &str| registry.vault(name)?.secret(false);
+        let key = |name: &str| registry.vault(name)?.key();
         let shelf = Shelf {
             base_url: &self.workshop.base_url,
             keyring: &self.workshop.keyring,
             directory: &self.workshop.directory,
             issuer: &issuer,
             plugin: &plugin,
+            secret: &secret,
+            key: &key,
         };
         instance::build(id, revision, document, &shelf)
     }

@@ -25,7 +25,7 @@ use crate::{
     gateway::Gateway,
     heavy::HeavyPool,
     listener::{self, Drain, Workers, bind_alone, bind_shared},
-    outside,
+    outside::{self, GatewayOutside},
     publisher::{PublishFailure, Publisher, Workshop},
     registry::{Published, Registry},
     router::PublicHandler,
@@ -178,12 +178,8 @@ fn gateway(
     };
     let egress = Egress::new(rules, Arc::clone(roots), handle.clone());
     background.spawn(outside::sweep(store.clone()));
-    let plugin_host = PluginHost::new(HostLimits {
-        component_bytes: config.limits.plugin_bytes,
-        memory_bytes: config.plugins.memory_bytes,
-        call_time: config.plugins.call_time(),
-        ..HostLimits::default()
-    })?;
+    let world = GatewayOutside::new(egress.clone(), store.clone(), handle.clone());
+    let plugin_host = PluginHost::new(plugin_limits(&config), Arc::new(world))?;
     let published = Arc::new(Published::new(Registry::default()));
     let workshop = Workshop {
         base_url: base_url.clone(),
@@ -209,6 +205,16 @@ fn gateway(
         admin_token: data.admin_token()?,
         _data: data,
     })
+}
+
+/// What the configuration grants plugins in space and time.
+pub(crate) fn plugin_limits(config: &Config) -> HostLimits {
+    HostLimits {
+        component_bytes: config.limits.plugin_bytes,
+        memory_bytes: config.plugins.memory_bytes,
+        call_time: config.plugins.call_time(),
+        ..HostLimits::default()
+    }
 }
 
 fn listen(

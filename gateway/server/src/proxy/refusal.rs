@@ -171,7 +171,9 @@ fn exchange_answer(error: &ExchangeError) -> Answer {
         ExchangeError::Subject(_) | ExchangeError::Policy(PolicyRefusal::TooLate) => {
             Answer::Challenge(Some("invalid_token"))
         }
-        ExchangeError::Scope | ExchangeError::Policy(_) => Answer::Forbidden,
+        ExchangeError::Scope | ExchangeError::Policy(_) | ExchangeError::Decided(_) => {
+            Answer::Forbidden
+        }
         // A route presents no actor and names its own target, so these are the operator's mistakes.
         ExchangeError::NoTransformation { .. }
         | ExchangeError::NoActors(_)

@@ -63,9 +63,7 @@ fn said(code: &str, message: Option<&str>, usual: StatusCode) -> RestError {
         .parse()
         .ok()
         .and_then(|number: u16| StatusCode::from_u16(number).ok());
-    let status = status
-        .filter(StatusCode::is_client_error)
-        .unwrap_or(usual);
+    let status = status.filter(StatusCode::is_client_error).unwrap_or(usual);
     let mut error = RestError::new(
         status,
         message.unwrap_or(match usual {

@@ -145,7 +145,9 @@ impl Binder<'_> {
                 "upload it with PUT /admin/v1/plugins/{name}, and name it as `name`, `name@1.2.0` or `name@sha256:…`",
             )
         })?;
-        let name = reference.split_once('@').map_or(reference, |(name, _)| name);
+        let name = reference
+            .split_once('@')
+            .map_or(reference, |(name, _)| name);
         let grants = self
             .grants(&document.grants, name)
             .map_err(|error| error.within("grants"))?;
@@ -356,9 +358,7 @@ impl PluginKey for OwnKey {
     }
 
     fn public_jwk(&self) -> Option<String> {
-        self.0
-            .public_jwk()
-            .map(|jwk| Value::Object(jwk.clone()).to_string())
+        self.0.public_jwk().map(|jwk| jwk.to_string())
     }
 }
 
