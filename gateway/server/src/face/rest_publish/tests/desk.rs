@@ -1,6 +1,6 @@
 //! A real publisher over an empty store, and requests to it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cambist_core::{
@@ -17,14 +17,17 @@ use hyper::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::runtime::Handle;
 
 use super::super::handle;
 use crate::{
+    egress::{Egress, EgressRules, tls::trusting},
     face::rest_sts::{
         self,
         common_rest::{Caller, RestRequest, RestResponse},
     },
     heavy::HeavyPool,
+    outside::GatewayOutside,
     publisher::{Publisher, Workshop},
     registry::{Published, Registry},
     store::Store,
@@ -74,18 +77,33 @@ pub(super) async fn desk() -> Desk {
     let directory = tempfile::tempdir().unwrap();
     let keys = [Algorithm::Rs256, Algorithm::Es256]
         .map(|algorithm| Arc::new(SigningKey::generate(algorithm).unwrap().0));
-    let heavy = HeavyPool::new(tokio::runtime::Handle::current(), 1, 4);
+    let heavy = HeavyPool::new(Handle::current(), 1, 4);
     let published = Arc::new(Published::new(Registry::default()));
+    let store = Store::open(&directory.path().join("cambist.db"))
+        .await
+        .unwrap();
+    let rules = EgressRules {
+        allow: Vec::new(),
+        timeout: Duration::from_secs(1),
+        body_bytes: 1024,
+    };
+    let roots = trusting(rustls::RootCertStore::empty()).unwrap();
+    let egress = Egress::new(rules, roots, Handle::current());
     let workshop = Workshop {
         base_url: "http://127.0.0.1:8080".to_owned(),
-        store: Store::open(&directory.path().join("cambist.db"))
-            .await
-            .unwrap(),
+        store: store.clone(),
         plugin_host: Arc::new(
-            PluginHost::new(HostLimits {
-                concurrent_calls: 1,
-                ..HostLimits::default()
-            })
+            PluginHost::new(
+                HostLimits {
+                    concurrent_calls: 1,
+                    ..HostLimits::default()
+                },
+                Arc::new(GatewayOutside::new(
+                    egress,
+                    store.clone(),
+                    Handle::current(),
+                )),
+            )
             .unwrap(),
         ),
         keyring: Arc::new(Keyring::new(keys.into())),
