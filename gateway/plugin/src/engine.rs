@@ -1,6 +1,6 @@
 //! The engine, and the clock that interrupts guests.
 
-use std::{io, thread, time::Duration};
+use std::{io, sync::OnceLock, thread, time::Duration};
 
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
@@ -8,8 +8,8 @@ use wasmtime::{
 };
 
 use crate::{
-    HostLimits,
-    limits::{CORE_INSTANCES, MEMORIES, TABLE_ELEMENTS, TABLES},
+    HostError, HostLimits,
+    limits::{Class, ClassLimits, MEMORIES},
 };
 
 /// How often running guests are interrupted. They let other tasks run then, which is also when their
@@ -19,10 +19,48 @@ const TICK: Duration = Duration::from_millis(2);
 /// Stack of a guest's own code, in bytes.
 const WASM_STACK: usize = 512 << 10;
 
+/// The engine of each class. Code compiled for one does not run in the other.
+pub(crate) struct Engines {
+    limits: HostLimits,
+    light: Engine,
+    /// Made when the first heavy component comes: most hosts never see one.
+    heavy: OnceLock<Engine>,
+}
+
+impl Engines {
+    /// Starts the engine of light plugins and the thread that interrupts them.
+    pub(crate) fn start(limits: HostLimits) -> Result<Self, HostError> {
+        Ok(Self {
+            limits,
+            light: start(&limits.of(Class::Light))?,
+            heavy: OnceLock::new(),
+        })
+    }
+
+    /// The engine of a class, started now if it is the first time that it is needed.
+    pub(crate) fn of(&self, class: Class) -> Result<&Engine, HostError> {
+        match (class, self.heavy.get()) {
+            (Class::Light, _) => Ok(&self.light),
+            (Class::Heavy, Some(engine)) => Ok(engine),
+            (Class::Heavy, None) => {
+                // Of two that come here at once, one is dropped, and its thread ends.
+                let engine = start(&self.limits.of(class))?;
+                Ok(self.heavy.get_or_init(|| engine))
+            }
+        }
+    }
+}
+
+fn start(limits: &ClassLimits) -> Result<Engine, HostError> {
+    let engine = engine(limits).map_err(|error| HostError::Engine(format!("{error:#}")))?;
+    tick(&engine).map_err(|error| HostError::Ticker(error.to_string()))?;
+    Ok(engine)
+}
+
 /// An engine whose sandboxes are slots of one preallocated pool; without the address space for it, they
 /// are made on demand, which is slower and otherwise the same.
-pub(crate) fn engine(limits: &HostLimits) -> wasmtime::Result<Engine> {
-    let mut config = config(limits);
+pub(crate) fn engine(limits: &ClassLimits) -> wasmtime::Result<Engine> {
+    let mut config = config(limits.memory_bytes);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
     Engine::new(&config).or_else(|refused| {
         tracing::warn!(reason = %format_args!("{refused:#}"), "no address space for a pool of plugin sandboxes, making them on demand");
@@ -31,7 +69,9 @@ pub(crate) fn engine(limits: &HostLimits) -> wasmtime::Result<Engine> {
     })
 }
 
-fn config(limits: &HostLimits) -> Config {
+/// Everything that the compiler and the engine that runs its code must agree about. `memory_bytes` is the
+/// most that a linear memory may have.
+pub(crate) fn config(memory_bytes: usize) -> Config {
     let mut config = Config::new();
     config
         .strategy(Strategy::Cranelift)
@@ -43,7 +83,7 @@ fn config(limits: &HostLimits) -> Config {
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(2 * WASM_STACK)
         .async_stack_zeroing(true)
-        .memory_reservation(limits.memory_bytes as u64)
+        .memory_reservation(memory_bytes as u64)
         .memory_guard_size(32 << 20)
         .memory_may_move(false)
         .memory_init_cow(true)
@@ -59,7 +99,7 @@ fn config(limits: &HostLimits) -> Config {
     config
 }
 
-fn pool(limits: &HostLimits) -> PoolingAllocationConfig {
+fn pool(limits: &ClassLimits) -> PoolingAllocationConfig {
     // One slot more, for the trial of an upload.
     let sandboxes = limits
         .concurrent_calls
@@ -67,24 +107,24 @@ fn pool(limits: &HostLimits) -> PoolingAllocationConfig {
         .saturating_add(1);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(sandboxes)
-        .total_core_instances(sandboxes.saturating_mul(CORE_INSTANCES))
+        .total_core_instances(sandboxes.saturating_mul(limits.core_instances))
         .total_memories(sandboxes.saturating_mul(MEMORIES))
-        .total_tables(sandboxes.saturating_mul(TABLES))
+        .total_tables(sandboxes.saturating_mul(limits.tables))
         .total_stacks(sandboxes)
         .max_memory_size(limits.memory_bytes)
         .max_memories_per_component(MEMORIES)
         .max_memories_per_module(MEMORIES)
-        .max_tables_per_component(TABLES)
-        .max_tables_per_module(TABLES)
-        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_tables_per_component(limits.tables)
+        .max_tables_per_module(limits.tables)
+        .max_core_instances_per_component(limits.core_instances)
         .max_component_instance_size(1 << 20)
         .max_core_instance_size(1 << 20)
-        .table_elements(TABLE_ELEMENTS)
+        .table_elements(limits.table_elements)
         // A used slot is wiped in place and stays warm up to these sizes, without system calls.
-        .linear_memory_keep_resident(256 << 10)
+        .linear_memory_keep_resident(limits.resident_bytes)
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(64 << 10)
-        .max_unused_warm_slots(16)
+        .max_unused_warm_slots(limits.warm_slots)
         .decommit_batch_size(8)
         .pagemap_scan(Enabled::Auto);
     pool
@@ -92,7 +132,7 @@ fn pool(limits: &HostLimits) -> PoolingAllocationConfig {
 
 /// Moves the engine's epoch until the engine is gone. A thread of its own: a task would stand still
 /// together with the threads it is meant to interrupt.
-pub(crate) fn tick(engine: &Engine) -> io::Result<()> {
+fn tick(engine: &Engine) -> io::Result<()> {
     let engine = engine.weak();
     thread::Builder::new()
         .name("plugin-epoch".to_owned())

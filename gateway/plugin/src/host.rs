@@ -8,15 +8,17 @@ use std::{
 
 use aws_lc_rs::digest::{SHA256, digest};
 use tokio::sync::Semaphore;
+use wasmparser::Parser;
 use wasmtime::{
     Engine,
     component::{Component, Linker, types::ComponentItem},
 };
 
 use crate::{
-    Capability, HostLimits, Manifest, Outside, Plugin, PluginRejected,
-    engine::{engine, tick},
-    limits::{MEMORIES, TABLE_ELEMENTS, TABLES},
+    Capability, Compilation, HostLimits, Manifest, Outside, Plugin, PluginRejected,
+    compiler::Loader,
+    engine::Engines,
+    limits::{Class, ClassLimits, MEMORIES},
     manifest::Isolation,
     ready::Ready,
     sandbox::{Sandbox, drive},
@@ -41,16 +43,32 @@ pub struct PluginHost {
 
 /// What all plugins of a host have in common.
 pub(crate) struct Shared {
-    pub(crate) engine: Engine,
-    pub(crate) limits: HostLimits,
-    /// One permit per sandbox that may run.
-    pub(crate) turns: Semaphore,
-    /// One permit per sandbox that is kept without running.
-    pub(crate) idle: Arc<Semaphore>,
+    limits: HostLimits,
+    engines: Engines,
+    light: Seats,
+    heavy: Seats,
     /// The host's end of the capabilities.
     pub(crate) outside: Arc<dyn Outside>,
     /// Held by the one upload being compiled: compiling takes memory, and its trial the spare sandbox.
     compiling: std::sync::Mutex<()>,
+    loader: Loader,
+}
+
+/// The sandboxes of one class.
+struct Seats {
+    /// One permit per sandbox that may run.
+    turns: Semaphore,
+    /// One permit per sandbox that is kept without running.
+    idle: Arc<Semaphore>,
+}
+
+impl Seats {
+    fn new(limits: &ClassLimits) -> Self {
+        Self {
+            turns: Semaphore::new(limits.concurrent_calls as usize),
+            idle: Arc::new(Semaphore::new(limits.idle_sandboxes as usize)),
+        }
+    }
 }
 
 /// Why there is no host.
@@ -62,23 +80,29 @@ pub enum HostError {
     /// The thread that interrupts guests could not be started.
     #[error("the thread that interrupts plugins cannot start: {0}")]
     Ticker(String),
+    /// The directory of native code cannot be used.
+    #[error("the directory of compiled plugins cannot be used: {0}")]
+    Cache(String),
 }
 
 impl PluginHost {
     /// Starts the engine and the thread that interrupts guests, which ends with the host's last plugin.
-    pub fn new(limits: HostLimits, outside: Arc<dyn Outside>) -> Result<Self, HostError> {
-        let engine = engine(&limits).map_err(|error| HostError::Engine(format!("{error:#}")))?;
-        tick(&engine).map_err(|error| HostError::Ticker(error.to_string()))?;
-        let turns = Semaphore::new(limits.concurrent_calls as usize);
-        let idle = Arc::new(Semaphore::new(limits.idle_sandboxes as usize));
+    pub fn new(
+        limits: HostLimits,
+        compilation: Compilation,
+        outside: Arc<dyn Outside>,
+    ) -> Result<Self, HostError> {
+        let loader =
+            Loader::open(compilation).map_err(|error| HostError::Cache(error.to_string()))?;
         Ok(Self {
             shared: Arc::new(Shared {
-                engine,
                 limits,
-                turns,
-                idle,
+                engines: Engines::start(limits)?,
+                light: Seats::new(&limits.of(Class::Light)),
+                heavy: Seats::new(&limits.of(Class::Heavy)),
                 outside,
                 compiling: std::sync::Mutex::new(()),
+                loader,
             }),
         })
     }
@@ -86,26 +110,36 @@ impl PluginHost {
     /// Takes an upload: scans, compiles, links and tries it. Blocks for as long as compiling takes (a
     /// tenth of a second for a usual plugin, seconds at worst), one upload at a time: call it on a thread
     /// that may block and has at least 1 MiB of stack.
-    pub fn compile(&self, component: &[u8]) -> Result<Plugin, PluginRejected> {
+    pub fn compile(&self, uploaded: &[u8]) -> Result<Plugin, PluginRejected> {
         let Shared {
-            engine,
             limits,
+            engines,
             compiling,
+            loader,
             ..
         } = &*self.shared;
-        if component.len() > limits.component_bytes {
+        let limit = limits.largest_component();
+        if uploaded.len() > limit {
             return Err(PluginRejected::TooLarge {
-                size: component.len(),
-                limit: limits.component_bytes,
+                size: uploaded.len(),
+                limit,
             });
         }
-        if Engine::detect_precompiled(component).is_some() {
+        if Engine::detect_precompiled(uploaded).is_some() {
             return Err(PluginRejected::Precompiled);
         }
+        let encoded;
+        let component = if Parser::is_core_wasm(uploaded) {
+            encoded = loader.compiler().componentize(uploaded)?;
+            &encoded
+        } else {
+            uploaded
+        };
         let Scan {
             imports,
             exports,
             manifest,
+            wants,
         } = scan(component)?;
         let manifest = manifest
             .map(|json| Manifest::from_json(&json))
@@ -121,9 +155,13 @@ impl PluginHost {
         let alone = compiling
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let compiled = Component::from_binary(engine, component)
-            .map_err(|error| PluginRejected::Compile(format!("{error:#}")))?;
-        required(&compiled, limits)?;
+        let class = limits.class(component.len(), &wants);
+        let limits = limits.of(class);
+        let engine = engines
+            .of(class)
+            .map_err(|error| PluginRejected::NoRoom(error.to_string()))?;
+        let compiled = loader.load(engine, limits.memory_bytes, component)?;
+        required(&compiled, &limits)?;
         only_interfaces(&compiled, engine)?;
         if let Some(import) = v0_1::stray(&compiled, engine) {
             return Err(PluginRejected::Import {
@@ -136,7 +174,7 @@ impl PluginHost {
             .and_then(|()| wasi::define(&mut linker, &compiled))
             .map_err(|error| PluginRejected::WrongType(format!("{error:#}")))?;
         let linked = Arc::new(Linked::new(&linker, &compiled, &points)?);
-        let mut store = Sandbox::store(engine, limits);
+        let mut store = Sandbox::store(engine, &limits);
         let started = Instant::now();
         match drive(linked.instantiate(&mut store), TRIAL_TIME) {
             None => return Err(PluginRejected::TrialTime(TRIAL_TIME)),
@@ -154,18 +192,20 @@ impl PluginHost {
             Ready::new(
                 Arc::clone(&linked),
                 engine.clone(),
-                *limits,
-                Arc::clone(&self.shared.idle),
+                limits,
+                Arc::clone(&self.shared.seats(class).idle),
             )
         });
         let plugin = Plugin {
             shared: Arc::clone(&self.shared),
+            class,
+            engine: engine.clone(),
             linked,
-            limits: *limits,
+            limits,
             own_turns: Semaphore::new(limits.concurrent_calls.div_ceil(2) as usize),
             ready,
-            digest: name(component),
-            size: component.len(),
+            digest: name(uploaded),
+            size: uploaded.len(),
             imports,
             exports,
             capabilities,
@@ -186,20 +226,29 @@ impl PluginHost {
     }
 }
 
+impl Shared {
+    fn seats(&self, class: Class) -> &Seats {
+        match class {
+            Class::Light => &self.light,
+            Class::Heavy => &self.heavy,
+        }
+    }
+}
+
 impl Plugin {
     /// Turns of all plugins of its kind.
     pub(crate) fn turns(&self) -> &Semaphore {
-        &self.shared.turns
+        &self.shared.seats(self.class).turns
     }
 
     /// Permits of sandboxes of its kind that are kept without running.
     pub(crate) fn idle(&self) -> &Arc<Semaphore> {
-        &self.shared.idle
+        &self.shared.seats(self.class).idle
     }
 
     /// The engine it was compiled for.
     pub(crate) fn engine(&self) -> &Engine {
-        &self.shared.engine
+        &self.engine
     }
 }
 
@@ -264,7 +313,7 @@ fn only_interfaces(component: &Component, engine: &Engine) -> Result<(), PluginR
     }
 }
 
-fn required(component: &Component, limits: &HostLimits) -> Result<(), PluginRejected> {
+fn required(component: &Component, limits: &ClassLimits) -> Result<(), PluginRejected> {
     let Some(wanted) = component.resources_required() else {
         return Err(PluginRejected::Compile(
             "it brings a module of its own as an import".to_owned(),
@@ -276,11 +325,15 @@ fn required(component: &Component, limits: &HostLimits) -> Result<(), PluginReje
             u64::from(wanted.num_memories),
             u64::from(MEMORIES),
         ),
-        ("tables", u64::from(wanted.num_tables), u64::from(TABLES)),
+        (
+            "tables",
+            u64::from(wanted.num_tables),
+            u64::from(limits.tables),
+        ),
         (
             "table elements",
             wanted.max_initial_table_size.unwrap_or(0),
-            TABLE_ELEMENTS as u64,
+            limits.table_elements as u64,
         ),
         (
             "bytes of initial memory",

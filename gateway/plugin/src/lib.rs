@@ -10,8 +10,11 @@
 
 mod answer;
 mod bound;
+mod cache;
 mod capability;
 pub mod case;
+mod compiler;
+mod componentize;
 mod engine;
 mod host;
 mod limits;
@@ -30,11 +33,13 @@ mod wasi;
 pub use bound::Bound;
 pub use capability::{Capability, GrantedSecret, Grants, KvSpace, PluginKey};
 pub use case::{Case, CaseOutcome};
+pub use compiler::{CodeCache, Compilation, CompilerLimits, compile_child};
+pub use componentize::componentize;
 pub use host::{HostError, PluginHost};
-pub use limits::HostLimits;
+pub use limits::{HeavyLimits, HostLimits};
 pub use manifest::Manifest;
 pub use outside::{
-    HttpError, HttpRequest, HttpResponse, KvError, LogLevel, LogLine, Origin, Outside,
+    HttpError, HttpRequest, HttpResponse, KvError, LogLevel, LogLine, Nowhere, Origin, Outside,
 };
 pub use plugin::{Counts, Plugin};
 pub use point::Point;

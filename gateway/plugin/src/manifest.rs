@@ -2,11 +2,14 @@
 //! shipped inside the component, so that one digest covers both.
 
 mod config;
+mod embed;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use embed::embed;
 
 pub use config::{ConfigEntry, ConfigError, ConfigType, ConfigValue};
 

@@ -47,6 +47,54 @@ pub trait Outside: Send + Sync {
     ) -> BoxFuture<'a, Result<(), KvError>>;
 }
 
+/// Nothing lies outside: for hosts that look at plugins and bind none.
+#[derive(Clone, Copy, Debug)]
+pub struct Nowhere;
+
+impl Outside for Nowhere {
+    fn now_ms(&self) -> u64 {
+        0
+    }
+
+    fn random(&self, _bytes: &mut [u8]) -> bool {
+        false
+    }
+
+    fn log(&self, _line: &LogLine<'_>) {}
+
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
+        let nobody = HttpError::Unreachable(request.url.to_string());
+        Box::pin(std::future::ready(Err(nobody)))
+    }
+
+    fn kv_get<'a>(
+        &'a self,
+        _space: &'a KvSpace,
+        _key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, KvError>> {
+        Box::pin(std::future::ready(Err(KvError::Unavailable)))
+    }
+
+    fn kv_put<'a>(
+        &'a self,
+        _space: &'a KvSpace,
+        _key: &'a str,
+        _value: Vec<u8>,
+        _seconds: u32,
+        _only_if_absent: bool,
+    ) -> BoxFuture<'a, Result<bool, KvError>> {
+        Box::pin(std::future::ready(Err(KvError::Unavailable)))
+    }
+
+    fn kv_remove<'a>(
+        &'a self,
+        _space: &'a KvSpace,
+        _key: &'a str,
+    ) -> BoxFuture<'a, Result<(), KvError>> {
+        Box::pin(std::future::ready(Err(KvError::Unavailable)))
+    }
+}
+
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogLevel {

@@ -9,10 +9,12 @@ use std::{
 };
 
 use tokio::sync::Semaphore;
+use wasmtime::Engine;
 
 use crate::{
-    Binding, Bound, Capability, HostLimits, Manifest, Point,
+    Binding, Bound, Capability, Manifest, Point,
     host::Shared,
+    limits::{Class, ClassLimits},
     manifest::Isolation,
     ready::Ready,
     terms::{self, BindError},
@@ -23,8 +25,10 @@ use crate::{
 /// means making another one.
 pub struct Plugin {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) class: Class,
+    pub(crate) engine: Engine,
     pub(crate) linked: Arc<Linked>,
-    pub(crate) limits: HostLimits,
+    pub(crate) limits: ClassLimits,
     /// One permit per sandbox of this plugin that may run, so that one plugin cannot take all turns.
     pub(crate) own_turns: Semaphore,
     /// Instances made ahead, if it wants them.

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{Engine, Store, component::Instance};
 
 use crate::{
-    HostLimits,
+    limits::ClassLimits,
     sandbox::{Sandbox, drive},
     v0_1::Linked,
 };
@@ -34,7 +34,7 @@ pub(crate) struct Ready {
     stock: Arc<ArrayQueue<Sandboxed>>,
     linked: Arc<Linked>,
     engine: Engine,
-    limits: HostLimits,
+    limits: ClassLimits,
     idle: Arc<Semaphore>,
 }
 
@@ -43,7 +43,7 @@ impl Ready {
     pub(crate) fn new(
         linked: Arc<Linked>,
         engine: Engine,
-        limits: HostLimits,
+        limits: ClassLimits,
         idle: Arc<Semaphore>,
     ) -> Self {
         let ready = Self {

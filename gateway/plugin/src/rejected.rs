@@ -24,16 +24,22 @@ pub enum PluginRejected {
         /// What it looks like.
         found: &'static str,
     },
-    /// WebAssembly, and not a component.
+    /// WebAssembly, and neither a component nor a module that says how to make one of it.
     #[error(
-        "this is a core WebAssembly module, not a component; in Rust, `cargo build --release --target wasm32-wasip2` makes one, \
-         elsewhere `wasm-tools component new` turns a module into one"
+        "this is a core WebAssembly module without a description of its interface, not a component; in Rust, \
+         `cargo build --release --target wasm32-wasip2` makes one, elsewhere `wasm-tools component new` turns a module into one"
     )]
     CoreModule,
+    /// A module for the first edition of WASI.
+    #[error(
+        "this is a core WebAssembly module that imports `wasi_snapshot_preview1`, which plugins do not have; build it for \
+         `wasm32-wasip2`, or for `wasm32-unknown-unknown` if it needs no WASI"
+    )]
+    Preview1,
     /// A component that cannot be read.
     #[error("the component cannot be read: {0}")]
     Malformed(String),
-    /// Compiling it could take too long.
+    /// It has more of something than a plugin needs.
     #[error("{found} {what} are more than the {limit} allowed")]
     TooComplex {
         /// What there is too much of.
@@ -89,6 +95,29 @@ pub enum PluginRejected {
     /// The compiler does not accept it.
     #[error("the component does not compile: {0}")]
     Compile(String),
+    /// Compiling it takes too long.
+    #[error(
+        "compiling the component takes more than {limit:?} of processor time; very large functions and deeply nested loops do that"
+    )]
+    TooSlow {
+        /// Processor time allowed.
+        limit: Duration,
+    },
+    /// Compiling it takes too much memory.
+    #[error("compiling the component takes more than {limit} bytes of memory")]
+    TooMuchMemory {
+        /// Bytes allowed.
+        limit: u64,
+    },
+    /// The gateway has no sandboxes for plugins of its kind.
+    #[error("the gateway cannot make room for a plugin of this size: {0}")]
+    NoRoom(String),
+    /// The gateway cannot start its compiler.
+    #[error("the gateway's compiler does not start: {0}")]
+    CompilerMissing(String),
+    /// The gateway's compiler broke down.
+    #[error("the gateway's compiler failed on the component: {0}")]
+    CompilerFailed(String),
     /// It failed in its trial, before any call.
     #[error("a trial instance failed: {0}")]
     Trial(String),

@@ -13,8 +13,8 @@ use wasmtime::{
 };
 
 use crate::{
-    GrantedSecret, HostLimits, LogLevel, LogLine, Outside, PluginKey,
-    limits::{ANSWER_BYTES, CORE_INSTANCES, MEMORIES, TABLE_ELEMENTS, TABLES},
+    GrantedSecret, LogLevel, LogLine, Outside, PluginKey,
+    limits::{ANSWER_BYTES, ClassLimits, MEMORIES},
     terms::Terms,
 };
 
@@ -60,13 +60,13 @@ pub struct KeyHandle(pub(crate) Arc<dyn PluginKey>);
 
 impl Sandbox {
     /// A fresh store with every bound in place, before any code of the guest can run.
-    pub(crate) fn store(engine: &Engine, limits: &HostLimits) -> Store<Self> {
+    pub(crate) fn store(engine: &Engine, limits: &ClassLimits) -> Store<Self> {
         let bounds = StoreLimitsBuilder::new()
             .memory_size(limits.memory_bytes)
             .memories(MEMORIES as usize)
-            .instances(CORE_INSTANCES as usize)
-            .tables(TABLES as usize)
-            .table_elements(TABLE_ELEMENTS)
+            .instances(limits.core_instances as usize)
+            .tables(limits.tables as usize)
+            .table_elements(limits.table_elements)
             .trap_on_grow_failure(true)
             .build();
         let mut table = ResourceTable::new();

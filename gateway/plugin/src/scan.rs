@@ -1,7 +1,10 @@
-//! Reads a component before anything else does: is it one, what does it import and export, and would
-//! compiling it end soon.
+//! Reads a component before anything else does: is it one, what does it import and export, what does it
+//! say of itself, and what does it need. How long compiling it takes cannot be seen from here; the
+//! compiler is stopped when it has had enough.
 
-mod work;
+#[cfg(test)]
+mod tests;
+mod wants;
 
 use wasmparser::{
     BinaryReaderError, ComponentExportSectionReader, ComponentImportSectionReader, Parser, Payload,
@@ -11,32 +14,34 @@ use crate::{
     PluginRejected,
     manifest::{MANIFEST_BYTES, SECTION},
 };
-use work::Work;
+pub(crate) use wants::Wants;
 
 /// Modules and components inside the component.
-const PARTS: u64 = 64;
+const PARTS: u64 = 300;
 /// Components inside components.
 const DEPTH: u64 = 4;
+/// Imports, and exports.
+const NAMES: u64 = 256;
+/// Bytes of the name of an import or export.
+const NAME: u64 = 256;
 /// What a component says of itself.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Scan {
     /// Names of its imports, in order.
     pub(crate) imports: Vec<String>,
     /// Names of its exports, in order.
     pub(crate) exports: Vec<String>,
-    /// Its manifest, if it has one.
+    /// What the section [`SECTION`] of the component itself holds. Not of one inside: what that asks for
+    /// is not what the author of the whole asks for.
     pub(crate) manifest: Option<Vec<u8>>,
+    /// What its modules define.
+    pub(crate) wants: Wants,
 }
 
-/// Scans an upload. Not a validation: the compiler does that.
+/// Scans an upload. Not a validation: the compiler does that. Takes time in proportion to the size.
 pub(crate) fn scan(bytes: &[u8]) -> Result<Scan, PluginRejected> {
     kind(bytes)?;
-    let mut found = Scan {
-        imports: Vec::new(),
-        exports: Vec::new(),
-        manifest: None,
-    };
-    let mut work = Work::default();
+    let mut found = Scan::default();
     let mut depth = 0;
     let mut parts = 0;
     for payload in Parser::new(0).parse_all(bytes) {
@@ -49,10 +54,10 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<Scan, PluginRejected> {
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 1 => {
-                found.add_imports(section).map_err(unreadable)?;
+                found.add_imports(section)?;
             }
             Payload::ComponentExportSection(section) if depth == 1 => {
-                found.add_exports(section).map_err(unreadable)?;
+                found.add_exports(section)?;
             }
             // Between components that call each other the compiler writes code of its own, as large as
             // their types, which cannot be seen from here.
@@ -62,7 +67,9 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<Scan, PluginRejected> {
             Payload::CustomSection(section) if depth == 1 && section.name() == SECTION => {
                 found.add_manifest(section.data())?;
             }
-            Payload::CodeSectionEntry(body) => work.add(&body)?,
+            Payload::InstanceSection(section) => found.wants.add_instances(section)?,
+            Payload::MemorySection(section) => found.wants.add_memories(section)?,
+            Payload::TableSection(section) => found.wants.add_tables(section)?,
             _ => {}
         }
     }
@@ -110,9 +117,13 @@ impl Scan {
     fn add_imports(
         &mut self,
         section: ComponentImportSectionReader<'_>,
-    ) -> Result<(), BinaryReaderError> {
+    ) -> Result<(), PluginRejected> {
         for import in section {
-            self.imports.push(import?.name.name.to_owned());
+            add_name(
+                &mut self.imports,
+                "imports",
+                import.map_err(unreadable)?.name.name,
+            )?;
         }
         Ok(())
     }
@@ -120,12 +131,26 @@ impl Scan {
     fn add_exports(
         &mut self,
         section: ComponentExportSectionReader<'_>,
-    ) -> Result<(), BinaryReaderError> {
+    ) -> Result<(), PluginRejected> {
         for export in section {
-            self.exports.push(export?.name.name.to_owned());
+            add_name(
+                &mut self.exports,
+                "exports",
+                export.map_err(unreadable)?.name.name,
+            )?;
         }
         Ok(())
     }
+}
+
+fn add_name(names: &mut Vec<String>, what: &'static str, name: &str) -> Result<(), PluginRejected> {
+    bounded(
+        "bytes in the name of an import or export",
+        name.len() as u64,
+        NAME,
+    )?;
+    names.push(name.to_owned());
+    bounded(what, names.len() as u64, NAMES)
 }
 
 fn bounded(what: &'static str, found: u64, limit: u64) -> Result<(), PluginRejected> {
@@ -137,6 +162,6 @@ fn bounded(what: &'static str, found: u64, limit: u64) -> Result<(), PluginRejec
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "an adapter for map_err")]
-fn unreadable(error: BinaryReaderError) -> PluginRejected {
+pub(crate) fn unreadable(error: BinaryReaderError) -> PluginRejected {
     PluginRejected::Malformed(error.to_string())
 }

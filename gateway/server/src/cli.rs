@@ -8,6 +8,7 @@ mod plugin;
 mod user;
 
 use std::{
+    ffi::OsString,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
@@ -37,6 +38,16 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Compile one plugin from standard input to standard output. A running gateway starts this.
+    #[command(
+        hide = true,
+        after_help = "Example:\n  cambist serve\nstarts this when a plugin is uploaded."
+    )]
+    CompilePlugin {
+        /// The task and its limits.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Check and explain the configuration.
     #[command(
         subcommand,
@@ -106,6 +117,7 @@ pub fn main() -> ExitCode {
 /// Does what the command line says; errors go to standard error.
 pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
+        Command::CompilePlugin { arguments } => return cambist_plugin::compile_child(&arguments),
         Command::Config(command) => config::run(command),
         Command::Plugin(command) => plugin::run(command),
         Command::Serve(ServeArguments {

@@ -7,12 +7,14 @@
 //!   admin-token        the bearer token of the admin API
 //!   vault-key          the key under which plugins' secrets are encrypted
 //!   keys/es256.pem …   signing keys, PKCS#8
+//!   plugin-cache/      compiled plugins; may be removed while no server runs
+//!   plugin-cache-key   authenticates them
 //! ```
 
 mod admin_token;
+mod drawn_key;
 #[cfg(test)]
 mod tests;
-mod vault_key;
 
 use std::{
     error::Error,
@@ -121,9 +123,20 @@ impl DataDirectory {
         admin_token::read_or_create(&self.path.join("admin-token"))
     }
 
-    /// The key under which the vault is encrypted, made of 32 random bytes the first time.
+    /// The key that authenticates compiled plugins, drawn the first time.
+    pub fn plugin_cache_key(&self) -> Result<Zeroizing<[u8; 32]>, DataDirectoryError> {
+        drawn_key::read_or_create(
+            &self.path.join("plugin-cache-key"),
+            "it does not hold 32 bytes in base64url; remove it, and plugins are compiled again",
+        )
+    }
+
+    /// The key under which the vault is encrypted, drawn the first time.
     pub fn vault_key(&self) -> Result<Zeroizing<[u8; 32]>, DataDirectoryError> {
-        vault_key::read_or_create(&self.path.join("vault-key"))
+        drawn_key::read_or_create(
+            &self.path.join("vault-key"),
+            "it does not hold 32 bytes in base64url; restore it from a backup, or remove it and send every secret again",
+        )
     }
 
     /// The key in `keys/<name>.pem`; if there is none, the one `make` returns, written there first.

@@ -52,10 +52,10 @@ pub struct Uses {
     pub pinned: Vec<String>,
     /// Digests of all bound plugins.
     pub digests: Vec<String>,
-    /// Secrets and keys of the vault by name.
-    pub secrets: Vec<String>,
     /// Registered issuers by name.
     pub issuers: Vec<String>,
+    /// Secrets and keys of the vault by name.
+    pub secrets: Vec<String>,
 }
 
 /// An instance as the registry holds it.

@@ -4,9 +4,15 @@ mod banner;
 mod keys;
 mod log;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use cambist_plugin::{HostError, HostLimits, PluginHost};
+use cambist_plugin::{CodeCache, Compilation, HostError, HostLimits, PluginHost};
 use cambist_token::PasswordDirectory;
 use rustls::ClientConfig;
 use tokio::{
@@ -89,7 +95,7 @@ pub struct Running {
 /// Runs until told to stop, then drains.
 pub fn serve(config: Config) -> Result<(), ServeError> {
     log::start(&config.log).map_err(ServeError::Log)?;
-    let running = start(config)?;
+    let running = start_with(config, Some(this_program()?))?;
     banner::print(&running);
     let waited = running.background.block_on(stopped());
     tracing::info!("draining");
@@ -105,8 +111,26 @@ async fn stopped() -> io::Result<()> {
     }
 }
 
-/// Starts everything and returns once both listeners accept.
+/// The file that this process runs, even if an upgrade has put another in its place: what the one
+/// compiles the other could refuse.
+fn this_program() -> io::Result<PathBuf> {
+    let link = Path::new("/proc/self/exe");
+    if link.exists() {
+        Ok(link.to_owned())
+    } else {
+        std::env::current_exe()
+    }
+}
+
+/// Starts everything and returns once both listeners accept. For programs that have a gateway inside: as
+/// they are not `cambist`, it cannot start them as its compiler, and compiles plugins in their process,
+/// without bounds.
 pub fn start(config: Config) -> Result<Running, ServeError> {
+    start_with(config, None)
+}
+
+/// `compiler` is the program to start for compiling a plugin.
+fn start_with(config: Config, compiler: Option<PathBuf>) -> Result<Running, ServeError> {
     let background = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(64)
@@ -116,7 +140,7 @@ pub fn start(config: Config) -> Result<Running, ServeError> {
     let sockets = Sockets::bind(&config, &background)?;
     let base_url = config.public.base_url(sockets.public);
     let roots = trust_roots(config.egress.ca_file.as_deref()).map_err(ServeError::Trust)?;
-    let gateway = Arc::new(gateway(config, base_url, &roots, &background)?);
+    let gateway = Arc::new(gateway(config, base_url, &roots, &background, compiler)?);
     let (public, admin) = (sockets.public, sockets.admin);
     let (workers, drain) = listen(&gateway, sockets, &roots, &background)?;
     Ok(Running {
@@ -160,6 +184,7 @@ fn gateway(
     base_url: String,
     roots: &Arc<ClientConfig>,
     background: &Runtime,
+    compiler: Option<PathBuf>,
 ) -> Result<Gateway, ServeError> {
     let data = DataDirectory::open(&config.data_dir)?;
     let store = background.block_on(Store::open(&data.store_file()))?;
@@ -178,8 +203,16 @@ fn gateway(
     };
     let egress = Egress::new(rules, Arc::clone(roots), handle.clone());
     background.spawn(outside::sweep(store.clone()));
-    let world = GatewayOutside::new(egress.clone(), store.clone(), handle.clone());
-    let plugin_host = PluginHost::new(plugin_limits(&config), Arc::new(world))?;
+    let outside = GatewayOutside::new(egress.clone(), store.clone(), handle.clone());
+    let compilation = Compilation {
+        program: compiler,
+        cache: Some(CodeCache::new(
+            data.path().join("plugin-cache"),
+            data.plugin_cache_key()?,
+        )),
+        ..Compilation::default()
+    };
+    let plugin_host = PluginHost::new(plugin_limits(&config), compilation, Arc::new(outside))?;
     let published = Arc::new(Published::new(Registry::default()));
     let workshop = Workshop {
         base_url: base_url.clone(),

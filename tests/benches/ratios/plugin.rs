@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use cambist_core::{Call, Declared, Timestamp, Token, TokenType};
 use cambist_guest::Validator;
-use cambist_plugin::{HostLimits, PluginBinding, PluginHost};
+use cambist_plugin::{Compilation, HostLimits, PluginBinding, PluginHost};
 use legacy_ticket::LegacyTicket;
 use tests::{
     documents::TICKET,
@@ -18,7 +18,7 @@ use crate::{Limit, Row, cpu::median_micros};
 
 /// A fresh store per call, against the same validation done natively.
 pub(crate) fn rows() -> Result<Vec<Row>, Failure> {
-    let host = PluginHost::new(HostLimits::default())?;
+    let host = PluginHost::new(HostLimits::default(), Compilation::default())?;
     let plugin = Arc::new(host.compile(guests::legacy_ticket())?);
     let validator = plugin.validator(PluginBinding {
         name: "legacy-ticket".to_owned(),

@@ -9,7 +9,7 @@ use cambist_core::{
     Call, Declared, Fault, Principal, Rejection, Timestamp, Token, TokenType, ValidateError,
     Validator,
 };
-use cambist_plugin::{HostLimits, Plugin, PluginBinding, PluginHost};
+use cambist_plugin::{Compilation, HostLimits, Plugin, PluginBinding, PluginHost};
 use serde_json::json;
 use tests::guests;
 
@@ -29,7 +29,7 @@ fn ticket(signed: &str) -> Token {
 
 fn compiled(component: &[u8]) -> Arc<Plugin> {
     Arc::new(
-        PluginHost::new(HostLimits::default())
+        PluginHost::new(HostLimits::default(), Compilation::default())
             .unwrap()
             .compile(component)
             .unwrap(),

@@ -10,13 +10,9 @@ mod uploads;
 use std::{sync::Arc, time::Duration};
 
 use cambist_core::{
-    BoxFuture, Call, Declared, Fault, Principal, Timestamp, Token, TokenType, ValidateError,
-    Validator,
+    Call, Declared, Fault, Principal, Timestamp, Token, TokenType, ValidateError, Validator,
 };
-use cambist_plugin::{
-    Binding, HostLimits, HttpError, HttpRequest, HttpResponse, KvError, KvSpace, LogLine, Outside,
-    Plugin, PluginHost, Point,
-};
+use cambist_plugin::{Binding, Compilation, HostLimits, Nowhere, Plugin, PluginHost, Point};
 
 use guest::Guest;
 
@@ -31,53 +27,7 @@ fn host() -> PluginHost {
 }
 
 fn host_of(limits: HostLimits) -> PluginHost {
-    PluginHost::new(limits, Arc::new(Nowhere)).unwrap()
-}
-
-/// Nothing lies outside.
-struct Nowhere;
-
-impl Outside for Nowhere {
-    fn now_ms(&self) -> u64 {
-        NOW * 1000
-    }
-
-    fn random(&self, _bytes: &mut [u8]) -> bool {
-        false
-    }
-
-    fn log(&self, _line: &LogLine<'_>) {}
-
-    fn send(&self, _request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
-        Box::pin(std::future::ready(Err(HttpError::TimedOut)))
-    }
-
-    fn kv_get<'a>(
-        &'a self,
-        _space: &'a KvSpace,
-        _key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, KvError>> {
-        Box::pin(std::future::ready(Err(KvError::Unavailable)))
-    }
-
-    fn kv_put<'a>(
-        &'a self,
-        _space: &'a KvSpace,
-        _key: &'a str,
-        _value: Vec<u8>,
-        _seconds: u32,
-        _only_if_absent: bool,
-    ) -> BoxFuture<'a, Result<bool, KvError>> {
-        Box::pin(std::future::ready(Err(KvError::Unavailable)))
-    }
-
-    fn kv_remove<'a>(
-        &'a self,
-        _space: &'a KvSpace,
-        _key: &'a str,
-    ) -> BoxFuture<'a, Result<(), KvError>> {
-        Box::pin(std::future::ready(Err(KvError::Unavailable)))
-    }
+    PluginHost::new(limits, Compilation::default(), Arc::new(Nowhere)).unwrap()
 }
 
 fn validator(host: &PluginHost, guest: &Guest) -> Arc<dyn Validator> {

@@ -2,11 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use cambist_plugin::{HostLimits, PluginRejected};
+use cambist_plugin::{HeavyLimits, HostLimits, PluginRejected};
 
 use crate::{guest::Guest, host, host_of};
-
-const SECONDS: &str = "units of work for the compiler";
 
 fn rejected(bytes: &[u8]) -> PluginRejected {
     host().compile(bytes).unwrap_err()
@@ -69,7 +67,11 @@ fn wa_12_precompiled_code_is_never_loaded() {
 #[test]
 fn wa_11_size_is_checked_first() {
     let host = host_of(HostLimits {
-        component_bytes: 100,
+        component_bytes: 50,
+        heavy: HeavyLimits {
+            component_bytes: 100,
+            ..HeavyLimits::default()
+        },
         ..HostLimits::default()
     });
     assert_eq!(
@@ -224,7 +226,7 @@ fn another_shape_of_the_interface_is_found_at_upload() {
 #[test]
 fn what_no_sandbox_has_is_refused() {
     let refused = |guest: Guest| rejected(&guest.bytes()).to_string();
-    for memory in ["513", "1 1 shared", "i64 1"] {
+    for memory in ["2049", "1 1 shared", "i64 1"] {
         let error = refused(Guest {
             memory: memory.to_owned(),
             ..Guest::default()
@@ -237,7 +239,7 @@ fn what_no_sandbox_has_is_refused() {
     for fields in [
         "(memory 1)",
         "(table 30000 funcref)",
-        "(table 1 funcref) (table 1 funcref) (table 1 funcref) (table 1 funcref) (table 1 funcref)",
+        &"(table 1 funcref)".repeat(9),
     ] {
         let error = refused(Guest {
             fields: fields.to_owned(),
@@ -274,60 +276,4 @@ fn components_inside_have_no_code() {
              (func (export "f") (canon lift (core func $i "f"))))"#,
     );
     assert_eq!(rejected(&guest.bytes()), PluginRejected::Composed);
-}
-
-/// Small components that an optimising compiler would work on for seconds to minutes.
-#[test]
-fn wa_11_compile_bombs_are_refused_before_compiling() {
-    let function = |body: String| format!("(func (param i32) (result i32) {body} (local.get 0))");
-    let nested =
-        |what: &str, n: usize| function(format!("{} {}", what.repeat(n), "end ".repeat(n)));
-    let many = |locals: usize, block: &str, n: usize| {
-        let assign = |i: usize| {
-            format!(
-                "{block} (local.set {} (i32.const 3)) (br_if 0 (local.get 0)) end ",
-                1 + i % locals
-            )
-        };
-        function(format!(
-            "(local {}) {}",
-            "i32 ".repeat(locals),
-            (0..n).map(assign).collect::<String>()
-        ))
-    };
-    let bombs = [
-        ("nested loops in one function", nested("loop ", 2000)),
-        ("nested blocks in one function", nested("block ", 20_000)),
-        (
-            SECONDS,
-            function(format!("(block {})", "local.get 0 br_if 0 ".repeat(20_000))),
-        ),
-        (SECONDS, many(1, "loop", 10_000)),
-        (SECONDS, many(1000, "loop", 4000)),
-        (SECONDS, many(2000, "block", 8000)),
-        // Each alone is harmless.
-        (SECONDS, many(200, "loop", 500).repeat(60)),
-        (
-            "instructions in one function",
-            function("(local.set 0 (i32.mul (local.get 0) (i32.const 3)))".repeat(60_000)),
-        ),
-        (
-            "local variables in one function",
-            function(format!("(local {}) ", "i32 ".repeat(20_000))),
-        ),
-        ("functions", "(func)".repeat(30_000)),
-    ];
-    for (what, bomb) in bombs {
-        let bytes = with_fields(bomb);
-        let started = Instant::now();
-        match rejected(&bytes) {
-            PluginRejected::TooComplex { what: found, .. } => assert_eq!(found, what),
-            other => panic!("{what}: {other}"),
-        }
-        assert!(
-            started.elapsed() < Duration::from_secs(1),
-            "{what} took {:?}",
-            started.elapsed()
-        );
-    }
 }

@@ -31,7 +31,7 @@ pub(super) async fn handle(gateway: &Gateway, head: &Parts, body: Incoming, path
 
 /// What an upload would find, keeping nothing.
 pub(super) async fn inspect(gateway: &Gateway, body: Incoming) -> Answer {
-    let component = bytes(body, &upload_limits(&gateway.config.limits)).await?;
+    let component = bytes(body, &upload_limits(&gateway.config)).await?;
     let inspection = gateway.publisher.inspect_plugin(component).await?;
     json_response(StatusCode::OK, &inspection, None)
 }
@@ -52,7 +52,7 @@ async fn plugin(gateway: &Gateway, head: &Parts, body: Incoming, name: &str) -> 
             json_response(StatusCode::OK, &summary, Some(summary.revision))
         }
         Method::PUT => {
-            let component = bytes(body, &upload_limits(&gateway.config.limits)).await?;
+            let component = bytes(body, &upload_limits(&gateway.config)).await?;
             let summary = gateway
                 .publisher
                 .put_plugin(name, component, etag::precondition(&head.headers)?)

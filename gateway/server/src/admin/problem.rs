@@ -162,6 +162,7 @@ fn refusal(rejected: &PluginRejected) -> (StatusCode, &'static str, &'static str
         PluginRejected::Precompiled => (UNFIT, "precompiled", BUILD),
         PluginRejected::NotWasm { .. } => (UNFIT, "not_a_component", BUILD),
         PluginRejected::CoreModule => (UNFIT, "core_module", BUILD),
+        PluginRejected::Preview1 => (UNFIT, "preview1_module", BUILD),
         PluginRejected::Malformed(_) => (
             UNFIT,
             "malformed_component",
@@ -169,7 +170,7 @@ fn refusal(rejected: &PluginRejected) -> (StatusCode, &'static str, &'static str
         ),
         PluginRejected::TooComplex { .. } => (
             UNFIT,
-            "too_slow_to_compile",
+            "too_complex",
             "build it optimised for size and leave out what it does not use",
         ),
         PluginRejected::Composed => (
@@ -211,6 +212,31 @@ fn refusal(rejected: &PluginRejected) -> (StatusCode, &'static str, &'static str
             UNFIT,
             "does_not_compile",
             "the component uses WebAssembly features that plugins do not have",
+        ),
+        PluginRejected::TooSlow { .. } => (
+            UNFIT,
+            "too_slow_to_compile",
+            "split very large functions and deeply nested loops",
+        ),
+        PluginRejected::TooMuchMemory { .. } => (
+            UNFIT,
+            "too_large_to_compile",
+            "split very large functions, and leave out what it does not use",
+        ),
+        PluginRejected::NoRoom(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no_room",
+            "give the gateway's process more address space, or upload a smaller component",
+        ),
+        PluginRejected::CompilerMissing(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "compiler_missing",
+            "the component was not looked at; see the gateway's log and installation",
+        ),
+        PluginRejected::CompilerFailed(_) => (
+            UNFIT,
+            "compiler_failed",
+            "if other components compile, this one is at fault; see the gateway's log",
         ),
         PluginRejected::Trial(_) => (
             UNFIT,

@@ -157,6 +157,30 @@ fn what_a_crash_left_behind_is_in_nobodys_way() {
 }
 
 #[test]
+fn the_key_of_the_plugin_cache_is_drawn_once() {
+    let (_parent, directory) = fresh();
+    let path = directory.path().join("plugin-cache-key");
+    let drawn = directory.plugin_cache_key().unwrap();
+    assert_ne!(*drawn, [0; 32]);
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(directory.plugin_cache_key().unwrap(), drawn);
+    let text = fs::read_to_string(&path).unwrap();
+    for wrong in [
+        "x".repeat(43) + "=",
+        text.trim_end()[..42].to_owned(),
+        "A".repeat(86),
+    ] {
+        fs::write(&path, wrong).unwrap();
+        assert!(matches!(
+            directory.plugin_cache_key(),
+            Err(DataDirectoryError::Damaged { .. })
+        ));
+    }
+    fs::remove_file(&path).unwrap();
+    assert_ne!(directory.plugin_cache_key().unwrap(), drawn);
+}
+
+#[test]
 fn the_vault_key_is_random_private_and_stable() {
     let (_parent, directory) = fresh();
     let first = directory.vault_key().unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cambist_core::{BoxFuture, Fetch, FetchError, Fetched, Rejection, ValidateError};
-use cambist_plugin::{HostLimits, PluginHost, PluginRejected};
+use cambist_plugin::{Compilation, HostLimits, PluginHost, PluginRejected};
 use cambist_token::{Profile, jose::SigningKey};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -63,7 +63,7 @@ async fn publisher(directory: &TempDir) -> Publisher {
     let workshop = Workshop {
         base_url: "http://127.0.0.1:8080".to_owned(),
         store,
-        plugin_host: Arc::new(PluginHost::new(limits, world).unwrap()),
+        plugin_host: Arc::new(PluginHost::new(limits, Compilation::default(), world).unwrap()),
         keyring: Arc::new(Keyring::new(vec![Arc::new(key)])),
         vault: Vault::new(&[1; 32]).unwrap(),
         directory: Arc::new(Nobody),

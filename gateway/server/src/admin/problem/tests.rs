@@ -12,6 +12,14 @@ fn rejections() -> Vec<PluginRejected> {
         R::Precompiled,
         R::NotWasm { found: "text" },
         R::CoreModule,
+        R::Preview1,
+        R::TooSlow {
+            limit: std::time::Duration::from_secs(1),
+        },
+        R::TooMuchMemory { limit: 1 },
+        R::NoRoom("x".into()),
+        R::CompilerMissing("x".into()),
+        R::CompilerFailed("x".into()),
         R::Malformed("x".into()),
         R::TooComplex {
             what: "functions",
@@ -48,7 +56,7 @@ async fn every_reason_for_which_a_component_is_refused_has_a_type_and_a_hint() {
     for rejected in rejections() {
         let detail = rejected.to_string();
         let response = Problem::from(PublishFailure::Plugin(rejected)).response("c-1");
-        assert!(response.status().is_client_error());
+        assert!(!response.status().is_success());
         let body = response.into_body().collect().await.unwrap().to_bytes();
         let problem: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(problem["detail"], detail);

@@ -4,19 +4,12 @@ use std::{io, path::PathBuf};
 
 use cambist_plugin::{HostError, PluginRejected};
 
-use crate::component::ComponentError;
-
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum PluginError {
     #[error("`{command}` failed; what it wrote above says why{hint}")]
     Build { command: String, hint: &'static str },
     #[error("`{0}` does not start; is it installed and on the PATH?")]
     Command(String, #[source] io::Error),
-    #[error("{path}: {source}")]
-    Component {
-        path: PathBuf,
-        source: ComponentError,
-    },
     #[error("{0} exists already; choose another name, or remove it")]
     Exists(PathBuf),
     #[error("{failed} of {all} cases failed")]
@@ -60,13 +53,20 @@ pub(in crate::cli) enum PluginError {
         hint: String,
     },
     #[error("the component would be refused: {0}")]
-    Rejected(#[from] PluginRejected),
+    Rejected(PluginRejected),
     #[error(
         "there is no admin token: start the gateway once, or give --token-file or CAMBIST_TOKEN"
     )]
     NoToken,
     #[error("`{0}` is no URL of an admin listener; use https, or http on this machine")]
     Url(String),
+}
+
+/// All of it is in the message already: it is no cause beside it.
+impl From<PluginRejected> for PluginError {
+    fn from(rejected: PluginRejected) -> Self {
+        Self::Rejected(rejected)
+    }
 }
 
 impl PluginError {

@@ -2,19 +2,10 @@
 
 use std::{fmt::Write, sync::Arc};
 
-use cambist_core::BoxFuture;
-use cambist_plugin::{
-    CaseOutcome, HttpError, HttpRequest, HttpResponse, KvError, KvSpace, LogLine, Manifest,
-    Outside, PluginHost,
-};
+use cambist_plugin::{CaseOutcome, Compilation, Manifest, Nowhere, PluginHost, manifest::embed};
 
 use super::{CliError, PluginError, say, show};
-use crate::{
-    component::{ComponentError, manifest_in, with_manifest},
-    config::Config,
-    publisher::Inspection,
-    serve::plugin_limits,
-};
+use crate::{component::manifest_in, config::Config, publisher::Inspection, serve::plugin_limits};
 
 /// Says what an upload would.
 pub(super) fn check(config: &Config, component: &[u8], json: bool) -> Result<(), CliError> {
@@ -28,8 +19,7 @@ pub(super) fn check(config: &Config, component: &[u8], json: bool) -> Result<(),
 
 /// Runs all golden cases, in a host that would have refused the component at the first that fails.
 pub(super) fn test(config: &Config, component: &[u8]) -> Result<(), CliError> {
-    let damaged = |source: ComponentError| PluginError::Protocol(source.to_string());
-    let json = manifest_in(component).map_err(damaged)?;
+    let json = manifest_in(component).map_err(|error| PluginError::Protocol(error.to_string()))?;
     let mut manifest = json
         .map(Manifest::from_json)
         .transpose()
@@ -39,9 +29,7 @@ pub(super) fn test(config: &Config, component: &[u8]) -> Result<(), CliError> {
     if cases.is_empty() {
         return Err(PluginError::NoCases.into());
     }
-    let json =
-        serde_json::to_vec(&manifest).map_err(|error| PluginError::Protocol(error.to_string()))?;
-    let without_cases = with_manifest(component, &json).map_err(damaged)?;
+    let without_cases = embed(component, &manifest).map_err(PluginError::Rejected)?;
     let plugin = host(config)?
         .compile(&without_cases)
         .map_err(PluginError::Rejected)?;
@@ -92,49 +80,12 @@ fn table(outcomes: &[CaseOutcome]) -> String {
 }
 
 fn host(config: &Config) -> Result<PluginHost, PluginError> {
-    Ok(PluginHost::new(plugin_limits(config), Arc::new(Nothing))?)
-}
-
-/// Nothing is outside: cases bring their own world, and nobody else calls the plugin.
-struct Nothing;
-
-impl Outside for Nothing {
-    fn now_ms(&self) -> u64 {
-        0
-    }
-
-    fn random(&self, _: &mut [u8]) -> bool {
-        false
-    }
-
-    fn log(&self, _: &LogLine<'_>) {}
-
-    fn send(&self, _: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
-        Box::pin(async { Err(HttpError::Denied("there is no network here".to_owned())) })
-    }
-
-    fn kv_get<'a>(
-        &'a self,
-        _: &'a KvSpace,
-        _: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, KvError>> {
-        Box::pin(async { Err(KvError::Unavailable) })
-    }
-
-    fn kv_put<'a>(
-        &'a self,
-        _: &'a KvSpace,
-        _: &'a str,
-        _: Vec<u8>,
-        _: u32,
-        _: bool,
-    ) -> BoxFuture<'a, Result<bool, KvError>> {
-        Box::pin(async { Err(KvError::Unavailable) })
-    }
-
-    fn kv_remove<'a>(&'a self, _: &'a KvSpace, _: &'a str) -> BoxFuture<'a, Result<(), KvError>> {
-        Box::pin(async { Err(KvError::Unavailable) })
-    }
+    let compilation = Compilation::default();
+    Ok(PluginHost::new(
+        plugin_limits(config),
+        compilation,
+        Arc::new(Nowhere),
+    )?)
 }
 
 #[cfg(test)]

@@ -11,15 +11,12 @@ use std::{
 use cambist_plugin::{
     Manifest,
     case::cases_from_toml,
-    manifest::{Build, MANIFEST_BYTES},
+    manifest::{Build, MANIFEST_BYTES, embed},
 };
 use serde_json::Value;
 
 use super::PluginError;
-use crate::{
-    component::{ComponentError, with_manifest},
-    store::component_digest,
-};
+use crate::store::component_digest;
 
 const MANIFEST: &str = "cambist-plugin.toml";
 const CASES: &str = "cases.toml";
@@ -52,7 +49,7 @@ pub(super) fn build(directory: &Path) -> Result<Built, PluginError> {
         Some(build) => run_own(directory, build)?,
         None => run_cargo(directory)?,
     };
-    let component = embed(&made, &manifest)?;
+    let component = with_manifest(&made, &manifest)?;
     let target = directory.join("target");
     fs::create_dir_all(&target).map_err(|source| file_error("create", &target, source))?;
     let path = target.join(format!("{name}.wasm"));
@@ -84,7 +81,7 @@ fn manifest(directory: &Path) -> Result<Manifest, PluginError> {
 }
 
 /// The component in the file `made`, with the manifest inside.
-fn embed(made: &Path, manifest: &Manifest) -> Result<Vec<u8>, PluginError> {
+fn with_manifest(made: &Path, manifest: &Manifest) -> Result<Vec<u8>, PluginError> {
     let shipped = Manifest {
         build: None,
         ..manifest.clone()
@@ -95,10 +92,7 @@ fn embed(made: &Path, manifest: &Manifest) -> Result<Vec<u8>, PluginError> {
     })?;
     // What was merged of two files is held to the same rules as each.
     Manifest::from_json(&json)?;
-    with_manifest(&read(made)?, &json).map_err(|source: ComponentError| PluginError::Component {
-        path: made.to_owned(),
-        source,
-    })
+    Ok(embed(&read(made)?, &shipped)?)
 }
 
 fn run_own(directory: &Path, build: &Build) -> Result<PathBuf, PluginError> {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use cambist_core::{Decider, TokenType, Validator};
+use cambist_core::{Decider, TokenType};
 use cambist_plugin::{
     BindError, Binding, Bound, Config, Grants, KvSpace, Origin, Plugin, PluginKey, Point,
 };

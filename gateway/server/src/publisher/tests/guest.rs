@@ -1,8 +1,7 @@
 //! The least component that fills a point.
 
+use cambist_plugin::{Manifest, manifest::embed};
 use serde_json::json;
-
-use crate::component::with_manifest;
 
 /// Nothing that runs.
 pub(super) const BOX: &[u8] = b"a box of chocolates";
@@ -60,9 +59,6 @@ pub(super) fn plugin(version: &str, salt: u8) -> Vec<u8> {
         "capabilities": {"crypto": "checks badges"},
         "keys": {"badge": {"description": "the key of badges", "algorithms": ["HS256"]}},
     });
-    with_manifest(
-        &wat::parse_str(text).unwrap(),
-        manifest.to_string().as_bytes(),
-    )
-    .unwrap()
+    let manifest = Manifest::from_json(manifest.to_string().as_bytes()).unwrap();
+    embed(&wat::parse_str(text).unwrap(), &manifest).unwrap()
 }

@@ -1,12 +1,12 @@
 //! A real publisher over an empty store, and requests to it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use cambist_core::{
     BoxFuture, Call, Fetch, FetchError, Fetched, Rejection, Timestamp, ValidateError,
 };
-use cambist_plugin::{HostLimits, PluginHost};
+use cambist_plugin::{Compilation, HostLimits, PluginHost};
 use cambist_token::{
     Keyring, PasswordDirectory, Profile,
     jose::{Algorithm, SigningKey},
@@ -17,17 +17,14 @@ use hyper::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::runtime::Handle;
 
 use super::super::handle;
 use crate::{
-    egress::{Egress, EgressRules, tls::trusting},
     face::rest_sts::{
         self,
         common_rest::{Caller, RestRequest, RestResponse},
     },
     heavy::HeavyPool,
-    outside::GatewayOutside,
     publisher::{Publisher, Workshop},
     registry::{Published, Registry},
     store::Store,
@@ -77,32 +74,21 @@ pub(super) async fn desk() -> Desk {
     let directory = tempfile::tempdir().unwrap();
     let keys = [Algorithm::Rs256, Algorithm::Es256]
         .map(|algorithm| Arc::new(SigningKey::generate(algorithm).unwrap().0));
-    let heavy = HeavyPool::new(Handle::current(), 1, 4);
+    let heavy = HeavyPool::new(tokio::runtime::Handle::current(), 1, 4);
     let published = Arc::new(Published::new(Registry::default()));
-    let store = Store::open(&directory.path().join("cambist.db"))
-        .await
-        .unwrap();
-    let rules = EgressRules {
-        allow: Vec::new(),
-        timeout: Duration::from_secs(1),
-        body_bytes: 1024,
-    };
-    let roots = trusting(rustls::RootCertStore::empty()).unwrap();
-    let egress = Egress::new(rules, roots, Handle::current());
     let workshop = Workshop {
         base_url: "http://127.0.0.1:8080".to_owned(),
-        store: store.clone(),
+        store: Store::open(&directory.path().join("cambist.db"))
+            .await
+            .unwrap(),
         plugin_host: Arc::new(
             PluginHost::new(
                 HostLimits {
                     concurrent_calls: 1,
                     ..HostLimits::default()
                 },
-                Arc::new(GatewayOutside::new(
-                    egress,
-                    store.clone(),
-                    Handle::current(),
-                )),
+                Compilation::default(),
+                Arc::new(cambist_plugin::Nowhere),
             )
             .unwrap(),
         ),
