@@ -2,7 +2,9 @@
 
 mod api;
 mod etag;
+mod plugins;
 mod problem;
+mod secrets;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -14,10 +16,11 @@ pub use problem::Problem;
 
 use crate::{
     body::Body,
-    config::Limits,
+    config::{Config, Limits},
     face::{rest, rest_publish, rest_sts::common_rest::Caller},
     gateway::{Circumstances, Gateway, now},
     listener::Handler,
+    serve::plugin_limits,
 };
 
 /// Answers the admin listener's requests.
@@ -145,10 +148,11 @@ impl AdminHandler {
 }
 
 /// The limits of a plugin upload: a component is larger than a document.
-fn upload_limits(limits: &Limits) -> Limits {
+fn upload_limits(config: &Config) -> Limits {
+    let plugins = plugin_limits(config);
     Limits {
-        body_bytes: limits.plugin_bytes,
-        ..limits.clone()
+        body_bytes: plugins.component_bytes.max(plugins.heavy.component_bytes),
+        ..config.limits.clone()
     }
 }
 

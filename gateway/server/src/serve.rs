@@ -204,12 +204,6 @@ fn gateway(
     let egress = Egress::new(rules, Arc::clone(roots), handle.clone());
     background.spawn(outside::sweep(store.clone()));
     let outside = GatewayOutside::new(egress.clone(), store.clone(), handle.clone());
-    let plugin_limits = HostLimits {
-        component_bytes: config.limits.plugin_bytes,
-        memory_bytes: config.plugins.memory_bytes,
-        call_time: config.plugins.call_time(),
-        ..HostLimits::default()
-    };
     let compilation = Compilation {
         program: compiler,
         cache: Some(CodeCache::new(
@@ -218,7 +212,7 @@ fn gateway(
         )),
         ..Compilation::default()
     };
-    let plugin_host = PluginHost::new(plugin_limits, compilation, Arc::new(outside))?;
+    let plugin_host = PluginHost::new(plugin_limits(&config), compilation, Arc::new(outside))?;
     let published = Arc::new(Published::new(Registry::default()));
     let workshop = Workshop {
         base_url: base_url.clone(),
@@ -244,6 +238,16 @@ fn gateway(
         admin_token: data.admin_token()?,
         _data: data,
     })
+}
+
+/// What the configuration grants plugins in space and time.
+pub(crate) fn plugin_limits(config: &Config) -> HostLimits {
+    HostLimits {
+        component_bytes: config.limits.plugin_bytes,
+        memory_bytes: config.plugins.memory_bytes,
+        call_time: config.plugins.call_time(),
+        ..HostLimits::default()
+    }
 }
 
 fn listen(
