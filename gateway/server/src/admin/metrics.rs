@@ -21,9 +21,15 @@ pub(super) fn plugins(registry: &Registry) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "# HELP {metric} {help}\n# TYPE {metric} counter");
         for (digest, counts) in &counted {
-            let name = names.get(digest).and_then(|names| names.first()).unwrap_or(&"");
+            let name = names
+                .get(digest)
+                .and_then(|names| names.first())
+                .unwrap_or(&"");
             let value = value(counts);
-            let _ = writeln!(text, "{metric}{{plugin=\"{name}\",digest=\"{digest}\"}} {value}");
+            let _ = writeln!(
+                text,
+                "{metric}{{plugin=\"{name}\",digest=\"{digest}\"}} {value}"
+            );
         }
     };
     metric(
