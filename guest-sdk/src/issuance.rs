@@ -119,7 +119,7 @@ pub enum Usage {
 #[must_use]
 #[non_exhaustive]
 pub struct Issued {
-    /// Its bytes. They reach the client as text if they are UTF-8, else in base64.
+    /// Its bytes. They reach the client as text if they are UTF-8, else in base64url.
     pub token: Vec<u8>,
     /// How it is used.
     pub usage: Usage,

@@ -21,6 +21,7 @@ use serde_json::{Map, Value};
 
 pub use translate::{Translation, parse};
 
+use super::shown;
 use crate::document::RestStsDocument;
 
 /// Input type for a user name and password.
@@ -147,24 +148,20 @@ async fn translated(
     };
     let outcome = cambist_core::exchange(instance, &request, call).await;
     let answer = match &outcome {
-        Ok(exchanged) => issued(exchanged),
+        Ok(exchanged) => Ok(issued(exchanged)),
         Err(error) => Err(failure::rest_error(error, &input)),
     };
     (answer, outcome)
 }
 
-fn issued(exchanged: &Exchanged) -> Result<Content, RestError> {
-    let text = exchanged
-        .issued
-        .token
-        .as_str()
-        .ok_or_else(failure::unreadable_token)?;
+fn issued(exchanged: &Exchanged) -> Content {
+    let text = shown(&exchanged.issued.token).into_owned();
     let mut members = Map::new();
-    members.insert("issued_token".to_owned(), Value::String(text.to_owned()));
-    Ok(Content {
+    members.insert("issued_token".to_owned(), Value::String(text));
+    Content {
         members,
         ..Content::default()
-    })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

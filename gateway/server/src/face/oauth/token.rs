@@ -16,6 +16,7 @@ use super::{
 use crate::{
     audit::Event,
     body::Body,
+    face::shown,
     gateway::{Circumstances, Gateway},
     instance::{PublishedInstance, RegisteredClient},
 };
@@ -180,7 +181,7 @@ struct TokenResponse<'a> {
 fn issued(exchanged: &Exchanged, now: Timestamp) -> Response<Body> {
     let issued = &exchanged.issued;
     let answer = TokenResponse {
-        access_token: issued.token.as_str().unwrap_or_default(),
+        access_token: &shown(&issued.token),
         issued_token_type: &issued.token_type,
         token_type: match issued.usage {
             Usage::Bearer => "Bearer",

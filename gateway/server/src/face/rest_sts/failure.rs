@@ -111,11 +111,6 @@ fn internal(message: &str) -> RestError {
     RestError::new(StatusCode::INTERNAL_SERVER_ERROR, message)
 }
 
-/// A provider made bytes that cannot stand in a JSON string.
-pub(super) fn unreadable_token() -> RestError {
-    internal("The issued token is not text.")
-}
-
 /// 501 for a verb that a single thing with actions does not have.
 pub(super) fn unsupported(what: &str) -> RestError {
     RestError::new(
