@@ -6,10 +6,15 @@ mod points;
 
 use wasmtime::{
     Engine, Store,
-    component::{Component, HasSelf, Instance, InstancePre, Linker, types::ComponentItem},
+    component::{
+        Component, HasSelf, Instance, InstancePre, Linker, ResourceType, types::ComponentItem,
+    },
 };
 
-use crate::{Capability, PluginRejected, Point, sandbox::Sandbox};
+use crate::{
+    Capability, PluginRejected, Point,
+    sandbox::{Sandbox, SecretHandle},
+};
 
 mod bindings {
     wasmtime::component::bindgen!({
@@ -224,5 +229,11 @@ pub(crate) fn define(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
     imports::kv::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
     imports::clock::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
     imports::random::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
-    imports::crypto::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)
+    imports::crypto::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
+    // It uses the resource of another interface, and both must mean the same.
+    linker.instance("cambist:sts/http@0.1.0")?.resource(
+        "secret",
+        ResourceType::host::<SecretHandle>(),
+        |_, _| Ok(()),
+    )
 }

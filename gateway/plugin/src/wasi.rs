@@ -56,13 +56,22 @@ pub(crate) fn is_answered(import: &str) -> bool {
 pub(crate) fn define(linker: &mut Linker<Sandbox>, component: &Component) -> wasmtime::Result<()> {
     let engine = linker.engine().clone();
     for (name, item) in component.component_type().imports(&engine) {
-        if !is_answered(name) || !matches!(item.ty, ComponentItem::ComponentInstance(_)) {
+        let ComponentItem::ComponentInstance(instance) = item.ty else {
+            continue;
+        };
+        if !is_answered(name) {
             continue;
         }
         let interface = name
             .rsplit_once('@')
             .map_or(name, |(interface, _)| interface);
         let mut linker = linker.instance(name)?;
+        // An interface that uses a resource of another brings it along, and both must mean the same.
+        for (name, item) in instance.exports(&engine) {
+            if matches!(item.ty, ComponentItem::Resource(_)) {
+                resource(&mut linker, name)?;
+            }
+        }
         match interface {
             "wasi:cli/environment" => environment(&mut linker)?,
             "wasi:cli/stdin" => stdin(&mut linker)?,
@@ -77,10 +86,6 @@ pub(crate) fn define(linker: &mut Linker<Sandbox>, component: &Component) -> was
             "wasi:cli/terminal-stderr" => {
                 no_terminal::<TerminalOutput>(&mut linker, "get-terminal-stderr")?
             }
-            "wasi:cli/terminal-input" => resource::<TerminalInput>(&mut linker, "terminal-input")?,
-            "wasi:cli/terminal-output" => {
-                resource::<TerminalOutput>(&mut linker, "terminal-output")?
-            }
             "wasi:io/error" => io_error(&mut linker)?,
             "wasi:io/poll" => poll(&mut linker)?,
             "wasi:io/streams" => streams(&mut linker)?,
@@ -90,7 +95,6 @@ pub(crate) fn define(linker: &mut Linker<Sandbox>, component: &Component) -> was
             "wasi:random/insecure" => insecure(&mut linker)?,
             "wasi:random/insecure-seed" => insecure_seed(&mut linker)?,
             "wasi:filesystem/preopens" => preopens(&mut linker)?,
-            "wasi:filesystem/types" => resource::<Descriptor>(&mut linker, "descriptor")?,
             _ => {}
         }
     }
@@ -103,11 +107,19 @@ struct Descriptor;
 
 type Caller<'a> = StoreContextMut<'a, Sandbox>;
 
-fn resource<T: 'static>(
-    linker: &mut LinkerInstance<'_, Sandbox>,
-    name: &str,
-) -> wasmtime::Result<()> {
-    linker.resource(name, ResourceType::host::<T>(), |_, _| Ok(()))
+/// Defines a resource by its name. What nothing here makes needs no type of its own.
+fn resource(linker: &mut LinkerInstance<'_, Sandbox>, name: &str) -> wasmtime::Result<()> {
+    let kind = match name {
+        "descriptor" => ResourceType::host::<Descriptor>(),
+        "error" => ResourceType::host::<IoError>(),
+        "input-stream" => ResourceType::host::<Input>(),
+        "output-stream" => ResourceType::host::<Output>(),
+        "pollable" => ResourceType::host::<Pollable>(),
+        "terminal-input" => ResourceType::host::<TerminalInput>(),
+        "terminal-output" => ResourceType::host::<TerminalOutput>(),
+        _ => ResourceType::host::<()>(),
+    };
+    linker.resource(name, kind, |_, _| Ok(()))
 }
 
 fn environment(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
@@ -140,7 +152,6 @@ fn no_terminal<T: 'static>(
 }
 
 fn io_error(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
-    resource::<IoError>(linker, "error")?;
     linker.func_wrap(
         "[method]error.to-debug-string",
         |_: Caller<'_>, (_,): (Resource<IoError>,)| Ok((String::new(),)),
@@ -148,7 +159,6 @@ fn io_error(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
 }
 
 fn poll(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
-    resource::<Pollable>(linker, "pollable")?;
     linker.func_wrap(
         "[method]pollable.ready",
         |_: Caller<'_>, (_,): (Resource<Pollable>,)| Ok((true,)),
@@ -167,8 +177,6 @@ fn poll(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
 }
 
 fn streams(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
-    resource::<Input>(linker, "input-stream")?;
-    resource::<Output>(linker, "output-stream")?;
     for name in [
         "[method]input-stream.read",
         "[method]input-stream.blocking-read",

@@ -12,7 +12,11 @@ use cambist_core::Token;
 /// An issued token as text: itself, or in base64url where a plugin makes other bytes.
 fn shown(token: &Token) -> Cow<'_, str> {
     token.as_str().map_or_else(
-        || base64_simd::URL_SAFE_NO_PAD.encode_to_string(token.as_bytes()).into(),
+        || {
+            base64_simd::URL_SAFE_NO_PAD
+                .encode_to_string(token.as_bytes())
+                .into()
+        },
         Cow::Borrowed,
     )
 }
