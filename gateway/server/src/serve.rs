@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use cambist_plugin::{CodeCache, Compilation, HostError, HostLimits, PluginHost};
+use cambist_plugin::{CodeCache, Compilation, HeavyLimits, HostError, HostLimits, PluginHost};
 use cambist_token::PasswordDirectory;
 use rustls::ClientConfig;
 use tokio::{
@@ -204,11 +204,16 @@ fn gateway(
     let egress = Egress::new(rules, Arc::clone(roots), handle.clone());
     background.spawn(outside::sweep(store.clone()));
     let outside = GatewayOutside::new(egress.clone(), store.clone(), handle.clone());
+    let usual = HostLimits::default();
     let plugin_limits = HostLimits {
-        component_bytes: config.limits.plugin_bytes,
+        component_bytes: usual.component_bytes.min(config.limits.plugin_bytes),
         memory_bytes: config.plugins.memory_bytes,
         call_time: config.plugins.call_time(),
-        ..HostLimits::default()
+        heavy: HeavyLimits {
+            component_bytes: config.limits.plugin_bytes,
+            ..usual.heavy
+        },
+        ..usual
     };
     let compilation = Compilation {
         program: compiler,
