@@ -42,26 +42,26 @@ pub fn key(name: &str) -> Result<Key, Error> {
 }
 
 /// Why a key cannot be used, or what it was used on does not verify.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The signature or MAC is another's.
     BadSignature,
     /// What was to be signed could be taken for a token of the gateway's own.
     Refused,
-    /// The manifest declares no such key.
-    Unknown,
+    /// The manifest declares no key of this name, or the operator granted none.
+    Unknown(String),
     /// The key cannot do this.
     Unsupported,
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::BadSignature => "the signature does not verify",
-            Self::Refused => "this could be taken for a token of the gateway's own",
-            Self::Unknown => "the manifest declares no such key",
-            Self::Unsupported => "the key cannot do this",
-        })
+        match self {
+            Self::BadSignature => f.write_str("the signature does not verify"),
+            Self::Refused => f.write_str("this could be taken for a token of the gateway's own"),
+            Self::Unknown(name) => write!(f, "there is no key `{name}` for this plugin"),
+            Self::Unsupported => f.write_str("the key cannot do this"),
+        }
     }
 }
 
@@ -71,7 +71,7 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {
             Error::BadSignature => Self::bad_signature(),
-            Error::Refused | Error::Unknown | Error::Unsupported => {
+            Error::Refused | Error::Unknown(_) | Error::Unsupported => {
                 Self::internal(error.to_string())
             }
         }

@@ -70,9 +70,9 @@
 //! # The sandbox
 //!
 //! A sandbox is made for one call and thrown away after it, unless the manifest and the operator agree on
-//! another isolation. In it there is no ambient clock, no files, no environment and no network: the time is
-//! [`Call::now`], and everything else a capability. `HashMap` works. A panic ends the call, nothing is
-//! accepted or issued, and its text reaches the operator's log.
+//! another isolation. In it there are no files, no environment and no network, and the standard library's
+//! clock stands at [`Call::now`]; everything else is a capability. `HashMap` works. A panic ends the call,
+//! nothing is accepted or issued, and its text reaches the operator's log.
 
 pub mod call;
 pub mod claim;

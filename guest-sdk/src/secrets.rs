@@ -27,20 +27,20 @@ pub fn open(name: &str) -> Result<Secret, Error> {
 }
 
 /// Why a secret cannot be had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The manifest declares no such secret.
-    Unknown,
     /// The operator did not allow it to be seen.
     Denied,
+    /// The manifest declares no secret of this name, or the operator granted none.
+    Unknown(String),
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unknown => "the manifest declares no such secret",
-            Self::Denied => "the secret may not be seen",
-        })
+        match self {
+            Self::Denied => f.write_str("the secret may not be seen"),
+            Self::Unknown(name) => write!(f, "there is no secret `{name}` for this plugin"),
+        }
     }
 }
 

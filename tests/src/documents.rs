@@ -58,7 +58,7 @@ pub fn with_ticket() -> Value {
     let mut document = with_partner();
     document["validators"]["ticket"] = json!({
         "kind": "plugin", "plugin": "legacy-ticket", "token_type": TICKET, "subject_prefix": "wam:",
-        "scopes": ["orders:read"], "settings": {"key": ticket::KEY}
+        "scopes": ["orders:read"], "grants": {"keys": {"ticket": "ticket-key"}}
     });
     document["providers"]["access"]["claims"] =
         json!({"email": "email", "groups": "groups", "edition": "edition"});
@@ -67,6 +67,11 @@ pub fn with_ticket() -> Value {
         json!({"subject": "ticket", "issue": "access"}),
     );
     document
+}
+
+/// The entry `ticket-key` of the vault, which [`with_ticket`] grants its plugin.
+pub fn ticket_key() -> Value {
+    json!({"algorithm": "HS256", "value": ticket::KEY})
 }
 
 /// Registration of an issuer whose tokens are addressed to [`WEB`].

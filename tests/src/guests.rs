@@ -1,11 +1,82 @@
-//! The example plugins as components, built by this crate's build script.
+//! The example plugins, built to components when this crate was, each with its manifest and its golden
+//! cases.
 
-/// The example `legacy-ticket`.
-pub const fn legacy_ticket() -> &'static [u8] {
-    include_bytes!(env!("CAMBIST_GUEST_LEGACY_TICKET"))
+use std::sync::OnceLock;
+
+use cambist_plugin::{Manifest, case::cases_from_toml, manifest};
+
+/// An example plugin.
+struct Example {
+    name: &'static str,
+    component: &'static [u8],
+    manifest: &'static str,
+    cases: &'static str,
+    embedded: OnceLock<Vec<u8>>,
 }
 
-/// The same built with `second-edition`, which adds the attribute `edition`.
-pub const fn legacy_ticket_second() -> &'static [u8] {
-    include_bytes!(env!("CAMBIST_GUEST_LEGACY_TICKET_SECOND"))
+macro_rules! examples {
+    ($($name:literal from $folder:literal),+ $(,)?) => {
+        [$(Example {
+            name: $name,
+            component: include_bytes!(concat!(env!("CAMBIST_GUESTS"), "/", $name, ".wasm")),
+            manifest: include_str!(concat!("../../", $folder, "/cambist-plugin.toml")),
+            cases: include_str!(concat!("../../", $folder, "/cases.toml")),
+            embedded: OnceLock::new(),
+        }),+]
+    };
+}
+
+static EXAMPLES: [Example; 9] = examples![
+    "api-key" from "example-plugins/api-key",
+    "change-window" from "example-plugins/change-window",
+    "claim-map" from "example-plugins/claim-map",
+    "department-attributes" from "example-plugins/department-attributes",
+    "introspection" from "example-plugins/introspection",
+    "legacy-ticket" from "example-plugins/legacy-ticket",
+    "legacy-ticket-second" from "example-plugins/legacy-ticket",
+    "opening-hours" from "example-plugins/opening-hours",
+    "paseto" from "example-plugins/paseto",
+];
+
+static ECHO: [Example; 1] = examples!["echo-guest" from "tests/guests/echo"];
+
+/// A validator that believes every token.
+pub fn echo() -> &'static [u8] {
+    ECHO[0].embedded()
+}
+
+/// The names of all example plugins.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    EXAMPLES.iter().map(|example| example.name)
+}
+
+/// The example plugin of this name; nothing for a name that is none.
+pub fn example(name: &str) -> &'static [u8] {
+    EXAMPLES
+        .iter()
+        .find(|example| example.name == name)
+        .map_or(&[], Example::embedded)
+}
+
+/// The example `legacy-ticket`.
+pub fn legacy_ticket() -> &'static [u8] {
+    example("legacy-ticket")
+}
+
+/// Its second edition, which says so of everybody.
+pub fn legacy_ticket_second() -> &'static [u8] {
+    example("legacy-ticket-second")
+}
+
+impl Example {
+    fn embedded(&'static self) -> &'static [u8] {
+        self.embedded.get_or_init(|| {
+            let mut manifest = Manifest::from_toml(self.manifest).unwrap_or_default();
+            manifest.cases = cases_from_toml(self.cases).unwrap_or_default();
+            if self.name.ends_with("-second") {
+                manifest.version = Some("2.0.0".to_owned());
+            }
+            manifest::embed(self.component, &manifest).unwrap_or_default()
+        })
+    }
 }

@@ -6,6 +6,7 @@ pub mod gateway;
 pub mod guests;
 pub mod http;
 pub mod issuer;
+pub mod plugins;
 pub mod server;
 pub mod ticket;
 pub mod upstream;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use aws_lc_rs::hmac;
 
-/// The key that [`ticket`] signs with, as the plugin's setting `key`.
+/// The key that [`ticket`] signs with, as the plugin's key `ticket`.
 pub const KEY: &str = "a key that both systems know, 32+";
 
 /// A ticket of `user`, valid for ten minutes from `now`.

@@ -2,7 +2,10 @@
 
 mod api;
 mod etag;
+mod metrics;
+mod plugins;
 mod problem;
+mod secrets;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -14,10 +17,11 @@ pub use problem::Problem;
 
 use crate::{
     body::Body,
-    config::Limits,
+    config::{Config, Limits},
     face::{rest, rest_publish, rest_sts::common_rest::Caller},
     gateway::{Circumstances, Gateway, now},
     listener::Handler,
+    serve::plugin_limits,
 };
 
 /// Answers the admin listener's requests.
@@ -80,7 +84,11 @@ impl Handler for AdminHandler {
         match path {
             "/livez" => text("ok\n".to_owned()),
             "/readyz" => self.ready().await,
-            "/metrics" => text(self.gateway.audit.counters().render()),
+            "/metrics" => {
+                let exchanges = self.gateway.audit.counters().render();
+                let registry = self.gateway.published.load();
+                text(exchanges + &metrics::plugins(&registry))
+            }
             _ if bare == "/sts-publish/rest" || bare.starts_with("/sts-publish/rest/") => {
                 let mount = path
                     .get(..path.len() - rest_of(path).len())
@@ -145,10 +153,11 @@ impl AdminHandler {
 }
 
 /// The limits of a plugin upload: a component is larger than a document.
-fn upload_limits(limits: &Limits) -> Limits {
+fn upload_limits(config: &Config) -> Limits {
+    let plugins = plugin_limits(config);
     Limits {
-        body_bytes: limits.plugin_bytes,
-        ..limits.clone()
+        body_bytes: plugins.component_bytes.max(plugins.heavy.component_bytes),
+        ..config.limits.clone()
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod config;
 mod error;
+mod plugin;
 mod user;
 
 use std::{
@@ -53,6 +54,9 @@ enum Command {
         after_help = "Example:\n  cambist config check --config /etc/cambist.toml"
     )]
     Config(config::ConfigCommand),
+    /// Make, try and publish plugins.
+    #[command(subcommand, after_help = "Example:\n  cambist plugin new badge")]
+    Plugin(plugin::PluginCommand),
     /// Run the gateway until it is interrupted.
     #[command(
         after_help = "Example:\n  cambist serve --config /etc/cambist.toml --public 127.0.0.1:8080"
@@ -115,6 +119,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::CompilePlugin { arguments } => return cambist_plugin::compile_child(&arguments),
         Command::Config(command) => config::run(command),
+        Command::Plugin(command) => plugin::run(command),
         Command::Serve(ServeArguments {
             place,
             public,

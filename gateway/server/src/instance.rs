@@ -54,7 +54,7 @@ pub struct Uses {
     pub digests: Vec<String>,
     /// Registered issuers by name.
     pub issuers: Vec<String>,
-    /// Entries of the vault by name.
+    /// Secrets and keys of the vault by name.
     pub secrets: Vec<String>,
 }
 

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod audit;
 pub mod body;
 pub mod cli;
+pub mod component;
 pub mod config;
 pub mod data_directory;
 pub mod directory;

@@ -5,12 +5,16 @@
 //! stored; a request in flight keeps the registry it began with.
 
 mod failure;
+mod inspection;
 mod instances;
 mod issuers;
 mod plugins;
 mod restore;
 mod routes;
 mod secrets;
+#[cfg(test)]
+mod tests;
+mod versions;
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -23,8 +27,10 @@ use cambist_token::{
 use tokio::sync::{Mutex, MutexGuard};
 
 pub use failure::PublishFailure;
+pub use inspection::{Import, Inspection, SelfTest};
 pub use plugins::PluginSummary;
 pub use secrets::SecretSummary;
+pub use versions::PluginVersion;
 
 use crate::{
     document::InstanceDocument,

@@ -33,6 +33,8 @@ pub struct NamedPlugin {
     pub plugin: Arc<Plugin>,
     /// Which upload this is.
     pub revision: u64,
+    /// Digests by the versions that the name has had.
+    pub versions: Arc<BTreeMap<String, String>>,
 }
 
 /// A published state of the whole gateway.
@@ -62,17 +64,27 @@ impl Registry {
         self.instances.get(id)
     }
 
-    /// The plugin that `name` or `name@sha256:…` stands for.
+    /// The plugin that `name`, `name@1.2.0` or `name@sha256:…` stands for, if its component is in reach.
     pub fn plugin(&self, reference: &str) -> Option<Arc<Plugin>> {
         match reference.split_once('@') {
             None => self
                 .plugins
                 .get(reference)
                 .map(|named| Arc::clone(&named.plugin)),
-            Some((name, digest)) => {
-                self.plugins.get(name)?;
-                self.components.get(digest).map(Arc::clone)
-            }
+            Some((name, pin)) => self
+                .components
+                .get(self.pinned_digest(name, pin)?)
+                .map(Arc::clone),
+        }
+    }
+
+    /// The digest that the part of a reference behind `@` stands for: itself, or that of a version.
+    pub fn pinned_digest<'a>(&'a self, name: &str, pin: &'a str) -> Option<&'a str> {
+        let named = self.plugins.get(name)?;
+        if pin.starts_with("sha256:") {
+            Some(pin)
+        } else {
+            named.versions.get(pin).map(String::as_str)
         }
     }
 

@@ -204,17 +204,6 @@ fn gateway(
     let egress = Egress::new(rules, Arc::clone(roots), handle.clone());
     background.spawn(outside::sweep(store.clone()));
     let outside = GatewayOutside::new(egress.clone(), store.clone(), handle.clone());
-    let usual = HostLimits::default();
-    let plugin_limits = HostLimits {
-        component_bytes: usual.component_bytes.min(config.limits.plugin_bytes),
-        memory_bytes: config.plugins.memory_bytes,
-        call_time: config.plugins.call_time(),
-        heavy: HeavyLimits {
-            component_bytes: config.limits.plugin_bytes,
-            ..usual.heavy
-        },
-        ..usual
-    };
     let compilation = Compilation {
         program: compiler,
         cache: Some(CodeCache::new(
@@ -223,7 +212,7 @@ fn gateway(
         )),
         ..Compilation::default()
     };
-    let plugin_host = PluginHost::new(plugin_limits, compilation, Arc::new(outside))?;
+    let plugin_host = PluginHost::new(plugin_limits(&config), compilation, Arc::new(outside))?;
     let published = Arc::new(Published::new(Registry::default()));
     let workshop = Workshop {
         base_url: base_url.clone(),
@@ -249,6 +238,21 @@ fn gateway(
         admin_token: data.admin_token()?,
         _data: data,
     })
+}
+
+/// What the configuration grants plugins in space and time.
+pub(crate) fn plugin_limits(config: &Config) -> HostLimits {
+    let usual = HostLimits::default();
+    HostLimits {
+        component_bytes: usual.component_bytes.min(config.limits.plugin_bytes),
+        memory_bytes: config.plugins.memory_bytes,
+        call_time: config.plugins.call_time(),
+        heavy: HeavyLimits {
+            component_bytes: config.limits.plugin_bytes,
+            ..usual.heavy
+        },
+        ..usual
+    }
 }
 
 fn listen(

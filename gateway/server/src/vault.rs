@@ -159,6 +159,9 @@ impl PluginKey for VaultKey {
     }
 
     fn sign(&self, data: &[u8]) -> Option<Vec<u8>> {
+        if is_signing_input(data) {
+            return None;
+        }
         self.0.sign_bytes(data).ok()
     }
 
@@ -169,6 +172,19 @@ impl PluginKey for VaultKey {
     fn public_jwk(&self) -> Option<String> {
         self.0.public_jwk().map(|jwk| jwk.to_string())
     }
+}
+
+/// Whether `data` could be the signing input of a JWS (RFC 7515 §5.1): a base64url header and a dot. What
+/// follows may be anything where the payload is not encoded (RFC 7797).
+fn is_signing_input(data: &[u8]) -> bool {
+    let Some(dot) = data.iter().position(|byte| *byte == b'.') else {
+        return false;
+    };
+    dot > 0
+        && data
+            .iter()
+            .take(dot)
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 #[cfg(test)]

@@ -47,7 +47,10 @@ impl fmt::Debug for Secret {
 
 pub(crate) fn open_secret(name: &str) -> Result<Secret, secrets::Error> {
     let bench = bench::current();
-    let (bytes, revealed) = bench.secrets.get(name).ok_or(secrets::Error::Unknown)?;
+    let (bytes, revealed) = bench
+        .secrets
+        .get(name)
+        .ok_or_else(|| secrets::Error::Unknown(name.to_owned()))?;
     Ok(Secret {
         bytes: Rc::clone(bytes),
         revealed: *revealed,
@@ -128,5 +131,5 @@ pub(crate) fn open_key(name: &str) -> Result<Key, crypto::Error> {
         .keys
         .get(name)
         .map(|key| Key(Rc::clone(key)))
-        .ok_or(crypto::Error::Unknown)
+        .ok_or_else(|| crypto::Error::Unknown(name.to_owned()))
 }

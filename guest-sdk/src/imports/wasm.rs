@@ -27,20 +27,20 @@ impl Secret {
     }
 
     pub(crate) fn reveal(&self) -> Result<Vec<u8>, secrets::Error> {
-        Ok(self.0.reveal()?)
+        self.0.reveal().map_err(|error| secret_error(error, ""))
     }
 }
 
 pub(crate) fn open_secret(name: &str) -> Result<Secret, secrets::Error> {
-    Ok(Secret(wit_secrets::open(name)?))
+    wit_secrets::open(name)
+        .map(Secret)
+        .map_err(|error| secret_error(error, name))
 }
 
-impl From<wit_secrets::SecretError> for secrets::Error {
-    fn from(error: wit_secrets::SecretError) -> Self {
-        match error {
-            wit_secrets::SecretError::Unknown => Self::Unknown,
-            wit_secrets::SecretError::Denied => Self::Denied,
-        }
+fn secret_error(error: wit_secrets::SecretError, name: &str) -> secrets::Error {
+    match error {
+        wit_secrets::SecretError::Denied => secrets::Error::Denied,
+        wit_secrets::SecretError::Unknown => secrets::Error::Unknown(name.to_owned()),
     }
 }
 
@@ -126,11 +126,13 @@ impl Key {
     }
 
     pub(crate) fn sign(&self, data: &[u8]) -> Result<Vec<u8>, crypto::Error> {
-        Ok(self.0.sign(data)?)
+        self.0.sign(data).map_err(|error| key_error(error, ""))
     }
 
     pub(crate) fn verify(&self, data: &[u8], signature: &[u8]) -> Result<bool, crypto::Error> {
-        Ok(self.0.verify(data, signature)?)
+        self.0
+            .verify(data, signature)
+            .map_err(|error| key_error(error, ""))
     }
 
     pub(crate) fn public_jwk(&self) -> Option<String> {
@@ -139,15 +141,15 @@ impl Key {
 }
 
 pub(crate) fn open_key(name: &str) -> Result<Key, crypto::Error> {
-    Ok(Key(wit_crypto::open(name)?))
+    wit_crypto::open(name)
+        .map(Key)
+        .map_err(|error| key_error(error, name))
 }
 
-impl From<wit_crypto::KeyError> for crypto::Error {
-    fn from(error: wit_crypto::KeyError) -> Self {
-        match error {
-            wit_crypto::KeyError::Unknown => Self::Unknown,
-            wit_crypto::KeyError::Unsupported => Self::Unsupported,
-            wit_crypto::KeyError::Refused => Self::Refused,
-        }
+fn key_error(error: wit_crypto::KeyError, name: &str) -> crypto::Error {
+    match error {
+        wit_crypto::KeyError::Refused => crypto::Error::Refused,
+        wit_crypto::KeyError::Unknown => crypto::Error::Unknown(name.to_owned()),
+        wit_crypto::KeyError::Unsupported => crypto::Error::Unsupported,
     }
 }

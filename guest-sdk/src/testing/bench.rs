@@ -142,6 +142,15 @@ impl Bench {
         })
     }
 
+    /// Gives a key that is already there a public half.
+    pub fn public_jwk(self, name: &str, jwk: impl Into<String>) -> Self {
+        self.with(|state| {
+            if let Some(key) = state.keys.get_mut(name).and_then(Rc::get_mut) {
+                key.public_jwk = Some(jwk.into());
+            }
+        })
+    }
+
     /// Answers HTTP requests.
     pub fn http(self, answer: impl Fn(&Request) -> Result<Response, Error> + 'static) -> Self {
         self.with(|state| state.http = Some(Box::new(answer)))

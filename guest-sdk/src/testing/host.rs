@@ -1,4 +1,9 @@
-use std::{env, path::Path, process::Command};
+use std::{
+    env,
+    ffi::OsStr,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 /// Runs the golden cases of the plugin in `project` in the gateway's own sandbox: `cambist plugin test`,
 /// with the program that the variable `CAMBIST` names, else `cambist`. Panics with what it said if a case
@@ -10,20 +15,29 @@ use std::{env, path::Path, process::Command};
 #[track_caller]
 pub fn in_the_host(project: impl AsRef<Path>) {
     let program = env::var_os("CAMBIST").unwrap_or_else(|| "cambist".into());
-    let output = Command::new(&program)
-        .args(["plugin", "test"])
-        .arg(project.as_ref())
-        .output();
-    match output {
-        Ok(output) => assert!(
-            output.status.success(),
-            "the golden cases failed:\n{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        ),
-        Err(error) => panic!(
-            "{} does not start ({error}): set CAMBIST to the gateway's program",
-            Path::new(&program).display()
-        ),
+    if let Err(said) = golden_cases(&program, project.as_ref()) {
+        panic!("{said}");
     }
+}
+
+pub(super) fn golden_cases(program: &OsStr, project: &Path) -> Result<(), String> {
+    let output = Command::new(program)
+        .args(["plugin", "test"])
+        .arg(project)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| {
+            format!(
+                "{} does not start ({error}): set CAMBIST to the gateway's program",
+                program.display()
+            )
+        })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!(
+        "the golden cases failed:\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    ))
 }

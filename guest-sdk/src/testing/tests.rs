@@ -1,6 +1,10 @@
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    ffi::OsStr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
 
-use super::*;
+use super::{host::golden_cases, *};
 use crate::{
     Fault, Refusal, clock, crypto,
     http::{self, Credential, Response},
@@ -12,8 +16,14 @@ use crate::{
 #[test]
 fn what_is_not_on_the_bench_may_not_be_had() {
     Bench::new().run(|| {
-        assert_eq!(secrets::open("x").unwrap_err(), secrets::Error::Unknown);
-        assert_eq!(crypto::key("x").unwrap_err(), crypto::Error::Unknown);
+        assert_eq!(
+            secrets::open("x").unwrap_err(),
+            secrets::Error::Unknown("x".to_owned())
+        );
+        assert_eq!(
+            crypto::key("x").unwrap_err(),
+            crypto::Error::Unknown("x".to_owned())
+        );
         let refusal = Refusal::from(http::Request::get("https://x").send().unwrap_err());
         assert_eq!(refusal.fault, Fault::Internal);
     });
@@ -113,4 +123,24 @@ fn randomness_is_the_same_every_time() {
     let draw = || Bench::new().run(|| [random::bytes(2), random::bytes(2)]);
     assert_eq!(draw(), [vec![0, 1], vec![2, 3]]);
     assert_eq!(draw(), draw());
+}
+
+#[test]
+fn the_golden_cases_are_the_programs_word() {
+    let run = |program| golden_cases(OsStr::new(program), Path::new("."));
+    assert_eq!(run("true"), Ok(()));
+    assert!(run("false").unwrap_err().contains("failed"));
+    assert!(run("no-such-program").unwrap_err().contains("CAMBIST"));
+}
+
+#[test]
+fn a_key_may_have_a_public_half() {
+    let bench = Bench::new()
+        .key_with("signing", "EdDSA", |_| vec![7], |_, _| false)
+        .public_jwk("signing", r#"{"kty":"OKP"}"#);
+    bench.run(|| {
+        let key = crypto::key("signing").unwrap();
+        assert_eq!(key.public_jwk().as_deref(), Some(r#"{"kty":"OKP"}"#));
+        assert_eq!(key.sign("x"), Ok(vec![7]));
+    });
 }

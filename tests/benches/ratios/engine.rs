@@ -78,6 +78,8 @@ fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
         "clients": {"web": {"secret_hash": format!("sha256:{}", "0".repeat(64)), "audiences": [ORDERS], "scopes": ["orders:read"]}}
     }))?;
     let shelf = cambist::instance::Shelf {
+        secret: &|_| None,
+        key: &|_| None,
         base_url: "https://sts.example",
         keyring: &keyring,
         directory: &directory,

@@ -1,63 +1,171 @@
-//! What a sandbox costs: the same exchange with the builtin's work done by a component.
+//! What a sandbox costs: the same work done in one and without.
 
-use std::{collections::BTreeMap, sync::Arc};
-
-use cambist_core::{Call, Declared, Timestamp, Token, TokenType};
-use cambist_guest::Validator;
-use cambist_plugin::{Compilation, HostLimits, PluginBinding, PluginHost};
-use legacy_ticket::LegacyTicket;
-use tests::{
-    documents::TICKET,
-    guests,
-    http::Failure,
-    issuer::now,
-    ticket::{KEY, ticket},
+use std::{
+    fs,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-use crate::{Limit, Row, cpu::median_micros};
+use cambist_core::{Call, Declared, Principal, Timestamp, Token, TokenType, Validator};
+use cambist_plugin::{
+    Bound, CodeCache, Compilation, HostLimits, Nowhere, Plugin, PluginHost, Point,
+};
+use serde_json::json;
+use tests::{
+    guests,
+    http::Failure,
+    plugins::{binding, compiled, host},
+};
 
-/// A fresh store per call, against the same validation done natively.
+use crate::{Limit, Row, cpu};
+
+const CALLS: u32 = 4_000;
+
 pub(crate) fn rows() -> Result<Vec<Row>, Failure> {
-    let host = PluginHost::new(HostLimits::default(), Compilation::default())?;
-    let plugin = Arc::new(host.compile(guests::legacy_ticket())?);
-    let validator = plugin.validator(PluginBinding {
-        name: "legacy-ticket".to_owned(),
-        token_type: TokenType::new(TICKET),
-        settings: BTreeMap::from([("key".to_owned(), KEY.to_owned())]),
-        declared: Declared::default(),
-    });
-    let now = now();
+    let mut rows = calls()?;
+    rows.push(loading()?);
+    rows.push(memory()?);
+    Ok(rows)
+}
+
+/// A trivial validator, native and in sandboxes of both kinds.
+fn calls() -> Result<Vec<Row>, Failure> {
+    let plugin = compiled(guests::echo())?;
+    let native: Arc<dyn Validator> = Arc::new(Native);
+    let native = per_call(&native)?;
+    let fresh = per_call(&validator(&bound(&plugin, false)?))?;
+    let reused = per_call(&validator(&bound(&plugin, true)?))?;
+    let row = |work: &str, cost, limit| Row {
+        work: format!("plugin: trivial validator, {work} - native"),
+        cost,
+        reference: native,
+        limit: Limit::Over(limit),
+    };
+    Ok(vec![
+        row("fresh store per call", fresh, 12.0),
+        row("sandbox reused", reused, 1.5),
+    ])
+}
+
+fn bound(plugin: &Arc<Plugin>, reuse: bool) -> Result<Bound, Failure> {
+    let mut binding = binding("echo", &json!({}), &[]);
+    binding.grants.reuse = reuse;
+    Ok(plugin.bind(&[Point::Validator], binding)?)
+}
+
+fn validator(bound: &Bound) -> Arc<dyn Validator> {
+    bound.validator(TokenType::new("urn:example:echo"), Declared::default())
+}
+
+/// The same as the guest does.
+struct Native;
+
+impl Validator for Native {
+    fn validate<'a>(
+        &'a self,
+        token: &'a Token,
+        call: &'a Call<'a>,
+    ) -> cambist_core::BoxFuture<'a, Result<Principal, cambist_core::ValidateError>> {
+        Box::pin(async move {
+            let subject = token.as_str().ok_or(cambist_core::Rejection::Malformed)?;
+            Ok(Principal {
+                subject: subject.to_owned(),
+                expires_at: Some(call.now.plus(60)),
+                ..Principal::default()
+            })
+        })
+    }
+}
+
+/// Microseconds of CPU for one validation, the median of nine runs.
+fn per_call(validator: &Arc<dyn Validator>) -> Result<f64, Failure> {
     let call = Call {
-        now: Timestamp(now),
+        now: Timestamp(1_900_000_000),
         instance: "bench",
         correlation: "0123456789abcdef",
         random: [7; 16],
     };
-    let text = ticket("frank", now);
-    let token = Token::new(text.as_bytes());
+    let token = Token::new("dana");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(validator.validate(&token, &call))?;
-    let cost = runtime.block_on(async {
+    runtime.block_on(async {
         let mut runs = Vec::new();
         for _ in 0..9 {
-            let began = crate::cpu::thread_micros();
-            for _ in 0..2_000 {
-                let _ = validator.validate(&token, &call).await;
+            let began = cpu::thread_micros();
+            for _ in 0..CALLS {
+                validator.validate(&token, &call).await?;
             }
-            runs.push((crate::cpu::thread_micros() - began) / 2_000.0);
+            runs.push((cpu::thread_micros() - began) / f64::from(CALLS));
         }
-        crate::cpu::median(&mut runs)
-    });
-    let native_call = cambist_guest::Call::at(now).with_setting("key", KEY);
-    let native = median_micros(2_000, || {
-        drop(LegacyTicket::validate(text.as_bytes(), &native_call));
-    });
-    Ok(vec![Row {
-        work: "plugin: legacy ticket, fresh store per call - native".to_owned(),
-        cost,
-        reference: native,
-        limit: Limit::Over(40.0),
-    }])
+        Ok(cpu::median(&mut runs))
+    })
+}
+
+/// From stored native code to a plugin that can be called, by the clock, in microseconds.
+fn loading() -> Result<Row, Failure> {
+    let directory = tempfile::tempdir()?;
+    let key = [7; 32];
+    let open = || -> Result<PluginHost, Failure> {
+        let compilation = Compilation {
+            cache: Some(CodeCache::new(directory.path().to_owned(), key.into())),
+            ..Compilation::default()
+        };
+        Ok(PluginHost::new(
+            HostLimits::default(),
+            compilation,
+            Arc::new(Nowhere),
+        )?)
+    };
+    drop(open()?.compile(guests::legacy_ticket())?);
+    let host = open()?;
+    let mut runs = Vec::new();
+    for _ in 0..21 {
+        let began = Instant::now();
+        let plugin = host.compile(guests::legacy_ticket())?;
+        runs.push(began.elapsed().as_secs_f64() * 1e6);
+        drop(plugin);
+    }
+    Ok(Row {
+        work: "plugin: loading a cached component, by the clock".to_owned(),
+        cost: cpu::median(&mut runs),
+        reference: 0.0,
+        limit: Limit::Over(5_000.0),
+    })
+}
+
+/// Two hundred different plugins loaded at once: KiB of memory each.
+fn memory() -> Result<Row, Failure> {
+    const PLUGINS: u32 = 200;
+    let host = host()?;
+    // One loads what all share.
+    let first = host.compile(guests::echo())?;
+    let before = resident_kib()?;
+    let mut loaded = Vec::new();
+    for number in 0..PLUGINS {
+        let manifest = cambist_plugin::Manifest {
+            description: Some(format!("plugin {number}")),
+            ..cambist_plugin::Manifest::default()
+        };
+        let component = cambist_plugin::manifest::embed(guests::echo(), &manifest)?;
+        loaded.push(host.compile(&component)?);
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    let each = (resident_kib()? - before) / f64::from(PLUGINS);
+    drop((first, loaded));
+    Ok(Row {
+        work: "plugin: memory of one of 200 loaded, KiB, code included".to_owned(),
+        cost: each,
+        reference: 0.0,
+        limit: Limit::Over(2_048.0),
+    })
+}
+
+fn resident_kib() -> Result<f64, Failure> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .ok_or("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }

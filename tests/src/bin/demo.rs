@@ -154,6 +154,9 @@ async fn upload(gateway: &TestGateway) -> Result<Issuer, Failure> {
         "plugin",
         "a Wasm component that reads the tickets of a legacy access manager, and a foreign OpenID provider",
     );
+    gateway
+        .put("/admin/v1/secrets/ticket-key", &documents::ticket_key())
+        .await?;
     let answer = gateway
         .put_plugin("legacy-ticket", guests::legacy_ticket())
         .await?;

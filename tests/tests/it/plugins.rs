@@ -34,6 +34,9 @@ async fn with_plugin() -> Result<(TestGateway, Issuer), Failure> {
         )
         .await?;
     gateway
+        .put("/admin/v1/secrets/ticket-key", &documents::ticket_key())
+        .await?;
+    gateway
         .put_plugin("legacy-ticket", guests::legacy_ticket())
         .await?;
     gateway.put(PATH, &documents::with_ticket()).await?;

@@ -33,6 +33,9 @@ async fn a_restart_serves_what_was_published() -> Outcome {
         )
         .await?;
     gateway
+        .put("/admin/v1/secrets/ticket-key", &documents::ticket_key())
+        .await?;
+    gateway
         .put_plugin("legacy-ticket", guests::legacy_ticket())
         .await?;
     let published = gateway

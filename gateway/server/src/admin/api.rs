@@ -1,4 +1,4 @@
-//! `/admin/v1`: instances, plugins, routes, issuers, users, keys.
+//! `/admin/v1`: instances, plugins, secrets, routes, issuers, users, keys.
 
 use hyper::{
     Method, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue,
@@ -7,7 +7,7 @@ use hyper::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Problem, etag, upload_limits};
+use super::{Problem, etag, plugins, secrets};
 use crate::{
     body::{self, Body},
     config::Limits,
@@ -17,7 +17,7 @@ use crate::{
     store::StoreError,
 };
 
-type Answer = Result<Response<Body>, Problem>;
+pub(super) type Answer = Result<Response<Body>, Problem>;
 
 /// Answers a request to `resource`, the path below `/admin/v1/`.
 pub(super) async fn handle(
@@ -30,12 +30,13 @@ pub(super) async fn handle(
     match (collection, name) {
         ("instances", "") => instances(gateway, &head).await,
         ("instances", id) => instance(gateway, &head, body, id).await,
-        ("plugins", "") if head.method == Method::GET => json_response(
-            StatusCode::OK,
-            &json!({"plugins": gateway.publisher.list_plugins()}),
-            None,
-        ),
-        ("plugins", name) if !name.is_empty() => plugin(gateway, &head, body, name).await,
+        ("plugins", "") if head.method == Method::GET => plugins::list(gateway),
+        ("plugins", path) if !path.is_empty() => plugins::handle(gateway, &head, body, path).await,
+        ("plugins:inspect", "") if head.method == Method::POST => {
+            plugins::inspect(gateway, body).await
+        }
+        ("secrets", "") if head.method == Method::GET => secrets::list(gateway),
+        ("secrets", name) if !name.is_empty() => secrets::handle(gateway, &head, body, name).await,
         ("routes", "") if head.method == Method::GET => {
             let registry = gateway.published.load();
             let names: Vec<&String> = registry.routes.keys().collect();
@@ -53,7 +54,10 @@ pub(super) async fn handle(
         ("keys", "") if head.method == Method::GET => {
             json_response(StatusCode::OK, &gateway.publisher.public_keys(), None)
         }
-        ("plugins" | "routes" | "issuers" | "keys" | "users", _) => Err(method_not_allowed()),
+        (
+            "plugins" | "plugins:inspect" | "secrets" | "routes" | "issuers" | "keys" | "users",
+            _,
+        ) => Err(method_not_allowed()),
         _ => Err(Problem::not_found(format!(
             "there is no collection `{collection}`"
         ))),
@@ -102,34 +106,6 @@ async fn instance(gateway: &Gateway, head: &Parts, body: Incoming, id: &str) -> 
             gateway
                 .publisher
                 .delete_instance(id, etag::precondition(&head.headers)?)
-                .await?;
-            Ok(super::status(StatusCode::NO_CONTENT))
-        }
-        _ => Err(method_not_allowed()),
-    }
-}
-
-async fn plugin(gateway: &Gateway, head: &Parts, body: Incoming, name: &str) -> Answer {
-    match head.method {
-        Method::GET => {
-            let summary = gateway
-                .publisher
-                .read_plugin(name)
-                .ok_or_else(|| Problem::not_found(format!("no plugin `{name}`")))?;
-            json_response(StatusCode::OK, &summary, Some(summary.revision))
-        }
-        Method::PUT => {
-            let component = bytes(body, &upload_limits(&gateway.config.limits)).await?;
-            let summary = gateway
-                .publisher
-                .put_plugin(name, component, etag::precondition(&head.headers)?)
-                .await?;
-            json_response(StatusCode::OK, &summary, Some(summary.revision))
-        }
-        Method::DELETE => {
-            gateway
-                .publisher
-                .delete_plugin(name, etag::precondition(&head.headers)?)
                 .await?;
             Ok(super::status(StatusCode::NO_CONTENT))
         }
@@ -241,7 +217,7 @@ async fn add_user(gateway: &Gateway, body: Incoming) -> Answer {
     )
 }
 
-async fn read<T: serde::de::DeserializeOwned>(
+pub(super) async fn read<T: serde::de::DeserializeOwned>(
     body: Incoming,
     limits: &Limits,
 ) -> Result<T, Problem> {
@@ -257,7 +233,7 @@ async fn read<T: serde::de::DeserializeOwned>(
     Ok(document::read(&bytes)?)
 }
 
-async fn bytes(body: Incoming, limits: &Limits) -> Result<bytes::Bytes, Problem> {
+pub(super) async fn bytes(body: Incoming, limits: &Limits) -> Result<bytes::Bytes, Problem> {
     body::read(body, limits)
         .await
         .map_err(|unread| match unread {
@@ -276,7 +252,11 @@ async fn bytes(body: Incoming, limits: &Limits) -> Result<bytes::Bytes, Problem>
         })
 }
 
-fn json_response<T: Serialize>(status: StatusCode, body: &T, revision: Option<u64>) -> Answer {
+pub(super) fn json_response<T: Serialize>(
+    status: StatusCode,
+    body: &T,
+    revision: Option<u64>,
+) -> Answer {
     let bytes = serde_json::to_vec(body).map_err(|error| {
         Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -299,11 +279,11 @@ fn json_response<T: Serialize>(status: StatusCode, body: &T, revision: Option<u6
     Ok(response)
 }
 
-fn method_not_allowed() -> Problem {
+pub(super) fn method_not_allowed() -> Problem {
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
         "this method is not offered here",
-        "use GET, PUT or DELETE",
+        "use GET, PUT or DELETE; POST to roll a plugin back, to inspect one, or to add a user",
     )
 }

@@ -1,5 +1,6 @@
 //! Errors of the admin API (RFC 9457).
 
+use cambist_plugin::PluginRejected;
 use hyper::{Response, StatusCode, header, header::HeaderValue};
 use serde_json::json;
 
@@ -130,13 +131,14 @@ impl From<PublishFailure> for Problem {
                 "try again in a moment",
             ),
             PublishFailure::Plugin(rejected) => {
-                return Self::new(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    "invalid_component",
-                    rejected.to_string(),
-                    "the text says what would be right",
-                );
+                let (status, code, hint) = refusal(&rejected);
+                return Self::new(status, code, detail, hint);
             }
+            PublishFailure::VersionTaken { .. } => (
+                StatusCode::CONFLICT,
+                "version_taken",
+                "raise `version` in cambist-plugin.toml and build again, or delete that version first",
+            ),
             PublishFailure::Store(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "store_unavailable",
@@ -146,3 +148,109 @@ impl From<PublishFailure> for Problem {
         Self::new(status, code, detail, hint)
     }
 }
+
+/// Why a component is not taken, one row per reason: status, code, and what to do.
+fn refusal(rejected: &PluginRejected) -> (StatusCode, &'static str, &'static str) {
+    const UNFIT: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
+    const BUILD: &str = "`cambist plugin build` makes a component; `cambist plugin check` says the same as this upload";
+    match rejected {
+        PluginRejected::TooLarge { .. } => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "component_too_large",
+            "build it for release and without debug information, or raise limits.plugin_bytes",
+        ),
+        PluginRejected::Precompiled => (UNFIT, "precompiled", BUILD),
+        PluginRejected::NotWasm { .. } => (UNFIT, "not_a_component", BUILD),
+        PluginRejected::CoreModule => (UNFIT, "core_module", BUILD),
+        PluginRejected::Preview1 => (UNFIT, "preview1_module", BUILD),
+        PluginRejected::Malformed(_) => (
+            UNFIT,
+            "malformed_component",
+            "build it again, and check that the whole file was sent",
+        ),
+        PluginRejected::TooComplex { .. } => (
+            UNFIT,
+            "too_complex",
+            "build it optimised for size and leave out what it does not use",
+        ),
+        PluginRejected::Composed => (
+            UNFIT,
+            "composed_component",
+            "build one component out of the parts' sources",
+        ),
+        PluginRejected::Import { .. } => (
+            UNFIT,
+            "ungranted_import",
+            "ask for a capability in `capabilities` of cambist-plugin.toml, or do without the import",
+        ),
+        PluginRejected::MissingExport { .. } => (
+            UNFIT,
+            "missing_export",
+            "export an interface of `cambist:sts`, in Rust with `cambist_guest::export!`",
+        ),
+        PluginRejected::Version(_) => (
+            UNFIT,
+            "wrong_version",
+            "build it against the version of `cambist:sts` that this gateway has",
+        ),
+        PluginRejected::WrongType(_) => (
+            UNFIT,
+            "wrong_type",
+            "build it against the WIT files of this gateway's version, unchanged",
+        ),
+        PluginRejected::Manifest(_) => (
+            UNFIT,
+            "manifest_mismatch",
+            "correct cambist-plugin.toml and build again",
+        ),
+        PluginRejected::Resources { .. } => (
+            UNFIT,
+            "too_many_resources",
+            "give the guest a smaller stack and initial memory, or raise plugins.memory_bytes",
+        ),
+        PluginRejected::Compile(_) => (
+            UNFIT,
+            "does_not_compile",
+            "the component uses WebAssembly features that plugins do not have",
+        ),
+        PluginRejected::TooSlow { .. } => (
+            UNFIT,
+            "too_slow_to_compile",
+            "split very large functions and deeply nested loops",
+        ),
+        PluginRejected::TooMuchMemory { .. } => (
+            UNFIT,
+            "too_large_to_compile",
+            "split very large functions, and leave out what it does not use",
+        ),
+        PluginRejected::NoRoom(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no_room",
+            "give the gateway's process more address space, or upload a smaller component",
+        ),
+        PluginRejected::CompilerMissing(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "compiler_missing",
+            "the component was not looked at; see the gateway's log and installation",
+        ),
+        PluginRejected::CompilerFailed(_) => (
+            UNFIT,
+            "compiler_failed",
+            "if other components compile, this one is at fault; see the gateway's log",
+        ),
+        PluginRejected::Trial(_) => (
+            UNFIT,
+            "trial_failed",
+            "nothing of the guest may trap while it starts",
+        ),
+        PluginRejected::SelfTest { .. } => (
+            UNFIT,
+            "self_test_failed",
+            "`cambist plugin test` shows all cases; correct the plugin or the case",
+        ),
+        PluginRejected::TrialTime(_) => (UNFIT, "trial_too_slow", "do less while the guest starts"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt::Write, io, process::ExitCode};
 
+use super::plugin::PluginError;
 use crate::{
     config::ConfigError,
     data_directory::DataDirectoryError,
@@ -22,6 +23,8 @@ pub(super) enum CliError {
     Output(#[source] io::Error),
     #[error("the password cannot be read from {from}")]
     PasswordInput { from: String, source: io::Error },
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
     #[error("the runtime cannot be set up")]
     Runtime(#[source] io::Error),
     #[error(transparent)]
@@ -52,6 +55,9 @@ impl CliError {
             Self::Config(_)
             | Self::Name(_)
             | Self::User(UserError::Name(_) | UserError::Password) => USAGE,
+            Self::Plugin(error) if error.is_usage() => USAGE,
+            Self::Plugin(error) if error.is_not_found() => NOT_FOUND,
+            Self::Plugin(error) if error.is_conflict() => CONFLICT,
             Self::UnknownKey { .. } => NOT_FOUND,
             Self::Store(error) | Self::User(UserError::Store(error)) => store(error),
             _ => FAILURE,

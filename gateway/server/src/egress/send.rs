@@ -49,14 +49,16 @@ impl Egress {
             if sender.ready().await.is_err() && !is_new {
                 continue;
             }
+            // Nobody minds these twice (RFC 9110 §9.2.2); that others arrived cannot be excluded.
+            let again = (!is_new && request.method().is_idempotent()).then(|| request.clone());
             match sender.try_send_request(request).await {
                 Ok(response) => {
                     let answer = read(response).await?;
                     self.idle.put(&place, sender);
                     return Ok(answer);
                 }
-                Err(mut failed) => match failed.take_message() {
-                    // It closed while it waited, and has seen nothing of the request.
+                Err(mut failed) => match failed.take_message().or(again) {
+                    // It closed while it waited.
                     Some(unsent) if !is_new => request = unsent,
                     _ => return Err(HttpError::Unreachable(failed.into_error().to_string())),
                 },

@@ -297,7 +297,7 @@ fn failed(failure: PublishFailure) -> RestError {
             StatusCode::PRECONDITION_FAILED,
             "The instance has another revision than If-Match names.",
         ),
-        PublishFailure::Exists | PublishFailure::InUse(_) => {
+        PublishFailure::Exists | PublishFailure::InUse(_) | PublishFailure::VersionTaken { .. } => {
             RestError::new(StatusCode::CONFLICT, failure.to_string())
         }
         PublishFailure::Invalid(error) => {

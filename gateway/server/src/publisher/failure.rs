@@ -23,6 +23,16 @@ pub enum PublishFailure {
     /// Nothing with this name is there.
     #[error("it does not exist")]
     NotFound,
+    /// The version is taken by another component.
+    #[error("version {version} of plugin `{name}` is another component, {digest}")]
+    VersionTaken {
+        /// The plugin's name.
+        name: String,
+        /// The version of the uploaded component.
+        version: String,
+        /// The component that has it.
+        digest: String,
+    },
     /// Too much work is waiting.
     #[error("{0}")]
     Overloaded(#[from] Fault),

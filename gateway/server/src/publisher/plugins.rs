@@ -1,16 +1,18 @@
 //! Uploading plugins: compiled and checked off the request threads, then swapped for all who name them.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+};
 
 use bytes::Bytes;
 use cambist_plugin::Plugin;
 use serde::Serialize;
 
-use super::{Precondition, PublishFailure, Publisher, issuers::check_name};
+use super::{Inspection, Precondition, PublishFailure, Publisher, issuers::check_name};
 use crate::{
-    document::InstanceDocument,
     instance::PublishedInstance,
-    registry::{NamedPlugin, Registry},
+    registry::Registry,
     store::{Change, Expected, component_digest},
 };
 
@@ -18,22 +20,22 @@ use crate::{
 const RECENT: usize = 4;
 
 /// What is known of an uploaded plugin.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PluginSummary {
-    /// Its name.
+    /// The name it was uploaded under.
     pub name: String,
-    /// SHA-256 of the uploaded bytes, `sha256:<hex>`.
-    pub digest: String,
-    /// Size of the component in bytes.
-    pub size: usize,
-    /// What it exports.
-    pub exports: Vec<String>,
-    /// What it imports.
-    pub imports: Vec<String>,
-    /// Which upload this is.
+    /// The version its manifest gives it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What its component is.
+    #[serde(flatten)]
+    pub inspection: Inspection,
+    /// Which upload or rollback this is.
     pub revision: u64,
-    /// Instances that are bound to it by name.
+    /// Instances that are bound to it by name, which follow it.
     pub instances: Vec<String>,
+    /// Instances that pin one of its versions or components.
+    pub pinned: Vec<String>,
 }
 
 impl Publisher {
@@ -47,41 +49,36 @@ impl Publisher {
     ) -> Result<PluginSummary, PublishFailure> {
         check_name(name)?;
         let plugin = self.compiled(component.clone()).await?;
+        let version = plugin.manifest().version.clone();
         let mut draft = self.draft().await?;
-        precondition.check(draft.registry.plugins.get(name).map(|named| named.revision))?;
-        let named = NamedPlugin {
-            plugin: Arc::clone(&plugin),
-            revision: draft.revision,
-        };
-        let previous = draft
-            .registry
-            .plugins
-            .get(name)
-            .map(|named| named.plugin.digest().to_owned());
-        draft
-            .registry
-            .components
-            .insert_mut(plugin.digest().to_owned(), plugin);
-        draft
-            .registry
-            .plugins
-            .insert_mut(name.to_owned(), named.clone());
-        self.rebuild(&mut draft, |instance| names(instance, name))
+        let current = draft.registry.plugins.get(name);
+        precondition.check(current.map(|named| named.revision))?;
+        let mut versions = current
+            .map(|named| BTreeMap::clone(&named.versions))
+            .unwrap_or_default();
+        if let Some(version) = &version {
+            let known = versions
+                .entry(version.clone())
+                .or_insert_with(|| plugin.digest().to_owned());
+            if known != plugin.digest() {
+                return Err(PublishFailure::VersionTaken {
+                    name: name.to_owned(),
+                    version: version.clone(),
+                    digest: known.clone(),
+                });
+            }
+        }
+        self.stand_for(&mut draft, name, &plugin, Arc::new(versions))
             .await?;
-        draft.registry.release_components(&previous);
-        let summary = summary(
-            name,
-            &named,
-            draft.registry.instances.values().map(|i| &**i),
-        );
+        let summary = summary(&draft.registry, name);
         draft.changes.push(Change::PutPlugin {
             name: name.to_owned(),
             component,
-            version: None,
+            version,
             expected: Expected::Any,
         });
         self.commit(draft).await?;
-        Ok(summary)
+        summary.ok_or(PublishFailure::NotFound)
     }
 
     /// Forgets a plugin that no instance is bound to.
@@ -118,13 +115,7 @@ impl Publisher {
 
     /// What is known of one plugin.
     pub fn read_plugin(&self, name: &str) -> Option<PluginSummary> {
-        let registry = self.published.load();
-        let named = registry.plugins.get(name)?;
-        Some(summary(
-            name,
-            named,
-            registry.instances.values().map(|i| &**i),
-        ))
+        summary(&self.published.load(), name)
     }
 
     /// All plugins.
@@ -132,32 +123,25 @@ impl Publisher {
         let registry = self.published.load();
         let mut all: Vec<PluginSummary> = registry
             .plugins
-            .iter()
-            .map(|(name, named)| summary(name, named, registry.instances.values().map(|i| &**i)))
+            .keys()
+            .filter_map(|name| summary(&registry, name))
             .collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
     }
 
-    /// Brings the components that `document` names by digest into the registry, compiling stored ones.
-    pub(super) async fn load_pinned(
+    /// The component with this digest: loaded, or stored and compiled now. None if it is not stored.
+    pub(super) async fn component(
         &self,
-        registry: &mut Registry,
-        document: &InstanceDocument,
-    ) -> Result<(), PublishFailure> {
-        for reference in document.plugin_references() {
-            let Some((_, digest)) = reference.split_once('@') else {
-                continue;
-            };
-            if registry.components.contains_key(digest) {
-                continue;
-            }
-            if let Some(component) = self.workshop.store.component(digest).await? {
-                let plugin = self.compiled(component).await?;
-                registry.components.insert_mut(digest.to_owned(), plugin);
-            }
+        digest: &str,
+    ) -> Result<Option<Arc<Plugin>>, PublishFailure> {
+        if let Some(known) = self.recent(digest) {
+            return Ok(Some(known));
         }
-        Ok(())
+        match self.workshop.store.component(digest).await? {
+            Some(component) => self.compiled(component).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The component, compiled: now, or by one of the last uploads, so that going back and forth between
@@ -192,31 +176,37 @@ impl Publisher {
     }
 }
 
-fn names(instance: &PublishedInstance, name: &str) -> bool {
+pub(super) fn names(instance: &PublishedInstance, name: &str) -> bool {
     instance.uses.plugins.iter().any(|used| used == name)
 }
 
-fn binds(instance: &PublishedInstance, name: &str) -> bool {
-    names(instance, name) || instance.uses.pinned.iter().any(|pinned| pinned == name)
+fn pins(instance: &PublishedInstance, name: &str) -> bool {
+    instance.uses.pinned.iter().any(|pinned| pinned == name)
 }
 
-fn summary<'a>(
-    name: &str,
-    named: &NamedPlugin,
-    instances: impl Iterator<Item = &'a PublishedInstance>,
-) -> PluginSummary {
-    let mut bound: Vec<String> = instances
-        .filter(|i| names(i, name))
-        .map(|i| i.id.clone())
-        .collect();
-    bound.sort();
-    PluginSummary {
+pub(super) fn binds(instance: &PublishedInstance, name: &str) -> bool {
+    names(instance, name) || pins(instance, name)
+}
+
+pub(super) fn summary(registry: &Registry, name: &str) -> Option<PluginSummary> {
+    let named = registry.plugins.get(name)?;
+    let bound = |is_bound: fn(&PublishedInstance, &str) -> bool| {
+        let mut ids: Vec<String> = registry
+            .instances
+            .values()
+            .filter(|instance| is_bound(instance, name))
+            .map(|instance| instance.id.clone())
+            .collect();
+        ids.sort();
+        ids
+    };
+    let inspection = Inspection::of(&named.plugin);
+    Some(PluginSummary {
         name: name.to_owned(),
-        digest: named.plugin.digest().to_owned(),
-        size: named.plugin.size(),
-        exports: named.plugin.exports().to_vec(),
-        imports: named.plugin.imports().to_vec(),
+        version: inspection.manifest.version.clone(),
+        inspection,
         revision: named.revision,
-        instances: bound,
-    }
+        instances: bound(names),
+        pinned: bound(pins),
+    })
 }

@@ -36,11 +36,9 @@ impl Publisher {
         failed: &mut Vec<String>,
     ) -> Result<(), PublishFailure> {
         for stored in self.workshop.store.plugins().await? {
-            let Some(component) = self.workshop.store.component(&stored.digest).await? else {
-                continue;
-            };
-            match self.compiled(component).await {
-                Ok(plugin) => {
+            let versions = self.versions(&stored.name).await?;
+            match self.component(&stored.digest).await {
+                Ok(Some(plugin)) => {
                     registry
                         .components
                         .insert_mut(stored.digest, Arc::clone(&plugin));
@@ -49,9 +47,11 @@ impl Publisher {
                         NamedPlugin {
                             plugin,
                             revision: stored.revision,
+                            versions: Arc::new(versions),
                         },
                     );
                 }
+                Ok(None) => {}
                 Err(error) => failed.push(format!("plugin {}: {error}", stored.name)),
             }
         }

@@ -99,7 +99,7 @@ fn validator(state: &InstanceState, input: &str) -> PartDocument {
             let token_type = format!("{CUSTOM_TYPE}{custom}");
             part(
                 "plugin",
-                json!({ "plugin": plugin, "token_type": token_type, "settings": settings }),
+                json!({ "plugin": plugin, "token_type": token_type, "config": settings }),
             )
         }
     }

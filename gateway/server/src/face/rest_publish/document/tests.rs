@@ -62,7 +62,7 @@ fn inputs_become_validators_and_pairs_transformations() {
             "OPENIDCONNECT": {"kind": "id_token", "issuers": ["partner"]},
             "TICKET": {
                 "kind": "plugin", "plugin": "ticket@sha256:00",
-                "token_type": "urn:cambist:rest-sts:TICKET", "settings": {"key": "k-1"}
+                "token_type": "urn:cambist:rest-sts:TICKET", "config": {"key": "k-1"}
             },
         })
     );
