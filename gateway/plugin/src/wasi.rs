@@ -56,13 +56,22 @@ pub(crate) fn is_answered(import: &str) -> bool {
 pub(crate) fn define(linker: &mut Linker<Sandbox>, component: &Component) -> wasmtime::Result<()> {
     let engine = linker.engine().clone();
     for (name, item) in component.component_type().imports(&engine) {
-        if !is_answered(name) || !matches!(item.ty, ComponentItem::ComponentInstance(_)) {
+        let ComponentItem::ComponentInstance(imported) = item.ty else {
+            continue;
+        };
+        if !is_answered(name) {
             continue;
         }
         let interface = name
             .rsplit_once('@')
             .map_or(name, |(interface, _)| interface);
         let mut linker = linker.instance(name)?;
+        // An interface exports what it uses of others as well, and it must be the same there.
+        for (export, item) in imported.exports(&engine) {
+            if matches!(item.ty, ComponentItem::Resource(_)) {
+                known_resource(&mut linker, export)?;
+            }
+        }
         match interface {
             "wasi:cli/environment" => environment(&mut linker)?,
             "wasi:cli/stdin" => stdin(&mut linker)?,
@@ -77,10 +86,6 @@ pub(crate) fn define(linker: &mut Linker<Sandbox>, component: &Component) -> was
             "wasi:cli/terminal-stderr" => {
                 no_terminal::<TerminalOutput>(&mut linker, "get-terminal-stderr")?
             }
-            "wasi:cli/terminal-input" => resource::<TerminalInput>(&mut linker, "terminal-input")?,
-            "wasi:cli/terminal-output" => {
-                resource::<TerminalOutput>(&mut linker, "terminal-output")?
-            }
             "wasi:io/error" => io_error(&mut linker)?,
             "wasi:io/poll" => poll(&mut linker)?,
             "wasi:io/streams" => streams(&mut linker)?,
@@ -90,7 +95,6 @@ pub(crate) fn define(linker: &mut Linker<Sandbox>, component: &Component) -> was
             "wasi:random/insecure" => insecure(&mut linker)?,
             "wasi:random/insecure-seed" => insecure_seed(&mut linker)?,
             "wasi:filesystem/preopens" => preopens(&mut linker)?,
-            "wasi:filesystem/types" => resource::<Descriptor>(&mut linker, "descriptor")?,
             _ => {}
         }
     }
@@ -108,6 +112,20 @@ fn resource<T: 'static>(
     name: &str,
 ) -> wasmtime::Result<()> {
     linker.resource(name, ResourceType::host::<T>(), |_, _| Ok(()))
+}
+
+/// Defines a resource by its name; one that nothing here makes stays undefined.
+fn known_resource(linker: &mut LinkerInstance<'_, Sandbox>, name: &str) -> wasmtime::Result<()> {
+    match name {
+        "descriptor" => resource::<Descriptor>(linker, name),
+        "error" => resource::<IoError>(linker, name),
+        "input-stream" => resource::<Input>(linker, name),
+        "output-stream" => resource::<Output>(linker, name),
+        "pollable" => resource::<Pollable>(linker, name),
+        "terminal-input" => resource::<TerminalInput>(linker, name),
+        "terminal-output" => resource::<TerminalOutput>(linker, name),
+        _ => Ok(()),
+    }
 }
 
 fn environment(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
@@ -140,7 +158,6 @@ fn no_terminal<T: 'static>(
 }
 
 fn io_error(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
-    resource::<IoError>(linker, "error")?;
     linker.func_wrap(
         "[method]error.to-debug-string",
         |_: Caller<'_>, (_,): (Resource<IoError>,)| Ok((String::new(),)),
@@ -148,7 +165,6 @@ fn io_error(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
 }
 
 fn poll(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
-    resource::<Pollable>(linker, "pollable")?;
     linker.func_wrap(
         "[method]pollable.ready",
         |_: Caller<'_>, (_,): (Resource<Pollable>,)| Ok((true,)),
@@ -167,8 +183,6 @@ fn poll(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
 }
 
 fn streams(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
-    resource::<Input>(linker, "input-stream")?;
-    resource::<Output>(linker, "output-stream")?;
     for name in [
         "[method]input-stream.read",
         "[method]input-stream.blocking-read",
@@ -309,4 +323,31 @@ fn preopens(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
     linker.func_wrap("get-directories", |_: Caller<'_>, (): ()| {
         Ok((Vec::<(Resource<Descriptor>, String)>::new(),))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::Engine;
+
+    use super::*;
+
+    /// As every program for `wasm32-wasip2` imports them.
+    #[test]
+    fn a_resource_is_the_same_in_every_interface_that_uses_it() {
+        let text = r#"(component
+            (import "wasi:io/error@0.2.6" (instance $error (export "error" (type (sub resource)))))
+            (alias export $error "error" (type $e))
+            (import "wasi:io/streams@0.2.6" (instance $streams
+              (export "error" (type (eq $e)))
+              (export "output-stream" (type (sub resource)))))
+            (alias export $streams "output-stream" (type $o))
+            (import "wasi:cli/stderr@0.2.6" (instance
+              (export "output-stream" (type $o' (eq $o)))
+              (export "get-stderr" (func (result (own $o')))))))"#;
+        let engine = Engine::default();
+        let component = Component::from_binary(&engine, &wat::parse_str(text).unwrap()).unwrap();
+        let mut linker = Linker::new(&engine);
+        define(&mut linker, &component).unwrap();
+        linker.instantiate_pre(&component).unwrap();
+    }
 }
