@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, atomic::AtomicU64},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -29,8 +29,6 @@ use crate::{
 
 /// How long a trial instance may take to come up.
 const TRIAL_TIME: Duration = Duration::from_secs(1);
-/// A plugin that takes longer to start has instances made ahead.
-const SLOW_START: Duration = Duration::from_millis(2);
 
 /// Bytes of a WebAssembly page.
 const PAGE: u64 = 64 << 10;
@@ -175,17 +173,15 @@ impl PluginHost {
             .map_err(|error| PluginRejected::WrongType(format!("{error:#}")))?;
         let linked = Arc::new(Linked::new(&linker, &compiled, &points)?);
         let mut store = Sandbox::store(engine, &limits);
-        let started = Instant::now();
         match drive(linked.instantiate(&mut store), TRIAL_TIME) {
             None => return Err(PluginRejected::TrialTime(TRIAL_TIME)),
             Some(Err(error)) => return Err(PluginRejected::Trial(format!("{error:#}"))),
             Some(Ok(instance)) => linked.check(&mut store, &instance)?,
         }
-        let is_slow = started.elapsed() > SLOW_START;
         drop((store, alone));
         let wants_stock = match manifest.isolation {
             Isolation::Ready => true,
-            Isolation::Fresh => is_slow,
+            Isolation::Fresh => class == Class::Heavy,
             Isolation::Worker => false,
         };
         let ready = wants_stock.then(|| {

@@ -7,7 +7,8 @@ mod points;
 use wasmtime::{
     Engine, Store,
     component::{
-        Component, HasSelf, Instance, InstancePre, Linker, ResourceType, types::ComponentItem,
+        Component, HasSelf, Instance, InstancePre, Linker, Resource, ResourceType,
+        types::ComponentItem,
     },
 };
 
@@ -231,9 +232,13 @@ pub(crate) fn define(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
     imports::random::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
     imports::crypto::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
     // It uses the resource of another interface, and both must mean the same.
-    linker.instance("cambist:sts/http@0.1.0")?.resource(
-        "secret",
-        ResourceType::host::<SecretHandle>(),
-        |_, _| Ok(()),
-    )
+    let secret = ResourceType::host::<SecretHandle>();
+    let name = format!("{PACKAGE}{}@0.1.0", Capability::Http);
+    linker
+        .instance(&name)?
+        .resource("secret", secret, |mut store, handle| {
+            let handle = Resource::<SecretHandle>::new_own(handle);
+            store.data_mut().table.delete(handle)?;
+            Ok(())
+        })
 }

@@ -56,7 +56,7 @@ pub(crate) fn is_answered(import: &str) -> bool {
 pub(crate) fn define(linker: &mut Linker<Sandbox>, component: &Component) -> wasmtime::Result<()> {
     let engine = linker.engine().clone();
     for (name, item) in component.component_type().imports(&engine) {
-        let ComponentItem::ComponentInstance(instance) = item.ty else {
+        let ComponentItem::ComponentInstance(imported) = item.ty else {
             continue;
         };
         if !is_answered(name) {
@@ -66,10 +66,10 @@ pub(crate) fn define(linker: &mut Linker<Sandbox>, component: &Component) -> was
             .rsplit_once('@')
             .map_or(name, |(interface, _)| interface);
         let mut linker = linker.instance(name)?;
-        // An interface that uses a resource of another brings it along, and both must mean the same.
-        for (name, item) in instance.exports(&engine) {
+        // An interface exports what it uses of others as well, and it must be the same there.
+        for (export, item) in imported.exports(&engine) {
             if matches!(item.ty, ComponentItem::Resource(_)) {
-                resource(&mut linker, name)?;
+                known_resource(&mut linker, export)?;
             }
         }
         match interface {
@@ -107,19 +107,25 @@ struct Descriptor;
 
 type Caller<'a> = StoreContextMut<'a, Sandbox>;
 
-/// Defines a resource by its name. What nothing here makes needs no type of its own.
-fn resource(linker: &mut LinkerInstance<'_, Sandbox>, name: &str) -> wasmtime::Result<()> {
-    let kind = match name {
-        "descriptor" => ResourceType::host::<Descriptor>(),
-        "error" => ResourceType::host::<IoError>(),
-        "input-stream" => ResourceType::host::<Input>(),
-        "output-stream" => ResourceType::host::<Output>(),
-        "pollable" => ResourceType::host::<Pollable>(),
-        "terminal-input" => ResourceType::host::<TerminalInput>(),
-        "terminal-output" => ResourceType::host::<TerminalOutput>(),
-        _ => ResourceType::host::<()>(),
-    };
-    linker.resource(name, kind, |_, _| Ok(()))
+fn resource<T: 'static>(
+    linker: &mut LinkerInstance<'_, Sandbox>,
+    name: &str,
+) -> wasmtime::Result<()> {
+    linker.resource(name, ResourceType::host::<T>(), |_, _| Ok(()))
+}
+
+/// Defines a resource by its name; one that nothing here makes stays undefined.
+fn known_resource(linker: &mut LinkerInstance<'_, Sandbox>, name: &str) -> wasmtime::Result<()> {
+    match name {
+        "descriptor" => resource::<Descriptor>(linker, name),
+        "error" => resource::<IoError>(linker, name),
+        "input-stream" => resource::<Input>(linker, name),
+        "output-stream" => resource::<Output>(linker, name),
+        "pollable" => resource::<Pollable>(linker, name),
+        "terminal-input" => resource::<TerminalInput>(linker, name),
+        "terminal-output" => resource::<TerminalOutput>(linker, name),
+        _ => Ok(()),
+    }
 }
 
 fn environment(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
@@ -317,4 +323,31 @@ fn preopens(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
     linker.func_wrap("get-directories", |_: Caller<'_>, (): ()| {
         Ok((Vec::<(Resource<Descriptor>, String)>::new(),))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::Engine;
+
+    use super::*;
+
+    /// As every program for `wasm32-wasip2` imports them.
+    #[test]
+    fn a_resource_is_the_same_in_every_interface_that_uses_it() {
+        let text = r#"(component
+            (import "wasi:io/error@0.2.6" (instance $error (export "error" (type (sub resource)))))
+            (alias export $error "error" (type $e))
+            (import "wasi:io/streams@0.2.6" (instance $streams
+              (export "error" (type (eq $e)))
+              (export "output-stream" (type (sub resource)))))
+            (alias export $streams "output-stream" (type $o))
+            (import "wasi:cli/stderr@0.2.6" (instance
+              (export "output-stream" (type $o' (eq $o)))
+              (export "get-stderr" (func (result (own $o')))))))"#;
+        let engine = Engine::default();
+        let component = Component::from_binary(&engine, &wat::parse_str(text).unwrap()).unwrap();
+        let mut linker = Linker::new(&engine);
+        define(&mut linker, &component).unwrap();
+        linker.instantiate_pre(&component).unwrap();
+    }
 }

@@ -149,7 +149,7 @@ impl Default for Limits {
             header_count: 100,
             header_seconds: 10,
             upstream_seconds: 60,
-            plugin_bytes: 4 * 1024 * 1024,
+            plugin_bytes: 32 * 1024 * 1024,
             request_seconds: 30,
         }
     }

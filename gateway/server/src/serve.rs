@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use cambist_plugin::{CodeCache, Compilation, HostError, HostLimits, PluginHost};
+use cambist_plugin::{CodeCache, Compilation, HeavyLimits, HostError, HostLimits, PluginHost};
 use cambist_token::PasswordDirectory;
 use rustls::ClientConfig;
 use tokio::{
@@ -242,11 +242,16 @@ fn gateway(
 
 /// What the configuration grants plugins in space and time.
 pub(crate) fn plugin_limits(config: &Config) -> HostLimits {
+    let usual = HostLimits::default();
     HostLimits {
-        component_bytes: config.limits.plugin_bytes,
+        component_bytes: usual.component_bytes.min(config.limits.plugin_bytes),
         memory_bytes: config.plugins.memory_bytes,
         call_time: config.plugins.call_time(),
-        ..HostLimits::default()
+        heavy: HeavyLimits {
+            component_bytes: config.limits.plugin_bytes,
+            ..usual.heavy
+        },
+        ..usual
     }
 }
 

@@ -116,31 +116,26 @@ async fn wa_08_wild_answers_are_the_plugins_fault() {
             Guest::answering(&[(116, 0), (120, 0x2000_0000)]),
             "out of bounds",
         ),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wa_08_what_is_no_text_is_the_plugins_fault() {
+    attacks([
         (
             "no text",
-            {
-                let guest = Guest::default();
-                Guest {
-                    fields: r#"(data (i32.const 16) "\ff\fe\fd\fc")"#.to_owned(),
-                    ..guest
-                }
-            },
+            Guest::with(r#"(data (i32.const 16) "\ff\fe\fd\fc")"#),
             "utf-8",
         ),
         (
             "half a character",
-            Guest {
-                fields: r#"(data (i32.const 16) "abc\e2")"#.to_owned(),
-                ..Guest::default()
-            },
+            Guest::with(r#"(data (i32.const 16) "abc\e2")"#),
             "utf-8",
         ),
         (
             "a surrogate",
-            Guest {
-                fields: r#"(data (i32.const 16) "a\ed\a0\80")"#.to_owned(),
-                ..Guest::default()
-            },
+            Guest::with(r#"(data (i32.const 16) "a\ed\a0\80")"#),
             "utf-8",
         ),
     ])

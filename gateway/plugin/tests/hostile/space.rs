@@ -4,7 +4,7 @@ use std::fs;
 
 use cambist_plugin::PluginRejected;
 
-use crate::{Guest, attack, attacks, refused};
+use crate::{Guest, HOST, ask, attack, attacks, compile, refused};
 
 /// Resident memory of this process, in bytes.
 fn resident() -> u64 {
@@ -155,4 +155,57 @@ async fn wa_04_a_million_handles_are_not_made() {
         reason.contains("resource table") || reason.contains("handle"),
         "{reason}"
     );
+}
+
+/// A component that begins with more memory than a light sandbox has runs in a heavy one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wa_03_heavy_guests_have_bounds_of_their_own() {
+    let heavy = |instructions: &str| Guest {
+        memory: "800".to_owned(),
+        ..Guest::doing(instructions)
+    };
+    attacks([
+        (
+            "memory by a page",
+            heavy("(loop $again (drop (memory.grow (i32.const 1))) (br $again))"),
+            "growing memory",
+        ),
+        (
+            "a loop",
+            heavy("(loop $again (br $again))"),
+            "no answer within",
+        ),
+        (
+            "a subject of 16 MB",
+            Guest {
+                memory: "800".to_owned(),
+                ..Guest::answering(&[(8, 65536), (12, 16 << 20)])
+            },
+            "too much data",
+        ),
+    ])
+    .await;
+}
+
+/// Also where a sandbox is wiped in place: near, beyond what stays resident, and in what was grown.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wa_06_nothing_survives_in_a_heavy_sandbox() {
+    let canary = |address: u32| {
+        format!(
+            "(if (i32.load (i32.const {address})) (then (unreachable))) (i32.store (i32.const {address}) (i32.const 1))"
+        )
+    };
+    let guest = Guest {
+        memory: "800".to_owned(),
+        ..Guest::doing(&format!(
+            "{} {} (drop (memory.grow (i32.const 16))) {}",
+            canary(4096),
+            canary(40 << 20),
+            canary(50 << 20)
+        ))
+    };
+    let validator = compile(&HOST, &guest.bytes()).unwrap();
+    for _ in 0..40 {
+        assert_eq!(ask(&validator).await.unwrap().subject, "dana");
+    }
 }
