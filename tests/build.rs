@@ -16,7 +16,7 @@ const PROFILE: &str = "plugin";
 const LINKING: &str = "-Clink-arg=-zstack-size=131072 -Clink-arg=--initial-memory=262144";
 
 /// The example plugins and the tests' own, all built at once.
-const GUESTS: [&str; 9] = [
+const GUESTS: [&str; 10] = [
     "api-key",
     "change-window",
     "claim-map",
@@ -26,6 +26,7 @@ const GUESTS: [&str; 9] = [
     "legacy-ticket",
     "opening-hours",
     "paseto",
+    "twin-guest",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,6 +1,6 @@
 //! What a validator learned from a token.
 
-use crate::{Claim, Value};
+use crate::{Actor, Claim, Value};
 
 /// The verified content of a token. Fill in only what the token says: the gateway checks every field again
 /// before it believes it.
@@ -28,6 +28,11 @@ pub struct Principal {
     pub authentication_methods: Vec<String>,
     /// Everything else that was verified.
     pub claims: Vec<Claim>,
+    /// Who already acts for the subject, newest first (`act`).
+    pub actors: Vec<Actor>,
+    /// Who may act for the subject, as claims that must all hold of the actor (`may_act`). None if the token
+    /// does not restrict it.
+    pub may_act: Option<Vec<Claim>>,
 }
 
 impl Principal {
@@ -90,6 +95,18 @@ impl Principal {
     /// Adds a claim. Every name once.
     pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.claims.push(Claim::new(name, value));
+        self
+    }
+
+    /// Adds somebody who already acts for the subject, behind those who are newer.
+    pub fn actor(mut self, actor: Actor) -> Self {
+        self.actors.push(actor);
+        self
+    }
+
+    /// Says who may act for the subject: whoever has all these claims.
+    pub fn may_act(mut self, claims: impl IntoIterator<Item = Claim>) -> Self {
+        self.may_act = Some(claims.into_iter().collect());
         self
     }
 

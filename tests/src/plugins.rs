@@ -41,18 +41,21 @@ pub fn binding(name: &str, config: &Value, keys: &[(&str, Arc<dyn PluginKey>)]) 
 
 /// A MAC key (HS256) for plugins.
 pub fn mac_key(secret: &str) -> Result<Arc<dyn PluginKey>, Failure> {
-    Ok(Arc::new(Held(SigningKey::hmac(
-        secret.as_bytes(),
-        Algorithm::Hs256,
-    )?)))
+    let key = SigningKey::hmac(secret.as_bytes(), Algorithm::Hs256)?;
+    Ok(held(Arc::new(key)))
 }
 
 /// A new signing key for plugins.
 pub fn signing_key(algorithm: Algorithm) -> Result<Arc<dyn PluginKey>, Failure> {
-    Ok(Arc::new(Held(SigningKey::generate(algorithm)?.0)))
+    Ok(held(Arc::new(SigningKey::generate(algorithm)?.0)))
 }
 
-struct Held(SigningKey);
+/// This key, for plugins.
+pub fn held(key: Arc<SigningKey>) -> Arc<dyn PluginKey> {
+    Arc::new(Held(key))
+}
+
+struct Held(Arc<SigningKey>);
 
 impl PluginKey for Held {
     fn algorithm(&self) -> &str {

@@ -29,6 +29,11 @@ impl ActorChain {
         self.0.first()
     }
 
+    /// A chain of these, newest first. None if there are none.
+    pub fn from_actors(actors: Vec<Actor>) -> Option<Self> {
+        (!actors.is_empty()).then_some(Self(actors))
+    }
+
     /// All parties, newest first.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Actor> {
         self.0.iter()
@@ -86,6 +91,16 @@ impl ActorChain {
 pub struct MayAct(Map<String, Value>);
 
 impl MayAct {
+    /// What must hold of an actor, by claim name.
+    pub const fn members(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
+    /// The permission for whoever has all these claims.
+    pub const fn new(members: Map<String, Value>) -> Self {
+        Self(members)
+    }
+
     /// Reads a token's `may_act` claim.
     pub fn from_claim(claim: &Value) -> Result<Self, Rejection> {
         match claim {

@@ -1,6 +1,6 @@
 //! What a guest says is believed only within these bounds.
 
-use cambist_core::{RESERVED_CLAIMS, Scope, Timestamp};
+use cambist_core::{Actor, ActorChain, RESERVED_CLAIMS, Scope, Timestamp};
 use serde_json::{Map, Value};
 
 /// Bytes of a subject, client or authentication context.
@@ -9,6 +9,8 @@ pub(crate) const NAME_BYTES: usize = 256;
 pub(crate) const URI_BYTES: usize = 2048;
 /// Audiences, claims, or values of one claim.
 const COUNT: usize = 64;
+/// Actors of a chain.
+const ACTORS: usize = 8;
 /// Authentication methods.
 const METHODS: usize = 16;
 /// Bytes of the name of a claim or method.
@@ -124,8 +126,38 @@ pub(crate) fn past(at: Option<u64>, now: Timestamp) -> Result<Option<Timestamp>,
     }
 }
 
+/// Parties of a delegation chain, newest first; none if nobody acts.
+pub(crate) fn actors(
+    said: impl ExactSizeIterator<Item = (Option<String>, String)>,
+) -> Result<Option<ActorChain>, Nonsense> {
+    bounded("actors", said.len(), ACTORS)?;
+    let actors: Vec<Actor> = said
+        .map(|(issuer, subject)| {
+            Ok(Actor {
+                issuer: optional_name("the issuer of an actor", issuer, URI_BYTES)?,
+                subject: name("an actor", subject, NAME_BYTES)?,
+            })
+        })
+        .collect::<Result<_, Nonsense>>()?;
+    Ok(ActorChain::from_actors(actors))
+}
+
 /// Claims as JSON.
 pub(crate) fn claims(
+    said: impl ExactSizeIterator<Item = (String, Said)>,
+) -> Result<Map<String, Value>, Nonsense> {
+    let claims = members(said)?;
+    match RESERVED_CLAIMS
+        .iter()
+        .find(|reserved| claims.contains_key(**reserved))
+    {
+        Some(reserved) => Err(Nonsense::Reserved(reserved)),
+        None => Ok(claims),
+    }
+}
+
+/// Members of an object, whatever their names.
+pub(crate) fn members(
     said: impl ExactSizeIterator<Item = (String, Said)>,
 ) -> Result<Map<String, Value>, Nonsense> {
     bounded("claims", said.len(), COUNT)?;
@@ -133,9 +165,6 @@ pub(crate) fn claims(
     let mut bytes = 0_usize;
     for (key, said) in said {
         let key = name("the name of a claim", key, WORD_BYTES)?;
-        if let Some(reserved) = RESERVED_CLAIMS.iter().find(|reserved| **reserved == key) {
-            return Err(Nonsense::Reserved(reserved));
-        }
         bytes += key.len();
         let claim = match said {
             Said::Integer(number) => Value::from(number),

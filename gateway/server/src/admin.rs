@@ -2,6 +2,7 @@
 
 mod api;
 mod etag;
+mod metrics;
 mod plugins;
 mod problem;
 mod secrets;
@@ -83,7 +84,11 @@ impl Handler for AdminHandler {
         match path {
             "/livez" => text("ok\n".to_owned()),
             "/readyz" => self.ready().await,
-            "/metrics" => text(self.gateway.audit.counters().render()),
+            "/metrics" => {
+                let exchanges = self.gateway.audit.counters().render();
+                let registry = self.gateway.published.load();
+                text(exchanges + &metrics::plugins(&registry))
+            }
             _ if bare == "/sts-publish/rest" || bare.starts_with("/sts-publish/rest/") => {
                 let mount = path
                     .get(..path.len() - rest_of(path).len())

@@ -89,6 +89,8 @@ impl From<wit::Principal> for Principal {
             authentication_context: principal.authentication_context,
             authentication_methods: principal.authentication_methods,
             claims: all(principal.claims),
+            actors: all(principal.actors),
+            may_act: principal.may_act.map(all),
         }
     }
 }
@@ -106,6 +108,17 @@ impl From<Principal> for wit::Principal {
             authentication_context: principal.authentication_context,
             authentication_methods: principal.authentication_methods,
             claims: all(principal.claims),
+            actors: all(principal.actors),
+            may_act: principal.may_act.map(all),
+        }
+    }
+}
+
+impl From<Actor> for wit::Actor {
+    fn from(actor: Actor) -> Self {
+        Self {
+            issuer: actor.issuer,
+            subject: actor.subject,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod plugin_contract;
 mod plugin_examples;
 mod plugin_ticket;
 

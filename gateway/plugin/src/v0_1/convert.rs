@@ -53,6 +53,15 @@ pub(super) fn principal(principal: &Principal) -> WitPrincipal {
         authentication_context: principal.authentication_context.clone(),
         authentication_methods: principal.authentication_methods.clone(),
         claims: claims(&principal.claims),
+        actors: principal
+            .actors
+            .as_ref()
+            .map(|chain| actors(chain.iter()))
+            .unwrap_or_default(),
+        may_act: principal
+            .may_act
+            .as_ref()
+            .map(|may_act| claims(may_act.members())),
     }
 }
 

@@ -2,7 +2,7 @@
 //! words, the answer checked.
 
 use cambist_core::{
-    Call, Decision, Issuance, IssuedToken, Principal, Rejection, Scope, Timestamp, Token,
+    Call, Decision, Issuance, IssuedToken, MayAct, Principal, Rejection, Scope, Timestamp, Token,
     TokenType, Usage,
 };
 use serde_json::{Map, Value};
@@ -204,6 +204,15 @@ fn accepted(
         )?,
         authentication_methods: answer::methods(said.authentication_methods)?,
         claims: answer::claims(convert::said(said.claims))?,
+        actors: answer::actors(
+            said.actors
+                .into_iter()
+                .map(|actor| (actor.issuer, actor.subject)),
+        )?,
+        may_act: said
+            .may_act
+            .map(|members| answer::members(convert::said(members)).map(MayAct::new))
+            .transpose()?,
         ..Principal::default()
     };
     Ok((Box::new(principal), answer::scope(said.scopes)?))

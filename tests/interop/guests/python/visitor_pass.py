@@ -83,4 +83,6 @@ class Validator(exports.Validator):
             authentication_context=None,
             authentication_methods=[],
             claims=[Claim("areas", Value_Texts(open_areas))],
+            actors=[],
+            may_act=None,
         )

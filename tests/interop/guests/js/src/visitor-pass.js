@@ -70,6 +70,7 @@ export const validator = {
       expiresAt,
       authenticationMethods: [],
       claims: [{ name: "areas", value: { tag: "texts", val: openAreas } }],
+      actors: [],
     };
   },
 };

@@ -1,0 +1,46 @@
+//! What plugins cost and how they fare, for `/metrics`.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use crate::registry::Registry;
+
+/// One line for each component in reach, in the text format of Prometheus. Names and digests hold no
+/// character that would need quoting. Counters begin when a component is loaded.
+pub(super) fn plugins(registry: &Registry) -> String {
+    let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, named) in registry.plugins.iter() {
+        names.entry(named.plugin.digest()).or_default().push(name);
+    }
+    let counted: BTreeMap<&str, _> = registry
+        .components
+        .iter()
+        .map(|(digest, plugin)| (digest.as_str(), plugin.counts()))
+        .collect();
+    let mut text = String::new();
+    let mut metric = |metric: &str, help: &str, value: &dyn Fn(&cambist_plugin::Counts) -> u64| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "# HELP {metric} {help}\n# TYPE {metric} counter");
+        for (digest, counts) in &counted {
+            let name = names
+                .get(digest)
+                .and_then(|names| names.first())
+                .unwrap_or(&"");
+            let value = value(counts);
+            let _ = writeln!(
+                text,
+                "{metric}{{plugin=\"{name}\",digest=\"{digest}\"}} {value}"
+            );
+        }
+    };
+    metric(
+        "cambist_plugin_calls_total",
+        "Calls of plugins.",
+        &|counts| counts.calls,
+    );
+    metric(
+        "cambist_plugin_failures_total",
+        "Calls of plugins that ended in a trap, in time, or in nonsense.",
+        &|counts| counts.failures,
+    );
+    text
+}
