@@ -150,6 +150,10 @@ impl From<PublishFailure> for Problem {
 }
 
 /// Why a component is not taken, one row per reason: status, code, and what to do.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one table, with one row for each reason"
+)]
 fn refusal(rejected: &PluginRejected) -> (StatusCode, &'static str, &'static str) {
     const UNFIT: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
     const BUILD: &str = "`cambist plugin build` makes a component; `cambist plugin check` says the same as this upload";

@@ -34,8 +34,8 @@ impl Egress {
     }
 
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let (place, path) = Place::of(&request.url).map_err(refused)?;
-        let mut request = build(request, &place, path)?;
+        let (place, path) = Place::of(&request.url).map_err(|error| refused(&error))?;
+        let mut request = build(request, &place, &path)?;
         loop {
             let waited = self.idle.take(&place);
             let is_new = waited.is_none();
@@ -44,7 +44,7 @@ impl Egress {
                 None => place
                     .connect(&self.rules, &self.tls)
                     .await
-                    .map_err(refused)?,
+                    .map_err(|error| refused(&error))?,
             };
             if sender.ready().await.is_err() && !is_new {
                 continue;
@@ -79,7 +79,7 @@ impl<T> Drop for Running<T> {
 fn build(
     wanted: HttpRequest,
     place: &Place,
-    path: String,
+    path: &str,
 ) -> Result<Request<Full<Bytes>>, HttpError> {
     let denied = |what: &str| HttpError::Denied(what.to_owned());
     let mut request = Request::new(Full::new(Bytes::from(wanted.body)));
@@ -94,7 +94,10 @@ fn build(
         value.set_sensitive(true);
         headers.append(name, value);
     }
-    headers.insert(header::HOST, place.host_header().map_err(refused)?);
+    headers.insert(
+        header::HOST,
+        place.host_header().map_err(|error| refused(&error))?,
+    );
     headers.insert(
         header::ACCEPT_ENCODING,
         HeaderValue::from_static("identity"),
@@ -128,7 +131,7 @@ async fn read(response: Response<Incoming>) -> Result<HttpResponse, HttpError> {
     })
 }
 
-fn refused(error: FetchError) -> HttpError {
+fn refused(error: &FetchError) -> HttpError {
     match error {
         FetchError::Forbidden(_) => HttpError::Denied(error.to_string()),
         FetchError::TimedOut(_) => HttpError::TimedOut,

@@ -111,6 +111,10 @@ impl Pair {
 }
 
 /// A signature or MAC, as the library hands it out.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives on the stack for one call; a box would cost every signature an allocation"
+)]
 pub(super) enum Made {
     Long(Vec<u8>),
     Short(signature::Signature),

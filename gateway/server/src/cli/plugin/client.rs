@@ -22,7 +22,7 @@ use crate::{config::Config, egress::tls::trust_roots};
 /// Most bytes of an answer.
 const ANSWER_BYTES: usize = 16 << 20;
 /// Compiling an upload takes a while.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Most bytes of a token file.
 const TOKEN_BYTES: u64 = 4096;
 

@@ -42,6 +42,8 @@ pub(in crate::cli) enum PluginError {
     NoProject(PathBuf),
     #[error("`{0}` is not a plugin's name; use 1 to 64 of a-z, 0-9 and -, starting with a letter")]
     Name(String),
+    #[error("`{0}` is not a plugin's name; use 1 to 64 of A-Z, a-z, 0-9, `.`, `_` and `-`")]
+    Reference(String),
     #[error("no gateway answers at {url}; is `cambist serve` running? give another with --url")]
     NoGateway { url: String, source: io::Error },
     #[error("{0}")]
@@ -91,7 +93,12 @@ impl PluginError {
     pub(in crate::cli) const fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Name(_) | Self::NoName | Self::NoProject(_) | Self::Url(_) | Self::NoGuest
+            Self::Name(_)
+                | Self::Reference(_)
+                | Self::NoName
+                | Self::NoProject(_)
+                | Self::Url(_)
+                | Self::NoGuest
         )
     }
 }

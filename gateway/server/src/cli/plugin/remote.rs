@@ -93,6 +93,6 @@ fn path_of(name: &str) -> Result<String, PluginError> {
     if is_name {
         Ok(format!("{PLUGINS}/{name}"))
     } else {
-        Err(PluginError::Name(name.to_owned()))
+        Err(PluginError::Reference(name.to_owned()))
     }
 }
