@@ -17,7 +17,7 @@ use tokio::{
 use crate::{
     Plugin,
     manifest::Isolation,
-    ready::Sandboxed,
+    ready::{Ready, Sandboxed},
     sandbox::{Sandbox, Visitor},
     terms::Terms,
     v0_1::{Answer, Cause, Guest, Refused, WitValue, values},
@@ -125,7 +125,7 @@ impl Bound {
 
     async fn sandboxed(&self, deadline: Instant) -> Result<Sandboxed, Fault> {
         let plugin = &self.used.plugin;
-        if let Some(ready) = plugin.ready.as_ref().and_then(|ready| ready.take()) {
+        if let Some(ready) = plugin.ready.as_ref().and_then(Ready::take) {
             return Ok(ready);
         }
         let mut store = Sandbox::store(plugin.engine(), &plugin.limits);

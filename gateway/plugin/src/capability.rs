@@ -61,6 +61,7 @@ impl fmt::Display for Capability {
 
 /// What the operator grants one use of a plugin. The default is nothing.
 #[derive(Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a grant of its own")]
 pub struct Grants {
     /// Whether it may write to the log.
     pub log: bool,

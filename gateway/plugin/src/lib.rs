@@ -17,6 +17,7 @@ mod compiler;
 mod componentize;
 mod engine;
 mod host;
+mod intake;
 mod limits;
 pub mod manifest;
 mod outside;

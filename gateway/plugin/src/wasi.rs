@@ -78,13 +78,13 @@ pub(crate) fn define(linker: &mut Linker<Sandbox>, component: &Component) -> was
             "wasi:cli/stdout" => output(&mut linker, "get-stdout")?,
             "wasi:cli/stderr" => output(&mut linker, "get-stderr")?,
             "wasi:cli/terminal-stdin" => {
-                no_terminal::<TerminalInput>(&mut linker, "get-terminal-stdin")?
+                no_terminal::<TerminalInput>(&mut linker, "get-terminal-stdin")?;
             }
             "wasi:cli/terminal-stdout" => {
-                no_terminal::<TerminalOutput>(&mut linker, "get-terminal-stdout")?
+                no_terminal::<TerminalOutput>(&mut linker, "get-terminal-stdout")?;
             }
             "wasi:cli/terminal-stderr" => {
-                no_terminal::<TerminalOutput>(&mut linker, "get-terminal-stderr")?
+                no_terminal::<TerminalOutput>(&mut linker, "get-terminal-stderr")?;
             }
             "wasi:io/error" => io_error(&mut linker)?,
             "wasi:io/poll" => poll(&mut linker)?,

@@ -107,19 +107,25 @@ async fn a_broken_component_is_422_and_the_old_one_serves_on() -> Outcome {
     let before = gateway.admin(Method::GET, PLUGIN, "").await?.text();
     let truncated = guests::legacy_ticket().get(..2000).unwrap_or_default();
     let module: &[u8] = b"\0asm\x01\0\0\0";
-    for bytes in [
-        &b"not wasm at all"[..],
-        truncated,
-        module,
-        b"",
-        b"(component)",
+    for (bytes, code) in [
+        (&b"not wasm at all"[..], "not_a_component"),
+        (truncated, "malformed_component"),
+        (module, "core_module"),
+        (b"", "not_a_component"),
+        (b"(component)", "not_a_component"),
     ] {
         let reply = gateway.admin(Method::PUT, PLUGIN, bytes.to_vec()).await?;
         let problem = reply.json();
         assert_eq!(
             (reply.status.as_u16(), problem["code"].as_str()),
-            (422, Some("invalid_component")),
+            (422, Some(code)),
             "{problem}"
+        );
+        assert_eq!(problem["type"], format!("urn:cambist:problem:{code}"));
+        assert!(
+            problem["hint"]
+                .as_str()
+                .is_some_and(|hint| !hint.is_empty())
         );
         assert!(
             problem["detail"]
@@ -128,7 +134,9 @@ async fn a_broken_component_is_422_and_the_old_one_serves_on() -> Outcome {
             "{problem}"
         );
     }
-    let huge = gateway.admin(Method::PUT, PLUGIN, vec![0; 5 << 20]).await?;
+    let huge = gateway
+        .admin(Method::PUT, PLUGIN, vec![0; 33 << 20])
+        .await?;
     assert_eq!(huge.status, 413);
     assert_eq!(gateway.admin(Method::GET, PLUGIN, "").await?.text(), before);
     assert_eq!(edition(&gateway).await?, None);

@@ -1,5 +1,10 @@
 //! One contract for every validator and provider: each builtin, and its twin in a sandbox.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "the documents are objects made here"
+)]
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -67,7 +72,7 @@ impl World {
         })
     }
 
-    fn twin(&self, kind: &str, key: &Arc<SigningKey>, point: Point) -> Bound {
+    fn twin(kind: &str, key: &Arc<SigningKey>, point: Point) -> Bound {
         let plugin = compiled(guests::twin()).unwrap();
         let config = json!({"kind": kind, "issuer": PARTNER, "audiences": ["us"]});
         let key: Arc<dyn PluginKey> = held(Arc::clone(key));
@@ -91,8 +96,7 @@ impl World {
             builtin: self
                 .with_bench(|bench| make(settings.as_object().unwrap(), bench))
                 .unwrap(),
-            twin: self
-                .twin(kind, &self.partner, Point::Validator)
+            twin: Self::twin(kind, &self.partner, Point::Validator)
                 .validator(builtin.token_type.clone(), declared),
         }
     }
@@ -106,8 +110,7 @@ impl World {
                 .with_bench(|bench| make(settings.as_object().unwrap(), bench))
                 .unwrap()
                 .0,
-            twin: self
-                .twin(kind, &self.own, Point::Provider)
+            twin: Self::twin(kind, &self.own, Point::Provider)
                 .provider(builtin.token_type.clone(), SELF.to_owned()),
         }
     }

@@ -1,7 +1,7 @@
 //! Between JSON and the values of any function's types.
 
 use serde_json::{Map, Value, json};
-use wasmtime::component::{Type, Val};
+use wasmtime::component::{Type, Val, types};
 
 use crate::manifest::ConfigValue;
 
@@ -70,20 +70,7 @@ pub(super) fn read(path: &str, given: Option<&Value>, kind: &Type) -> Result<Val
         }
         Type::Record(record) => {
             let members = given.as_object().ok_or_else(|| wrong("an object"))?;
-            let mut fields = Vec::new();
-            for field in record.fields() {
-                let name = field.name.replace('-', "_");
-                let value = read(&format!("{path}.{name}"), members.get(&name), &field.ty)?;
-                fields.push((field.name.to_owned(), value));
-            }
-            if let Some(unknown) = members.keys().find(|name| {
-                !record
-                    .fields()
-                    .any(|field| field.name.replace('-', "_") == **name)
-            }) {
-                return Err(format!("`{path}.{unknown}` is not there to be set"));
-            }
-            Val::Record(fields)
+            read_record(path, members, record)?
         }
         Type::Enum(known) => {
             let name = given.as_str().ok_or_else(|| wrong("a name"))?;
@@ -106,6 +93,28 @@ pub(super) fn read(path: &str, given: Option<&Value>, kind: &Type) -> Result<Val
         }
         _ => return Err(format!("`{path}` has a type that a case cannot give")),
     })
+}
+
+fn read_record(
+    path: &str,
+    members: &Map<String, Value>,
+    record: &types::Record,
+) -> Result<Val, String> {
+    let mut fields = Vec::new();
+    for field in record.fields() {
+        let name = field.name.replace('-', "_");
+        let value = read(&format!("{path}.{name}"), members.get(&name), &field.ty)?;
+        fields.push((field.name.to_owned(), value));
+    }
+    let is_known = |name: &String| {
+        record
+            .fields()
+            .any(|field| field.name.replace('-', "_") == *name)
+    };
+    match members.keys().find(|name| !is_known(name)) {
+        None => Ok(Val::Record(fields)),
+        Some(unknown) => Err(format!("`{path}.{unknown}` is not there to be set")),
+    }
 }
 
 /// The case of a variant that a JSON value stands for, and what it holds.

@@ -185,7 +185,10 @@ impl CaseKey {
     fn made(&self) -> Option<Arc<dyn PluginKey>> {
         let mac = |algorithm| {
             let secret = self.secret.as_ref()?;
-            Some(Material::Mac(hmac::Key::new(algorithm, secret.as_bytes())))
+            Some(Material::Mac(Box::new(hmac::Key::new(
+                algorithm,
+                secret.as_bytes(),
+            ))))
         };
         let material = match self.algorithm.as_str() {
             "HS256" => mac(hmac::HMAC_SHA256)?,
@@ -211,7 +214,7 @@ struct MadeKey {
 }
 
 enum Material {
-    Mac(hmac::Key),
+    Mac(Box<hmac::Key>),
     Ed25519(Ed25519KeyPair),
     P256(EcdsaKeyPair),
 }

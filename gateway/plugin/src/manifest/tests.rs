@@ -36,7 +36,7 @@ type = "boolean"
 description = "the client secret"
 "#;
 
-fn given(value: Value) -> serde_json::Map<String, Value> {
+fn given(value: &Value) -> serde_json::Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
@@ -52,7 +52,7 @@ fn defaults_are_filled_in_and_values_are_typed() {
     let manifest = Manifest::from_toml(FULL).unwrap();
     let configured = manifest
         .configure(&given(
-            json!({"endpoint": "https://as.example", "modes": ["b"]}),
+            &json!({"endpoint": "https://as.example", "modes": ["b"]}),
         ))
         .unwrap();
     assert_eq!(
@@ -105,7 +105,7 @@ fn a_wrong_configuration_is_named() {
             "the plugin has no setting `endpoin`; it has `endpoint`, `leeway`, `modes`, `strict`",
         ),
     ] {
-        let error = manifest.configure(&given(config)).unwrap_err();
+        let error = manifest.configure(&given(&config)).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
 }

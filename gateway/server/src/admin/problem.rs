@@ -238,17 +238,17 @@ fn refusal(rejected: &PluginRejected) -> (StatusCode, &'static str, &'static str
             "the component was not looked at; see the gateway's log and installation",
         ),
         PluginRejected::CompilerFailed(_) => (
-            UNFIT,
+            StatusCode::SERVICE_UNAVAILABLE,
             "compiler_failed",
             "if other components compile, this one is at fault; see the gateway's log",
         ),
         PluginRejected::Trial(_) => (
-            UNFIT,
+            StatusCode::SERVICE_UNAVAILABLE,
             "trial_failed",
             "nothing of the guest may trap while it starts",
         ),
         PluginRejected::SelfTest { .. } => (
-            UNFIT,
+            StatusCode::SERVICE_UNAVAILABLE,
             "self_test_failed",
             "`cambist plugin test` shows all cases; correct the plugin or the case",
         ),

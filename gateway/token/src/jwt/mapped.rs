@@ -40,6 +40,10 @@ pub(crate) struct Mappers {
 #[derive(Default)]
 pub(crate) struct Parts {
     pub(crate) claims: Option<Map<String, Value>>,
+    #[expect(
+        clippy::option_option,
+        reason = "a mapper may decide that there is none"
+    )]
     pub(crate) acr: Option<Option<String>>,
     pub(crate) amr: Option<Vec<String>>,
 }

@@ -58,7 +58,7 @@ pub(crate) fn jwt(token: &Token, kind: &str, call: &Call) -> Result<Principal, R
     check_header(&object(header)?, kind)?;
     let signed = &text[..header.len() + 1 + payload.len()];
     crypto::key("jwt")?.verify(signed, decode(signature)?)?;
-    principal(object(payload)?, kind, call)
+    principal(&object(payload)?, kind, call)
 }
 
 fn check_header(header: &Map<String, Json>, kind: &str) -> Result<(), Refusal> {
@@ -80,7 +80,7 @@ fn check_header(header: &Map<String, Json>, kind: &str) -> Result<(), Refusal> {
     }
 }
 
-fn principal(claims: Map<String, Json>, kind: &str, call: &Call) -> Result<Principal, Refusal> {
+fn principal(claims: &Map<String, Json>, kind: &str, call: &Call) -> Result<Principal, Refusal> {
     let text = |name: &str| match claims.get(name) {
         None => Ok(None),
         Some(Json::String(text)) => Ok(Some(text.clone())),

@@ -156,7 +156,9 @@ impl Binder<'_> {
             config: Config(document.config.clone()),
             grants,
         };
-        let bound = plugin.bind(&[point], binding).map_err(unbound)?;
+        let bound = plugin
+            .bind(&[point], binding)
+            .map_err(|error| unbound(&error))?;
         let mut uses = self.uses.borrow_mut();
         if name == reference {
             uses.plugins.push(name.to_owned());
@@ -260,8 +262,8 @@ fn not_in_vault(table: &str, name: &str, vault: &str, what: &str) -> PublishErro
     )
 }
 
-fn unbound(error: BindError) -> PublishError {
-    let hint = match &error {
+fn unbound(error: &BindError) -> PublishError {
+    let hint = match error {
         BindError::MissingExport { .. } => "bind a plugin here that fills this point",
         BindError::Config(_) => "GET /admin/v1/plugins/{name} shows what may be configured",
         BindError::Ungranted { .. } | BindError::Missing { .. } => {
