@@ -1,7 +1,5 @@
 //! The program as it is installed.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
-
 use std::{path::PathBuf, process::Command, sync::Arc};
 
 use cambist_plugin::{Compilation, HostLimits, Nowhere, PluginHost, PluginRejected};
