@@ -48,7 +48,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let holder = other.key.certificate().der();
     let models = [
         ("bearer", draft(now, Confirmation::Bearer)?.assemble()),
-        ("hok", draft(now, Confirmation::HolderOfKey(holder))?.assemble()),
+        (
+            "hok",
+            draft(now, Confirmation::HolderOfKey(holder))?.assemble(),
+        ),
         ("sv", draft(now, Confirmation::SenderVouches)?.assemble()),
         ("full", full(now, holder)?),
     ];
@@ -64,7 +67,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             };
             write(&format!("{key}-{name}.xml"), &issue(model, &protection)?)?;
             protection.spelling = plain;
-            write(&format!("{key}-{name}-plain.xml"), &issue(model, &protection)?)?;
+            write(
+                &format!("{key}-{name}-plain.xml"),
+                &issue(model, &protection)?,
+            )?;
         }
         let unsigned = issue(model, &Protection::default())?;
         write(&format!("unsigned-{name}.xml"), &unsigned)?;

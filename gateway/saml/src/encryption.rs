@@ -130,7 +130,9 @@ pub(crate) fn write(xml: &mut Xml, sealed: &EncryptedElement) -> Result<(), Writ
         .attribute("Algorithm", sealed.cipher.uri())?
         .body()
         .end("xenc:EncryptionMethod");
-    xml.start("ds:KeyInfo").namespace("ds", uri::SIGNATURE).body();
+    xml.start("ds:KeyInfo")
+        .namespace("ds", uri::SIGNATURE)
+        .body();
     xml.start("xenc:EncryptedKey").body();
     let (transport, digest) = match sealed.transport {
         KeyTransport::OaepSha1 => (uri::RSA_OAEP_MGF1P, uri::SHA1),

@@ -6,6 +6,7 @@ use cambist_core::Timestamp;
 
 use crate::{
     SelfSigned,
+    accept::{Acceptance, Once, TrustedIssuer},
     algorithm::SignatureAlgorithm,
     draft::{Confirmation, Draft, identifier},
     model::{
@@ -14,6 +15,8 @@ use crate::{
     },
     signing::{Generated, SigningKey},
     uri,
+    verify::TrustedKey,
+    write::Unsigned,
 };
 
 /// 2030-02-03T04:05:06Z.
@@ -90,9 +93,10 @@ pub(crate) fn full(certificate: &[u8]) -> Assertion {
     full.issuer.format = Some(uri::NAME_ID_ENTITY.to_owned());
     let conditions = full.conditions.as_mut().unwrap();
     conditions.one_time_use = true;
-    conditions
-        .audience_restrictions
-        .push(vec!["urn:other".to_owned(), "urn:example:orders-sp".to_owned()]);
+    conditions.audience_restrictions.push(vec![
+        "urn:other".to_owned(),
+        "urn:example:orders-sp".to_owned(),
+    ]);
     conditions.proxy_restriction = Some(ProxyRestriction {
         count: Some(2),
         audiences: vec!["urn:further".to_owned()],
@@ -131,9 +135,7 @@ pub(crate) fn full(certificate: &[u8]) -> Assertion {
         .push(
             Attribute {
                 name: "all".to_owned(),
-                name_format: Some(
-                    "urn:oasis:names:tc:SAML:2.0:attrname-format:basic".to_owned(),
-                ),
+                name_format: Some("urn:oasis:names:tc:SAML:2.0:attrname-format:basic".to_owned()),
                 friendly_name: Some("All & sundry".to_owned()),
                 values: vec![
                     AttributeValue::Text("a]]>b".to_owned()),
@@ -148,4 +150,61 @@ pub(crate) fn full(certificate: &[u8]) -> Assertion {
             .into(),
         );
     full
+}
+
+/// Accepts what [`RSA`] and [`P256`] have signed for the relying party of [`draft`].
+pub(crate) fn acceptance() -> Acceptance {
+    let trusted = |generated: &Generated| TrustedKey::new(generated.key.certificate()).unwrap();
+    Acceptance {
+        issuers: vec![TrustedIssuer {
+            entity_id: "https://idp.example.net/sts".to_owned(),
+            keys: vec![trusted(&P256), trusted(&RSA)],
+        }],
+        audiences: vec!["urn:example:orders-sp".to_owned()],
+        recipients: vec!["https://orders.example.com/acs".to_owned()],
+        recipient_required: true,
+        attesters: vec!["portal".to_owned()],
+        decryption_keys: Vec::new(),
+        skew: 30,
+        max_lifetime: 3600,
+        max_bytes: 64 * 1024,
+        once: Once::Every,
+    }
+}
+
+/// Signs any document in canonical form: its root is what is signed, and the signature goes behind the
+/// root's issuer.
+pub(crate) fn sign_with(key: &SigningKey, xml: &str) -> String {
+    let between = |open: &str| {
+        let (_, behind) = xml.split_once(open).unwrap();
+        behind.split_once('"').unwrap().0.to_owned()
+    };
+    let issuer_end = "</saml:Issuer>";
+    let document = Unsigned {
+        xml: xml.to_owned(),
+        id: between(" ID=\""),
+        signature_at: xml.find(issuer_end).unwrap() + issuer_end.len(),
+        names_schema_types: xml.contains("xmlns:xs="),
+    };
+    key.sign(&document).unwrap()
+}
+
+pub(crate) fn sign(xml: &str) -> String {
+    sign_with(&RSA.key, xml)
+}
+
+/// A response in canonical form around anything.
+pub(crate) fn response(content: &str) -> String {
+    format!(
+        concat!(
+            "<samlp:Response xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\" ",
+            "Destination=\"https://orders.example.com/acs\" ID=\"_response\" ",
+            "IssueInstant=\"2030-02-03T04:05:06Z\" Version=\"2.0\"><saml:Issuer ",
+            "xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\">https://idp.example.net/sts",
+            "</saml:Issuer><samlp:Status><samlp:StatusCode ",
+            "Value=\"urn:oasis:names:tc:SAML:2.0:status:Success\"></samlp:StatusCode>",
+            "</samlp:Status>{}</samlp:Response>"
+        ),
+        content
+    )
 }

@@ -5,16 +5,27 @@
 //! [`issue`](issue::issue) turns it into a document. We write canonical form from the start, so what is
 //! signed is never parsed.
 
+//!
+//! Accepting: an [`Acceptance`](accept::Acceptance) takes a document through every check, or refuses it.
+
+pub mod accept;
 pub mod algorithm;
 pub mod certificate;
+pub mod decryption;
+mod dom;
 pub mod draft;
 pub mod encryption;
 mod instant;
 pub mod issue;
 pub mod model;
+mod read;
+pub mod refusal;
+mod scan;
 mod self_signed;
 pub mod signing;
+pub mod transport;
 pub mod uri;
+pub mod verify;
 pub mod write;
 mod xml;
 

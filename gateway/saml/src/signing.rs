@@ -9,9 +9,7 @@ use aws_lc_rs::{
     error::Unspecified,
     rand::SystemRandom,
     rsa::KeySize,
-    signature::{
-        self, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair, RsaEncoding, RsaKeyPair,
-    },
+    signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair, RsaEncoding, RsaKeyPair},
 };
 use rustls_pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 use zeroize::Zeroizing;
@@ -102,14 +100,13 @@ impl SigningKey {
         algorithm: SignatureAlgorithm,
         certificate: &SelfSigned<'_>,
     ) -> Result<Generated, KeyError> {
-        let der = match curve(algorithm) {
-            Some(curve) => EcdsaKeyPair::generate(curve)?.to_pkcs8v1()?.as_ref().to_vec(),
-            None => {
-                let der: Pkcs8V1Der<'_> = RsaKeyPair::generate(KeySize::Rsa2048)?.as_der()?;
-                der.as_ref().to_vec()
-            }
+        let der = if let Some(curve) = curve(algorithm) {
+            let der = EcdsaKeyPair::generate(curve)?.to_pkcs8v1()?;
+            Zeroizing::new(der.as_ref().to_vec())
+        } else {
+            let der: Pkcs8V1Der<'_> = RsaKeyPair::generate(KeySize::Rsa2048)?.as_der()?;
+            Zeroizing::new(der.as_ref().to_vec())
         };
-        let der = Zeroizing::new(der);
         let made = self_signed::make(&der, algorithm, certificate)?;
         Ok(Generated {
             key: Self::new(&der, Certificate::from_der(&made)?, algorithm)?,
@@ -176,7 +173,10 @@ impl SigningKey {
 
         // On its own, `SignedInfo` declares the prefix that in its place `Signature` has declared.
         let mut alone = Xml::with_capacity(info.len() + 80);
-        alone.start("ds:SignedInfo").namespace("ds", uri::SIGNATURE).body();
+        alone
+            .start("ds:SignedInfo")
+            .namespace("ds", uri::SIGNATURE)
+            .body();
         alone.markup(&info).end("ds:SignedInfo");
         let value = self.pair.sign(alone.into_string().as_bytes())?;
 
@@ -187,12 +187,18 @@ impl SigningKey {
         let mut signed =
             Xml::with_capacity(document.xml.len() + info.len() + self.key_info.len() + 1024);
         signed.markup(head);
-        signed.start("ds:Signature").namespace("ds", uri::SIGNATURE).body();
+        signed
+            .start("ds:Signature")
+            .namespace("ds", uri::SIGNATURE)
+            .body();
         signed.start("ds:SignedInfo").body();
         signed.markup(&info).end("ds:SignedInfo");
         signed.start("ds:SignatureValue").body();
         signed.base64(&value).end("ds:SignatureValue");
-        signed.markup(&self.key_info).end("ds:Signature").markup(tail);
+        signed
+            .markup(&self.key_info)
+            .end("ds:Signature")
+            .markup(tail);
         Ok(signed.into_string())
     }
 

@@ -120,7 +120,12 @@ impl Writer {
             .attribute("IssueInstant", &instant(assertion.issued_at)?)?
             .attribute("Version", "2.0")?
             .body();
-        subject::named(&mut self.xml, "saml:Issuer", &assertion.issuer, Standing::Within)?;
+        subject::named(
+            &mut self.xml,
+            "saml:Issuer",
+            &assertion.issuer,
+            Standing::Within,
+        )?;
         let signature_at = self.xml.len();
         let has_statements = !assertion.authn_statements.is_empty()
             || !assertion.authz_decision_statements.is_empty()
@@ -201,7 +206,10 @@ fn names_schema_types(assertion: &Assertion, nesting: usize) -> bool {
         .filter_map(Sealable::open)
         .flat_map(|attribute| &attribute.values)
         .any(|value| !matches!(value, AttributeValue::NameId(_) | AttributeValue::Null));
-    let advised = assertion.advice.iter().flat_map(|advice| &advice.assertions);
+    let advised = assertion
+        .advice
+        .iter()
+        .flat_map(|advice| &advice.assertions);
     let evident = assertion
         .authz_decision_statements
         .iter()

@@ -204,7 +204,12 @@ mod tests {
                 assert_eq!(escaped(&text, place), Err(WriteError::Character(code)));
             }
         }
-        assert_eq!(escaped("\u{fffd}\u{fffc}\u{10ffff}\u{7f}", Place::Text).unwrap().len(), 11);
+        assert_eq!(
+            escaped("\u{fffd}\u{fffc}\u{10ffff}\u{7f}", Place::Text)
+                .unwrap()
+                .len(),
+            11
+        );
     }
 
     #[test]

@@ -118,10 +118,18 @@ impl SubjectConfirmation {
     }
 }
 
-/// A key, told by certificates that all hold it (`ds:KeyInfo` with `ds:X509Certificate`). Keys told in
-/// other ways are not read: such a confirmation has no certificate and confirms nobody.
+/// A key, told by its certificate, behind which others may stand that vouch for it (`ds:KeyInfo` with
+/// `ds:X509Certificate`). Keys told in other ways are not read: such a confirmation has no certificate and
+/// confirms nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyInfo {
     /// The certificates in DER form.
     pub certificates: Vec<Vec<u8>>,
+}
+
+impl KeyInfo {
+    /// The certificate of the key itself.
+    pub fn leaf(&self) -> Option<&[u8]> {
+        self.certificates.first().map(Vec::as_slice)
+    }
 }

@@ -29,7 +29,9 @@ fn a_signature_stands_behind_the_issuer_and_verifies() {
             let xml = signed(key, &model);
             assert!(xml.contains("</saml:Issuer><ds:Signature "), "{xml}");
             assert!(verifies(&xml, key.certificate()), "{xml}");
-            let tampered = xml.replacen("Permit", "Deny", 1).replacen("dana", "root", 1);
+            let tampered = xml
+                .replacen("Permit", "Deny", 1)
+                .replacen("dana", "root", 1);
             assert!(!verifies(&tampered, key.certificate()));
             assert!(!verifies(&xml, OTHER_RSA.key.certificate()));
         }
@@ -39,12 +41,8 @@ fn a_signature_stands_behind_the_issuer_and_verifies() {
 #[test]
 fn a_signed_document_is_canonical_as_a_whole() {
     let xml = signed(&RSA.key, &fixture::full(b"certificate"));
-    let canonical = bergshamra::c14n::canonicalize(
-        &xml,
-        bergshamra::c14n::C14nMode::Exclusive,
-        None,
-        &["xs"],
-    );
+    let canonical =
+        bergshamra::c14n::canonicalize(&xml, bergshamra::c14n::C14nMode::Exclusive, None, &["xs"]);
     assert_eq!(String::from_utf8(canonical.unwrap()).unwrap(), xml);
 }
 
@@ -63,10 +61,13 @@ fn keys_are_read_back_from_pem() {
         (&*RSA, SignatureAlgorithm::RsaSha512),
         (&*P256, SignatureAlgorithm::EcdsaSha256),
     ] {
-        let key =
-            SigningKey::from_pem(&generated.private_key, &generated.certificate, algorithm).unwrap();
+        let key = SigningKey::from_pem(&generated.private_key, &generated.certificate, algorithm)
+            .unwrap();
         assert_eq!(key.certificate(), generated.key.certificate());
-        assert!(verifies(&signed(&key, &fixture::bearer()), key.certificate()));
+        assert!(verifies(
+            &signed(&key, &fixture::bearer()),
+            key.certificate()
+        ));
     }
 }
 

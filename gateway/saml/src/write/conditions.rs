@@ -13,7 +13,10 @@ impl Writer {
         self.xml
             .start("saml:Conditions")
             .optional("NotBefore", optional_instant(*not_before)?.as_deref())?
-            .optional("NotOnOrAfter", optional_instant(*not_on_or_after)?.as_deref())?
+            .optional(
+                "NotOnOrAfter",
+                optional_instant(*not_on_or_after)?.as_deref(),
+            )?
             .body();
         for audiences in audience_restrictions {
             if audiences.is_empty() {
@@ -24,12 +27,18 @@ impl Writer {
             self.xml.end("saml:AudienceRestriction");
         }
         if *one_time_use {
-            self.xml.start("saml:OneTimeUse").body().end("saml:OneTimeUse");
+            self.xml
+                .start("saml:OneTimeUse")
+                .body()
+                .end("saml:OneTimeUse");
         }
         if let Some(proxy) = proxy_restriction {
             self.xml
                 .start("saml:ProxyRestriction")
-                .optional("Count", proxy.count.map(|count| count.to_string()).as_deref())?
+                .optional(
+                    "Count",
+                    proxy.count.map(|count| count.to_string()).as_deref(),
+                )?
                 .body();
             self.audiences(&proxy.audiences)?;
             self.xml.end("saml:ProxyRestriction");

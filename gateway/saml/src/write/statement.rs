@@ -99,7 +99,12 @@ impl Writer {
         for entry in &statement.attributes {
             match entry {
                 Sealable::Open(open) => {
-                    attribute(&mut self.xml, open, self.spelling.typed_values, Standing::Within)?;
+                    attribute(
+                        &mut self.xml,
+                        open,
+                        self.spelling.typed_values,
+                        Standing::Within,
+                    )?;
                 }
                 Sealable::Sealed(sealed) => {
                     self.xml.start("saml:EncryptedAttribute").body();

@@ -68,7 +68,10 @@ impl Writer {
                 .optional("Address", address.as_deref())?
                 .optional("InResponseTo", in_response_to.as_deref())?
                 .optional("NotBefore", optional_instant(*not_before)?.as_deref())?
-                .optional("NotOnOrAfter", optional_instant(*not_on_or_after)?.as_deref())?
+                .optional(
+                    "NotOnOrAfter",
+                    optional_instant(*not_on_or_after)?.as_deref(),
+                )?
                 .optional("Recipient", recipient.as_deref())?;
             if is_typed {
                 self.xml
@@ -89,7 +92,9 @@ fn key_info(xml: &mut Xml, key: &KeyInfo) -> Result<(), WriteError> {
     if key.certificates.is_empty() {
         return Err(WriteError::Missing("X509Certificate"));
     }
-    xml.start("ds:KeyInfo").namespace("ds", uri::SIGNATURE).body();
+    xml.start("ds:KeyInfo")
+        .namespace("ds", uri::SIGNATURE)
+        .body();
     xml.start("ds:X509Data").body();
     for certificate in &key.certificates {
         xml.start("ds:X509Certificate").body();

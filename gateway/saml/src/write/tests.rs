@@ -86,7 +86,7 @@ fn infested() -> impl Strategy<Value = Assertion> {
         };
         let subject = full.subject.as_mut().unwrap();
         subject.name_id = Some(NameId::with_format(next(), next()).into());
-        let confirmation = subject.confirmations.get_mut(1).unwrap();
+        let confirmation = &mut subject.confirmations[1];
         confirmation.method = ConfirmationMethod::Other(next());
         confirmation.recipient = Some(next());
         confirmation.in_response_to = Some(next());
@@ -166,7 +166,9 @@ fn types_are_left_out_for_relying_parties_that_stumble_over_them() {
     let mut model = fixture::full(b"certificate");
     for attribute in &mut model.attribute_statements.first_mut().unwrap().attributes {
         if let Sealable::Open(attribute) = attribute {
-            attribute.values.retain(|value| *value != AttributeValue::Null);
+            attribute
+                .values
+                .retain(|value| *value != AttributeValue::Null);
         }
     }
     let xml = assertion(&model, spelling).unwrap().into_unsigned_string();
@@ -207,7 +209,13 @@ fn what_the_schema_demands_must_be_there() {
             WriteError::Missing("AuthnContextClassRef"),
         ),
         (
-            |a| a.authz_decision_statements.first_mut().unwrap().actions.clear(),
+            |a| {
+                a.authz_decision_statements
+                    .first_mut()
+                    .unwrap()
+                    .actions
+                    .clear();
+            },
             WriteError::Missing("Action"),
         ),
         (
@@ -218,13 +226,16 @@ fn what_the_schema_demands_must_be_there() {
             WriteError::Missing("what Evidence refers to"),
         ),
         (
-            |a| a.attribute_statements.first_mut().unwrap().attributes.clear(),
+            |a| {
+                a.attribute_statements
+                    .first_mut()
+                    .unwrap()
+                    .attributes
+                    .clear();
+            },
             WriteError::Missing("Attribute"),
         ),
-        (
-            |a| a.issued_at = Timestamp(u64::MAX),
-            WriteError::Moment,
-        ),
+        (|a| a.issued_at = Timestamp(u64::MAX), WriteError::Moment),
         (
             |a| {
                 a.subject = None;

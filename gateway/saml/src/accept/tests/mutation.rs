@@ -1,0 +1,112 @@
+//! Documents close to genuine ones: none makes the accept path panic, and none is accepted with other
+//! content.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn documents() -> &'static [String] {
+    static DOCUMENTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let bearer = signed(&fixture::bearer());
+        let full = signed(&fixture::full(RSA.key.certificate().der()));
+        vec![
+            response(&bearer),
+            sign(&response(&unsigned(&fixture::bearer()))),
+            bearer,
+            full,
+        ]
+    });
+    &DOCUMENTS
+}
+
+/// What a mutation does to a document.
+#[derive(Clone, Debug)]
+enum Change {
+    Cut(usize, usize),
+    Flip(usize, u8),
+    Insert(usize, String),
+    Repeat(usize, usize),
+    Swap(usize, usize, usize),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let markup = prop_oneof![
+        Just("<".to_owned()),
+        Just(">".to_owned()),
+        Just("\"".to_owned()),
+        Just("&".to_owned()),
+        Just("]]>".to_owned()),
+        Just("<saml:NameID>admin</saml:NameID>".to_owned()),
+        Just("<ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"/>".to_owned()),
+        Just(" xmlns=\"urn:x\"".to_owned()),
+        Just(" xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:protocol\"".to_owned()),
+        Just(" ID=\"_x\"".to_owned()),
+        Just("=".to_owned()),
+        "(?s).{1,4}",
+    ];
+    prop_oneof![
+        (any::<usize>(), 1..400_usize).prop_map(|(at, length)| Change::Cut(at, length)),
+        (any::<usize>(), any::<u8>()).prop_map(|(at, byte)| Change::Flip(at, byte)),
+        (any::<usize>(), markup).prop_map(|(at, text)| Change::Insert(at, text)),
+        (any::<usize>(), 1..400_usize).prop_map(|(at, length)| Change::Repeat(at, length)),
+        (any::<usize>(), any::<usize>(), 1..100_usize)
+            .prop_map(|(from, to, length)| Change::Swap(from, to, length)),
+    ]
+}
+
+fn apply(bytes: &mut Vec<u8>, change: &Change) {
+    if bytes.is_empty() {
+        return;
+    }
+    let place = |at: usize| at % bytes.len();
+    let span = |at: usize, length: usize| (place(at), (place(at) + length).min(bytes.len()));
+    match change {
+        Change::Cut(at, length) => {
+            let (from, to) = span(*at, *length);
+            bytes.drain(from..to);
+        }
+        Change::Flip(at, byte) => {
+            let at = place(*at);
+            bytes[at] = *byte;
+        }
+        Change::Insert(at, text) => {
+            let at = place(*at);
+            bytes.splice(at..at, text.bytes());
+        }
+        Change::Repeat(at, length) => {
+            let (from, to) = span(*at, *length);
+            let again = bytes[from..to].to_vec();
+            bytes.splice(to..to, again);
+        }
+        Change::Swap(from, to, length) => {
+            let (start, end) = span(*from, *length);
+            let target = place(*to);
+            let moved: Vec<u8> = bytes.drain(start..end).collect();
+            let target = target.min(bytes.len());
+            bytes.splice(target..target, moved);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn mutated_documents_never_panic_and_never_say_something_else(
+        which in any::<prop::sample::Index>(),
+        changes in prop::collection::vec(change(), 1..5),
+    ) {
+        let original = which.get(documents());
+        let mut bytes = original.clone().into_bytes();
+        for change in &changes {
+            apply(&mut bytes, change);
+        }
+        let acceptance = acceptance();
+        let holder = RSA.key.certificate().der();
+        let presenter = Presenter { certificate: Some(holder), ..Presenter::default() };
+        if let Ok(examined) = acceptance.examine(&bytes, &presenter, NOW) {
+            let genuine = [fixture::bearer(), fixture::full(holder)];
+            prop_assert!(genuine.contains(&examined.accepted.assertion));
+        }
+    }
+}
