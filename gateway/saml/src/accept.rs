@@ -271,6 +271,11 @@ impl Acceptance {
 }
 
 impl Examined {
+    /// The subject's name, for logs; nothing is accepted yet.
+    pub fn name(&self) -> &str {
+        self.accepted.name_id().map_or("", |name| &name.value)
+    }
+
     /// Takes note of the use, and gives the assertion out if it was the first.
     pub async fn redeem(self, replay: &dyn Replay) -> Result<Accepted, AcceptError> {
         let Self {
