@@ -4,12 +4,13 @@
 use std::collections::HashSet;
 
 use bergshamra::xml::uppsala::{Attribute, Document, Element, NodeId, NodeKind, Parser};
+use fluent_uri::Uri;
 
 use crate::{
     refusal::Refusal,
     scan::{self, MAX_DEPTH},
     uri,
-    xml::is_identifier,
+    xml::{is_carriable, is_identifier},
 };
 
 /// The attributes that XML Signature implementations may take for identifiers.
@@ -36,6 +37,9 @@ fn check(document: &Document<'_>) -> Result<(), Refusal> {
             Some(NodeKind::Element(element)) => {
                 assertions += usize::from(check_element(element)?);
                 for attribute in &element.attributes {
+                    if !is_carriable(&attribute.value) {
+                        return Err(Refusal::NotXml);
+                    }
                     if is_identifying(attribute) {
                         check_identifier(element, attribute)?;
                         if !identifiers.insert(attribute.value.as_ref()) {
@@ -44,8 +48,8 @@ fn check(document: &Document<'_>) -> Result<(), Refusal> {
                     }
                 }
             }
-            Some(NodeKind::Text(_)) => {}
-            // The scan has seen to it already.
+            Some(NodeKind::Text(text)) if is_carriable(text) => {}
+            // Characters that XML has none of, or what the scan has seen to already.
             _ => return Err(Refusal::NotXml),
         }
     }
@@ -112,17 +116,24 @@ fn check_identifier(element: &Element<'_>, attribute: &Attribute<'_>) -> Result<
     }
 }
 
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains(':')
+/// Whether a part of a name is an `NCName` (XML Namespaces §3). That all of it is a name, the parser has
+/// seen to; that the part begins like one, it has not.
+fn is_name(part: &str) -> bool {
+    !part.contains(':')
+        && part.starts_with(|first| {
+            !matches!(
+                first,
+                '0'..='9' | '-' | '.' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}' | '\u{2040}'
+            )
+        })
 }
 
-/// Whether a URI has a scheme (RFC 3986 §3.1).
+/// Whether it is a URI with a scheme (RFC 3986 §3), and nothing else: canonicalization elsewhere fails for
+/// whatever is none, and for a port that is empty.
 fn is_absolute(uri: &str) -> bool {
-    uri.split_once(':').is_some_and(|(scheme, _)| {
-        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-            && scheme
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+    Uri::parse(uri).is_ok_and(|uri| {
+        let port = uri.authority().and_then(|authority| authority.port());
+        port.is_none_or(|port| !port.is_empty())
     })
 }
 

@@ -1,6 +1,10 @@
 //! What the tests of several modules start from.
 
-use std::sync::LazyLock;
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+    sync::LazyLock,
+};
 
 use cambist_core::Timestamp;
 
@@ -207,4 +211,18 @@ pub(crate) fn response(content: &str) -> String {
         ),
         content
     )
+}
+
+/// The exclusive canonical form by libxml2, if it takes the document for one.
+pub(crate) fn canonical_by_libxml2(xml: &[u8]) -> Option<Vec<u8>> {
+    let mut child = Command::new("xmllint")
+        .args(["--exc-c14n", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(xml).unwrap();
+    let output = child.wait_with_output().unwrap();
+    output.status.success().then_some(output.stdout)
 }

@@ -1,5 +1,7 @@
 //! From the model to the bytes a relying party receives: encrypt parts, write, sign, encrypt whole.
 
+use cambist_core::Fault;
+
 use crate::{
     encryption::{self, RecipientKey, SealError},
     model::{Assertion, Attribute, AttributeStatement, Sealable},
@@ -54,6 +56,23 @@ pub enum IssueError {
     /// It cannot be written.
     #[error("{0}")]
     Write(#[from] WriteError),
+}
+
+impl From<IssueError> for cambist_core::IssueError {
+    fn from(error: IssueError) -> Self {
+        match error {
+            IssueError::Write(error) => Self::Impossible(match error {
+                WriteError::Character(_) => "a value holds a character that XML cannot carry",
+                WriteError::Identifier => "an identifier is not one of SAML",
+                WriteError::Missing(_) => "a part is missing that SAML demands",
+                WriteError::Moment => "a moment after the year 9999",
+                WriteError::Nesting => "assertions are nested too deep",
+            }),
+            IssueError::Seal(_) | IssueError::Sign(_) => {
+                Self::Fault(Fault::Internal(error.to_string()))
+            }
+        }
+    }
 }
 
 /// Issues an assertion as the document a relying party receives: a `saml:Assertion`, or a

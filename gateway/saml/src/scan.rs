@@ -1,7 +1,7 @@
 //! A look at the bytes before any parser sees them, in one pass and without memory: what would cost a
 //! parser much, or what parsers differ in, is refused here (SM-09).
 
-use crate::refusal::Refusal;
+use crate::{refusal::Refusal, xml::is_carriable};
 
 /// Elements within elements.
 pub(crate) const MAX_DEPTH: usize = 40;
@@ -21,6 +21,9 @@ pub(crate) fn scan(document: &[u8], max_bytes: usize) -> Result<&str, Refusal> {
     }
     let text = std::str::from_utf8(document).map_err(|_| Refusal::NotXml)?;
     let text = without_declaration(text)?;
+    if !is_carriable(text) {
+        return Err(Refusal::NotXml);
+    }
     let mut depth = 0_usize;
     let mut elements = 0_usize;
     let mut rest = text.as_bytes();

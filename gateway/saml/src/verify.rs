@@ -59,6 +59,12 @@ impl fmt::Debug for TrustedKey {
 pub(crate) struct Verified<'d>(Node<'d>);
 
 impl<'d> Verified<'d> {
+    /// For tests of what comes behind verification.
+    #[cfg(test)]
+    pub(crate) const fn unchecked(node: Node<'d>) -> Self {
+        Self(node)
+    }
+
     pub(crate) const fn node(self) -> Node<'d> {
         self.0
     }

@@ -159,6 +159,13 @@ fn escape(out: &mut String, text: &str, place: Place) -> Result<(), WriteError> 
     Ok(())
 }
 
+/// Whether all characters of `text` are characters of XML 1.0 (§2.2).
+pub(crate) fn is_carriable(text: &str) -> bool {
+    text.chars().all(|c| {
+        matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+    })
+}
+
 /// Whether `text` is an ASCII `NCName`, which every identifier we make and accept must be.
 pub(crate) fn is_identifier(text: &str) -> bool {
     let mut bytes = text.bytes();
@@ -223,6 +230,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_can_be_carried_is_escaped_and_nothing_else(text in "(?s).{0,20}") {
+            prop_assert_eq!(escaped(&text, Place::Text).is_ok(), is_carriable(&text));
+            prop_assert_eq!(escaped(&text, Place::Attribute).is_ok(), is_carriable(&text));
+        }
+
         #[test]
         fn what_is_escaped_parses_back_to_itself(text in "(?s).{0,60}") {
             let (Ok(body), Ok(value)) =

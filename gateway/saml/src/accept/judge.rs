@@ -35,22 +35,23 @@ impl Acceptance {
         let confirmation = self
             .confirm(&subject.confirmations, presenter, now)?
             .clone();
-        let ends = [conditions.not_on_or_after, confirmation.not_on_or_after];
-        let sessions = assertion
-            .authn_statements
-            .iter()
-            .filter_map(|statement| statement.session_not_on_or_after);
         // RFC 7522 §3 item 4: somewhere it must end.
-        let last = ends
-            .into_iter()
-            .flatten()
-            .min()
-            .ok_or(Refusal::Missing("NotOnOrAfter"))?;
+        let end = end_of(conditions, &confirmation).ok_or(Refusal::Missing("NotOnOrAfter"))?;
+        // Another confirmation may hold for longer, and would be a second use.
+        let last = subject
+            .confirmations
+            .iter()
+            .filter_map(|confirmation| end_of(conditions, confirmation))
+            .fold(end, Timestamp::max);
         if last.since(now) > self.max_lifetime {
             return Err(Refusal::Lifetime);
         }
         let must_remember = self.once == Once::Every || conditions.one_time_use;
-        let expires_at = sessions.fold(last, Timestamp::min);
+        let expires_at = assertion
+            .authn_statements
+            .iter()
+            .filter_map(|statement| statement.session_not_on_or_after)
+            .fold(end, Timestamp::min);
         let holder = match confirmation.method {
             ConfirmationMethod::HolderOfKey => presenter.certificate.map(<[u8]>::to_vec),
             _ => None,
@@ -211,6 +212,14 @@ impl Acceptance {
             ConfirmationMethod::Other(_) => Err(Unconfirmed::Method),
         }
     }
+}
+
+/// When an assertion ends for whoever this confirmation confirms.
+fn end_of(conditions: &Conditions, confirmation: &SubjectConfirmation) -> Option<Timestamp> {
+    [conditions.not_on_or_after, confirmation.not_on_or_after]
+        .into_iter()
+        .flatten()
+        .min()
 }
 
 /// Whatever is issued in exchange passes on what the assertion says. How often and to whom it may travel

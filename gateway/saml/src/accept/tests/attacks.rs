@@ -84,6 +84,14 @@ fn sm_02_malformed_documents_are_not_repaired() {
             ),
         ),
         ("no character", changed("dana", "da&#0;na")),
+        (
+            "no character in an attribute",
+            changed("Recipient=\"", "Recipient=\"&#0;"),
+        ),
+        (
+            "no character in an attribute either",
+            changed("Recipient=\"", "Recipient=\"\0"),
+        ),
         ("no character either", changed("dana", "da\u{1}na")),
         ("an unknown entity", changed("dana", "da&x;na")),
         ("nothing", String::new()),
@@ -105,6 +113,11 @@ fn sm_02_malformed_documents_are_not_repaired() {
             "a relative namespace",
             changed("<saml:Subject>", "<saml:Subject xmlns:p=\"p\">"),
             [Refusal::Namespace; 2],
+        ),
+        (
+            "a local name that is none",
+            changed("xsi:type=", "xsi:0ype="),
+            [Refusal::Name; 2],
         ),
         (
             "another xml",

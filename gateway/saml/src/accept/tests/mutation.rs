@@ -1,6 +1,7 @@
 //! Documents close to genuine ones: none makes the accept path panic, and none is accepted with other
 //! content.
 
+use bergshamra::c14n::{C14nMode, canonicalize_doc};
 use proptest::prelude::*;
 
 use super::*;
@@ -88,8 +89,10 @@ fn apply(bytes: &mut Vec<u8>, change: &Change) {
     }
 }
 
+const CASES: u32 = 2_000;
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
 
     #[test]
     fn mutated_documents_never_panic_and_never_say_something_else(
@@ -107,6 +110,27 @@ proptest! {
         if let Ok(examined) = acceptance.examine(&bytes, &presenter, NOW) {
             let genuine = [fixture::bearer(), fixture::full(holder)];
             prop_assert!(genuine.contains(&examined.accepted.assertion));
+        }
+    }
+
+    /// What is canonicalised here and elsewhere must be the same, or one reads what another has signed.
+    #[test]
+    #[ignore = "needs libxml2's xmllint"]
+    fn sm_02_what_is_parsed_here_is_what_libxml2_parses(
+        which in any::<prop::sample::Index>(),
+        changes in prop::collection::vec(change(), 1..5),
+    ) {
+        let mut bytes = which.get(documents()).clone().into_bytes();
+        for change in &changes {
+            apply(&mut bytes, change);
+        }
+        if let Ok(document) = dom::parse(&bytes, MAX_DOCUMENT_BYTES) {
+            let ours = canonicalize_doc::<&str>(&document, C14nMode::Exclusive, None, &[]).unwrap();
+            let theirs = fixture::canonical_by_libxml2(&bytes);
+            prop_assert_eq!(
+                theirs.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+                Some(String::from_utf8_lossy(&ours).into_owned())
+            );
         }
     }
 }

@@ -46,3 +46,24 @@ fn sm_06_a_use_is_remembered_until_nobody_accepts_it_any_more() {
     let result = acceptance.examine(document.as_bytes(), &presenter, until);
     assert_eq!(result.unwrap_err(), Refusal::Expired("NotOnOrAfter"));
 }
+
+#[test]
+fn sm_06_a_use_by_one_confirmation_is_a_use_by_all() {
+    let mut model = fixture::bearer();
+    conditions(&mut model).not_on_or_after = None;
+    let mut longer = confirmation(&mut model).clone();
+    longer.not_on_or_after = Some(NOW.plus(1800));
+    let subject = model.subject.as_mut().unwrap();
+    subject.confirmations.push(longer);
+    let acceptance = acceptance();
+    let document = signed(&model);
+    let examine = |now| acceptance.examine(document.as_bytes(), &Presenter::default(), now);
+    let examined = examine(NOW).unwrap();
+    assert_eq!(examined.accepted.expires_at, NOW.plus(600));
+    // The longer one still confirms when the shorter one is over.
+    assert!(examine(NOW.plus(700)).is_ok());
+    assert_eq!(examined.remembered_until, Some(NOW.plus(1830)));
+    let until = NOW.plus(1830);
+    let expired = Refusal::Unconfirmed(Unconfirmed::Expired);
+    assert_eq!(examine(until).unwrap_err(), expired);
+}
