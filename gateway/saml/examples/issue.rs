@@ -16,6 +16,7 @@ use cambist_saml::{
     draft::{Confirmation, Draft, identifier},
     encryption::RecipientKey,
     issue::{Extent, Protection, Sealing, issue},
+    metadata::IdentityProvider,
     model::{
         Action, Advice, Assertion, Attribute, AttributeValue, AuthzDecisionStatement, DecisionType,
         Evidence, NameId, ProxyRestriction, SubjectLocality,
@@ -44,6 +45,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         write(&format!("{name}.crt"), &generated.certificate)?;
         write(&format!("{name}.key"), &generated.private_key)?;
     }
+
+    write("metadata-rsa.xml", &metadata(&rsa.key, &p256.key, now)?)?;
+    write("metadata-p256.xml", &metadata(&p256.key, &rsa.key, now)?)?;
 
     let holder = other.key.certificate().der();
     let models = [
@@ -100,6 +104,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+/// Signed by the first key, it names both.
+fn metadata(key: &SigningKey, next: &SigningKey, now: Timestamp) -> Result<String, Box<dyn Error>> {
+    let signing = [key.certificate(), next.certificate()];
+    let metadata = IdentityProvider {
+        id: &identifier(&random::<20>()?),
+        entity_id: "https://idp.example.net/sts",
+        valid_until: Some(now.plus(86_400)),
+        signing: &signing,
+        name_id_formats: &[uri::NAME_ID_UNSPECIFIED],
+        single_sign_on: &[(
+            "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect",
+            "https://idp.example.net/sso",
+        )],
+    };
+    Ok(key.sign(&metadata.write()?)?)
 }
 
 fn random<const N: usize>() -> Result<[u8; N], Box<dyn Error>> {

@@ -20,7 +20,7 @@ use crate::{
     self_signed::{self, SelfSigned},
     uri,
     write::Unsigned,
-    xml::{WriteError, Xml},
+    xml::{Declares, WriteError, Xml},
 };
 
 /// A private key with its certificate and the one algorithm it signs with, parsed once.
@@ -138,14 +138,7 @@ impl SigningKey {
             return Err(KeyError::Mismatch);
         }
         let mut key_info = Xml::default();
-        key_info.start("ds:KeyInfo").body();
-        key_info.start("ds:X509Data").body();
-        key_info.start("ds:X509Certificate").body();
-        key_info
-            .base64(certificate.der())
-            .end("ds:X509Certificate")
-            .end("ds:X509Data")
-            .end("ds:KeyInfo");
+        key_info.key_info(Declares::Nothing, [certificate.der()]);
         Ok(Self {
             algorithm,
             pair,

@@ -3,6 +3,8 @@
 //! What comes out is in the form of Exclusive XML Canonicalization if the caller declares a namespace
 //! where its prefix is first used and gives attributes in their canonical order.
 
+use crate::uri;
+
 /// Why something cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
@@ -101,6 +103,26 @@ impl Xml {
         self
     }
 
+    /// Writes a `ds:KeyInfo` that holds certificates, in DER form, of one key.
+    pub(crate) fn key_info<'a>(
+        &mut self,
+        standing: Declares,
+        certificates: impl IntoIterator<Item = &'a [u8]>,
+    ) -> &mut Self {
+        self.start("ds:KeyInfo");
+        if standing == Declares::Signature {
+            self.namespace("ds", uri::SIGNATURE);
+        }
+        self.body().start("ds:X509Data").body();
+        for certificate in certificates {
+            self.start("ds:X509Certificate")
+                .body()
+                .base64(certificate)
+                .end("ds:X509Certificate");
+        }
+        self.end("ds:X509Data").end("ds:KeyInfo")
+    }
+
     /// Writes an end tag.
     pub(crate) fn end(&mut self, name: &'static str) -> &mut Self {
         self.0.push_str("</");
@@ -121,6 +143,15 @@ impl Xml {
         self.0.push_str(written);
         self
     }
+}
+
+/// Whether an element must declare the namespace of XML Signature itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Declares {
+    /// An element around it has.
+    Nothing,
+    /// It must.
+    Signature,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

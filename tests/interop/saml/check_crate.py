@@ -10,6 +10,7 @@ import tempfile
 import onelogin.saml2
 import saml2.data.schemas
 from lxml import etree
+from onelogin.saml2.idp_metadata_parser import OneLogin_Saml2_IdPMetadataParser
 from onelogin.saml2.response import OneLogin_Saml2_Response
 from onelogin.saml2.settings import OneLogin_Saml2_Settings
 from signxml import SignatureConfiguration, SignatureMethod, XMLSigner, XMLVerifier, methods
@@ -78,11 +79,13 @@ def response(assertion):
 
 # Schema and canonical form.
 protocol = pathlib.Path(onelogin.saml2.__file__).parent / "schemas/saml-schema-protocol-2.0.xsd"
+metadata = protocol.parent / "saml-schema-metadata-2.0.xsd"
 encryption = pathlib.Path(saml2.data.schemas.__file__).parent / "xenc-schema-11.xsd"
 schema = etree.XMLSchema(
     etree.fromstring(
         f"""<schema xmlns="http://www.w3.org/2001/XMLSchema">
         <import namespace="urn:oasis:names:tc:SAML:2.0:protocol" schemaLocation="{protocol.as_uri()}"/>
+        <import namespace="urn:oasis:names:tc:SAML:2.0:metadata" schemaLocation="{metadata.as_uri()}"/>
         <import namespace="http://www.w3.org/2009/xmlenc11#" schemaLocation="{encryption.as_uri()}"/>
         </schema>"""
     )
@@ -149,6 +152,10 @@ def settings(want_encrypted, want_name_encrypted, private_key=""):
         sp_validation_only=False,
     )
 
+
+read = OneLogin_Saml2_IdPMetadataParser.parse(pem("metadata-rsa.xml"), entity_id=ISSUER)
+certificates = read["idp"]["x509certMulti"]["signing"]
+check("python3-saml: the metadata's keys", certificates == [der("rsa.crt"), der("p256.crt")])
 
 request = {
     "https": "on",

@@ -3,7 +3,7 @@ use crate::{
     encryption,
     model::{ConfirmationMethod, KeyInfo, NameId, Sealable, Subject, SubjectConfirmation},
     uri,
-    xml::Xml,
+    xml::{Declares, Xml},
 };
 
 impl Writer {
@@ -92,15 +92,8 @@ fn key_info(xml: &mut Xml, key: &KeyInfo) -> Result<(), WriteError> {
     if key.certificates.is_empty() {
         return Err(WriteError::Missing("X509Certificate"));
     }
-    xml.start("ds:KeyInfo")
-        .namespace("ds", uri::SIGNATURE)
-        .body();
-    xml.start("ds:X509Data").body();
-    for certificate in &key.certificates {
-        xml.start("ds:X509Certificate").body();
-        xml.base64(certificate).end("ds:X509Certificate");
-    }
-    xml.end("ds:X509Data").end("ds:KeyInfo");
+    let certificates = key.certificates.iter().map(Vec::as_slice);
+    xml.key_info(Declares::Signature, certificates);
     Ok(())
 }
 
