@@ -8,7 +8,7 @@ use fluent_uri::Uri;
 
 use crate::{
     refusal::Refusal,
-    scan::{self, MAX_DEPTH},
+    scan::{self, Comments, MAX_DEPTH},
     uri,
     xml::{is_carriable, is_identifier},
 };
@@ -18,18 +18,31 @@ const IDENTIFYING: [&str; 4] = ["AssertionID", "ID", "Id", "id"];
 
 /// Scans, parses and checks a document as a whole.
 pub(crate) fn parse(document: &[u8], max_bytes: usize) -> Result<Document<'_>, Refusal> {
-    let text = scan::scan(document, max_bytes)?;
+    parse_with(document, max_bytes, Comments::Refused)
+}
+
+/// The same for a document that is no token, in which comments may stand.
+pub(crate) fn parse_commented(document: &[u8], max_bytes: usize) -> Result<Document<'_>, Refusal> {
+    parse_with(document, max_bytes, Comments::Skipped)
+}
+
+fn parse_with(
+    document: &[u8],
+    max_bytes: usize,
+    comments: Comments,
+) -> Result<Document<'_>, Refusal> {
+    let text = scan::scan(document, max_bytes, comments)?;
     let depth = u32::try_from(MAX_DEPTH + 1).unwrap_or(u32::MAX);
     let document = Parser::new()
         .with_forbid_dtd(true)
         .with_max_depth(depth)
         .parse(text)
         .map_err(|_| Refusal::NotXml)?;
-    check(&document)?;
+    check(&document, comments)?;
     Ok(document)
 }
 
-fn check(document: &Document<'_>) -> Result<(), Refusal> {
+fn check(document: &Document<'_>, comments: Comments) -> Result<(), Refusal> {
     let mut identifiers = HashSet::new();
     let mut assertions = 0;
     for id in document.descendants(document.root()) {
@@ -49,6 +62,7 @@ fn check(document: &Document<'_>) -> Result<(), Refusal> {
                 }
             }
             Some(NodeKind::Text(text)) if is_carriable(text) => {}
+            Some(NodeKind::Comment(_)) if comments == Comments::Skipped => {}
             // Characters that XML has none of, or what the scan has seen to already.
             _ => return Err(Refusal::NotXml),
         }
@@ -104,7 +118,9 @@ fn check_identifier(element: &Element<'_>, attribute: &Attribute<'_>) -> Result<
     let belongs = match attribute.name.local_name.as_ref() {
         "ID" => matches!(
             (namespace, local),
-            (Some(uri::ASSERTION), "Assertion") | (Some(uri::PROTOCOL), "Response")
+            (Some(uri::ASSERTION), "Assertion")
+                | (Some(uri::PROTOCOL), "Response")
+                | (Some(uri::METADATA), _)
         ),
         "Id" => matches!(namespace, Some(uri::SIGNATURE | uri::ENCRYPTION)),
         _ => false,
@@ -191,6 +207,23 @@ impl<'d> Node<'d> {
             what,
             nodes: nodes.into_iter().peekable(),
         })
+    }
+
+    /// The elements of one name within, whatever else stands there.
+    pub(crate) fn all(self, namespace: &str, name: &str) -> Vec<Self> {
+        self.document
+            .children_iter(self.id)
+            .map(|child| Self::at(self.document, child))
+            .filter(|child| child.is(namespace, name))
+            .collect()
+    }
+
+    /// The first element within that fits.
+    pub(crate) fn first_element(self, fits: impl Fn(Self) -> bool) -> Option<Self> {
+        self.document
+            .children_iter(self.id)
+            .map(|child| Self::at(self.document, child))
+            .find(|child| self.document.element(child.id).is_some() && fits(*child))
     }
 
     /// Whether there is an element within.

@@ -1,4 +1,9 @@
-//! What relying parties configure us by: the metadata document of an identity provider (saml-metadata §2).
+//! What parties configure each other by (saml-metadata §2): written for an identity provider, read for
+//! identity providers and relying parties.
+
+mod read;
+
+pub use read::{Entity, MAX_METADATA_BYTES, Origin, Role, read};
 
 use cambist_core::Timestamp;
 

@@ -14,8 +14,17 @@ const MAX_TAG_BYTES: usize = 8 * 1024;
 /// The XML declaration.
 const MAX_DECLARATION_BYTES: usize = 128;
 
+/// What becomes of comments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comments {
+    /// They are refused: in a token they have no business, and some have read names only up to one.
+    Refused,
+    /// They may stand there.
+    Skipped,
+}
+
 /// Checks a document and gives it back without its XML declaration.
-pub(crate) fn scan(document: &[u8], max_bytes: usize) -> Result<&str, Refusal> {
+pub(crate) fn scan(document: &[u8], max_bytes: usize, comments: Comments) -> Result<&str, Refusal> {
     if document.len() > max_bytes {
         return Err(Refusal::TooLarge("document"));
     }
@@ -31,7 +40,10 @@ pub(crate) fn scan(document: &[u8], max_bytes: usize) -> Result<&str, Refusal> {
         let tag = rest.get(at + 1..).unwrap_or_default();
         let length = match tag.first() {
             Some(b'?') => return Err(Refusal::ProcessingInstruction),
-            Some(b'!') if tag.starts_with(b"!--") => return Err(Refusal::Comment),
+            Some(b'!') if tag.starts_with(b"!--") => match comments {
+                Comments::Refused => return Err(Refusal::Comment),
+                Comments::Skipped => comment(tag)?,
+            },
             Some(b'!') if tag.starts_with(b"![CDATA[") => return Err(Refusal::Cdata),
             Some(b'!') => return Err(Refusal::Doctype),
             Some(b'/') => {
@@ -61,6 +73,16 @@ pub(crate) fn scan(document: &[u8], max_bytes: usize) -> Result<&str, Refusal> {
     } else {
         Err(Refusal::NotXml)
     }
+}
+
+/// The length of a comment up to its `>`.
+fn comment(tag: &[u8]) -> Result<usize, Refusal> {
+    let content = tag.get(3..).unwrap_or_default();
+    let end = content
+        .windows(3)
+        .position(|window| window == b"-->")
+        .ok_or(Refusal::NotXml)?;
+    Ok(3 + end + 2)
 }
 
 /// The length of a start tag up to its `>`, and whether it is an empty element's.

@@ -45,18 +45,22 @@ pub(super) fn find<'d>(document: &'d Document<'d>) -> Result<Vec<Found<'d>>, Ref
     Ok(found)
 }
 
-/// Right behind the issuer of an assertion or a response; a response may have none.
+/// Right behind the issuer of an assertion or a response; a response may have none, and metadata has none.
 fn check_position(signature: Node<'_>, parent: Node<'_>) -> Result<(), Refusal> {
     let is_assertion = parent.is(uri::ASSERTION, "Assertion");
-    let is_response = parent.is(uri::PROTOCOL, "Response") && parent.parent().is_none();
-    if !is_assertion && !is_response {
-        return Err(Refusal::SignaturePosition);
-    }
-    let mut elements = parent.elements("Signature")?;
-    let issuer = elements.take(uri::ASSERTION, "Issuer");
-    let next = elements.take_any();
-    let is_next = next.is_some_and(|next| next.id() == signature.id());
-    if is_next && (issuer.is_some() || is_response) {
+    let is_root = parent.parent().is_none();
+    let is_response = is_root && parent.is(uri::PROTOCOL, "Response");
+    let is_metadata = is_root && parent.is(uri::METADATA, "EntityDescriptor");
+    let first = parent.first_element(|_| true);
+    let issuer = first.filter(|first| first.is(uri::ASSERTION, "Issuer"));
+    let expected = match issuer {
+        Some(issuer) if is_assertion || is_response => {
+            parent.first_element(|node| node.id() != issuer.id())
+        }
+        None if is_response || is_metadata => first,
+        _ => None,
+    };
+    if expected.is_some_and(|expected| expected.id() == signature.id()) {
         Ok(())
     } else {
         Err(Refusal::SignaturePosition)

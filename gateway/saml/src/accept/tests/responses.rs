@@ -52,3 +52,17 @@ fn a_signed_response_vouches_for_an_assertion_without_a_signature() {
     let document = sign(&response(&unsigned(&fixture::bearer())));
     assert_eq!(examine(&document).unwrap().assertion, fixture::bearer());
 }
+
+#[test]
+fn sm_01_a_signed_error_vouches_for_nothing() {
+    let failed =
+        |content: &str| response(content).replacen("status:Success", "status:Responder", 1);
+    let bare = unsigned(&fixture::bearer());
+    for document in [
+        sign(&failed("")),
+        sign(&failed(&bare)),
+        failed(&sign(&bare)),
+    ] {
+        assert_eq!(examine(&document), Err(Refusal::Status));
+    }
+}

@@ -177,6 +177,11 @@ fn sm_01_the_signature_covers_what_it_stands_in() {
             Refusal::SignatureShape("Reference"),
         ),
         (
+            "of all that is there",
+            changed(&format!("URI=\"#{}\"", fixture::bearer().id), "URI=\"\""),
+            Refusal::Reference,
+        ),
+        (
             "of nothing",
             changed("URI=\"#s2", "URI=\"s2"),
             Refusal::Reference,
