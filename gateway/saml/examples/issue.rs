@@ -170,7 +170,7 @@ fn text(name: &str, value: &str) -> Attribute {
 /// Everything at once, as no relying party will ever want it.
 fn full(now: Timestamp, holder: &[u8]) -> Result<Assertion, Box<dyn Error>> {
     let draft = draft(now, Confirmation::HolderOfKey(holder))?;
-    let mut full = draft.assemble();
+    let mut full = draft.clone().assemble();
     if let Some(subject) = &mut full.subject {
         for confirmation in [Confirmation::Bearer, Confirmation::SenderVouches] {
             let other = Draft {

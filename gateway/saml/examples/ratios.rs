@@ -181,6 +181,7 @@ fn acceptance(
         issuers: vec![TrustedIssuer {
             entity_id: "https://idp.example.net/sts".to_owned(),
             keys: vec![TrustedKey::new(certificate)?],
+            name_qualifiers: Vec::new(),
         }],
         audiences: vec!["urn:example:orders-sp".to_owned()],
         recipients: vec!["https://orders.example.com/acs".to_owned()],

@@ -54,6 +54,9 @@ pub struct TrustedIssuer {
     pub entity_id: String,
     /// Its keys: several while it changes them.
     pub keys: Vec<TrustedKey>,
+    /// Name qualifiers it may use besides its own identifier. Names with different qualifiers name
+    /// different subjects (saml-core §2.2.2), so whoever lists one here says that here they do not.
+    pub name_qualifiers: Vec<String>,
 }
 
 /// Which assertions are good only once.
@@ -169,6 +172,7 @@ impl Acceptance {
     ) -> Result<Examined, Refusal> {
         let mut assertion = self.authentic(document, presenter, now)?;
         decryption::open_parts(&mut assertion, &self.decryption_keys, self.max_bytes())?;
+        self.check_name(&assertion)?;
         self.judge(assertion, presenter, now)
     }
 

@@ -116,25 +116,14 @@ impl Draft<'_> {
 
     /// One statement of all attributes that have a value; none if there is none.
     pub fn attribute_statements(&self) -> Vec<AttributeStatement> {
-        let attributes: Vec<_> = self
-            .attributes
-            .iter()
-            .filter(|attribute| !attribute.values.is_empty())
-            .cloned()
-            .map(Sealable::Open)
-            .collect();
-        if attributes.is_empty() {
-            Vec::new()
-        } else {
-            vec![AttributeStatement { attributes }]
-        }
+        statement_of(self.attributes.clone())
     }
 
     /// All of it. Whatever shall be different is replaced in the answer, which
     /// [`issue`](crate::issue::issue) then writes as it stands.
-    pub fn assemble(&self) -> Assertion {
+    pub fn assemble(mut self) -> Assertion {
+        let attributes = std::mem::take(&mut self.attributes);
         Assertion {
-            id: self.id.clone(),
             issued_at: self.issued_at,
             issuer: NameId::new(self.issuer),
             subject: Some(self.subject()),
@@ -142,7 +131,79 @@ impl Draft<'_> {
             advice: None,
             authn_statements: self.authn_statements(),
             authz_decision_statements: Vec::new(),
-            attribute_statements: self.attribute_statements(),
+            attribute_statements: statement_of(attributes),
+            id: self.id,
         }
+    }
+}
+
+fn statement_of(attributes: Vec<Attribute>) -> Vec<AttributeStatement> {
+    let attributes: Vec<_> = attributes
+        .into_iter()
+        .filter(|attribute| !attribute.values.is_empty())
+        .map(Sealable::Open)
+        .collect();
+    if attributes.is_empty() {
+        Vec::new()
+    } else {
+        vec![AttributeStatement { attributes }]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{NOW, bearer, draft};
+
+    #[test]
+    fn the_parts_together_are_the_whole() {
+        let parts = draft(Confirmation::Bearer);
+        let whole = bearer();
+        assert_eq!(whole.subject, Some(parts.subject()));
+        assert_eq!(whole.conditions, Some(parts.conditions()));
+        assert_eq!(whole.authn_statements, parts.authn_statements());
+        assert_eq!(whole.attribute_statements, parts.attribute_statements());
+    }
+
+    #[test]
+    fn each_confirmation_has_what_it_takes_and_no_more() {
+        let only = |confirmation| {
+            let confirmations = draft(confirmation).subject().confirmations;
+            assert_eq!(confirmations.len(), 1);
+            confirmations.into_iter().next().unwrap()
+        };
+        let bearer = only(Confirmation::Bearer);
+        assert_eq!(bearer.not_on_or_after, Some(NOW.plus(600)));
+        assert_eq!(
+            bearer.recipient.as_deref(),
+            Some("https://orders.example.com/acs")
+        );
+        assert_eq!((bearer.not_before, bearer.in_response_to), (None, None));
+        let holder = only(Confirmation::HolderOfKey(b"der"));
+        assert_eq!(holder.keys.first().unwrap().leaf(), Some(&b"der"[..]));
+        assert_eq!((holder.not_on_or_after, holder.recipient), (None, None));
+        let vouched = only(Confirmation::SenderVouches);
+        let bare = SubjectConfirmation::new(ConfirmationMethod::SenderVouches);
+        assert_eq!(vouched, bare);
+    }
+
+    #[test]
+    fn attributes_without_a_value_are_left_out() {
+        let mut draft = draft(Confirmation::Bearer);
+        let nothing = Attribute {
+            name: "nothing".to_owned(),
+            ..Attribute::default()
+        };
+        draft.attributes.push(nothing.clone());
+        let statements = draft.attribute_statements();
+        assert_eq!(statements.first().unwrap().attributes.len(), 1);
+        draft.attributes = vec![nothing];
+        assert_eq!(draft.assemble().attribute_statements, []);
+    }
+
+    #[test]
+    fn an_identifier_holds_all_of_its_randomness() {
+        let id = identifier(&[0x0f, 0xa0, 0xff]);
+        assert_eq!(id, "s20fa0ff");
     }
 }

@@ -163,6 +163,7 @@ pub(crate) fn acceptance() -> Acceptance {
         issuers: vec![TrustedIssuer {
             entity_id: "https://idp.example.net/sts".to_owned(),
             keys: vec![trusted(&P256), trusted(&RSA)],
+            name_qualifiers: vec!["domain\t\"<&>".to_owned()],
         }],
         audiences: vec!["urn:example:orders-sp".to_owned()],
         recipients: vec!["https://orders.example.com/acs".to_owned()],

@@ -74,6 +74,9 @@ pub enum Refusal {
     /// It may not be passed on, which any exchange would do (saml-core §2.5.1.6).
     #[error("it may not be passed on")]
     ProxyRestriction,
+    /// The subject's name is qualified by another domain than its issuer's or ours.
+    #[error("a name of another domain")]
+    Qualified,
     /// Not a reference to the element that holds the signature (SM-01).
     #[error("the signature covers something else than where it stands")]
     Reference,
@@ -189,6 +192,7 @@ impl From<Refusal> for Rejection {
             Refusal::InResponseTo
             | Refusal::Lifetime
             | Refusal::ProxyRestriction
+            | Refusal::Qualified
             | Refusal::Replayed
             | Refusal::Status
             | Refusal::Unconfirmed(_)

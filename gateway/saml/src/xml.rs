@@ -200,9 +200,13 @@ fn escape(out: &mut String, text: &str, place: Place) -> Result<(), WriteError> 
 
 /// Whether all characters of `text` are characters of XML 1.0 (§2.2).
 pub(crate) fn is_carriable(text: &str) -> bool {
-    text.chars().all(|c| {
-        matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-    })
+    let has_suspect = text.bytes().fold(false, |found, byte| {
+        found | matches!(byte, 0..=8 | 0xb | 0xc | 0xe..=0x1f | 0xef)
+    });
+    !has_suspect
+        || text.chars().all(|c| {
+            matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+        })
 }
 
 /// Whether `text` is an ASCII `NCName`, which every identifier we make and accept must be.

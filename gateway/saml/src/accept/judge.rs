@@ -29,9 +29,6 @@ impl Acceptance {
             .subject
             .as_ref()
             .ok_or(Refusal::Missing("Subject"))?;
-        if subject.name_id.is_none() {
-            return Err(Refusal::Missing("NameID"));
-        }
         let confirmation = self
             .confirm(&subject.confirmations, presenter, now)?
             .clone();
@@ -66,6 +63,29 @@ impl Acceptance {
                 assertion,
             },
         })
+    }
+
+    /// A name means something only together with what qualifies it, and behind this point only the name
+    /// is left.
+    pub(super) fn check_name(&self, assertion: &Assertion) -> Result<(), Refusal> {
+        let name = assertion
+            .subject
+            .as_ref()
+            .and_then(|subject| subject.name_id.as_ref())
+            .and_then(Sealable::open)
+            .ok_or(Refusal::Missing("NameID"))?;
+        let issuer = self.issuer(&assertion.issuer)?;
+        let is_known = |qualifier: &String| {
+            *qualifier == issuer.entity_id || issuer.name_qualifiers.contains(qualifier)
+        };
+        let is_ours = |qualifier: &String| self.audiences.contains(qualifier);
+        if name.name_qualifier.as_ref().is_none_or(is_known)
+            && name.sp_name_qualifier.as_ref().is_none_or(is_ours)
+        {
+            Ok(())
+        } else {
+            Err(Refusal::Qualified)
+        }
     }
 
     fn check_time(

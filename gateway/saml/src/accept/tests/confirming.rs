@@ -115,3 +115,23 @@ fn only_a_trusted_attester_vouches() {
         assert_eq!(result.err(), expected);
     }
 }
+
+#[test]
+fn a_name_of_another_domain_is_another_name() {
+    let qualified = |name_qualifier: Option<&str>, sp_name_qualifier: Option<&str>| {
+        let mut model = fixture::bearer();
+        let name = NameId {
+            name_qualifier: name_qualifier.map(str::to_owned),
+            sp_name_qualifier: sp_name_qualifier.map(str::to_owned),
+            ..NameId::new("dana")
+        };
+        model.subject.as_mut().unwrap().name_id = Some(name.into());
+        examine(&signed(&model)).err()
+    };
+    let refused = Some(Refusal::Qualified);
+    assert_eq!(qualified(Some("https://idp.example.net/sts"), None), None);
+    assert_eq!(qualified(Some("domain\t\"<&>"), None), None);
+    assert_eq!(qualified(None, Some("urn:example:orders-sp")), None);
+    assert_eq!(qualified(Some("https://other.example"), None), refused);
+    assert_eq!(qualified(None, Some("urn:other")), refused);
+}

@@ -10,7 +10,10 @@ fn documents() -> &'static [String] {
     static DOCUMENTS: LazyLock<Vec<String>> = LazyLock::new(|| {
         let bearer = signed(&fixture::bearer());
         let full = signed(&fixture::full(RSA.key.certificate().der()));
+        let sealed = sealed::sealed_for_us();
         vec![
+            response(&sealed),
+            sealed,
             response(&bearer),
             sign(&response(&unsigned(&fixture::bearer()))),
             bearer,
@@ -104,7 +107,7 @@ proptest! {
         for change in &changes {
             apply(&mut bytes, change);
         }
-        let acceptance = acceptance();
+        let acceptance = sealed::with_key();
         let holder = RSA.key.certificate().der();
         let presenter = Presenter { certificate: Some(holder), ..Presenter::default() };
         if let Ok(examined) = acceptance.examine(&bytes, &presenter, NOW) {

@@ -12,7 +12,7 @@ fn recipient(cipher: Cipher, transport: KeyTransport) -> RecipientKey {
     RecipientKey::new(OTHER_RSA.key.certificate(), cipher, transport).unwrap()
 }
 
-fn with_key() -> Acceptance {
+pub(super) fn with_key() -> Acceptance {
     Acceptance {
         decryption_keys: vec![
             DecryptionKey::from_pem(&RSA.private_key).unwrap(),
@@ -34,6 +34,12 @@ fn sealed(recipient: &RecipientKey, extent: Extent, is_signed: bool) -> String {
         ..Protection::default()
     };
     issue(&fixture::bearer(), &protection).unwrap()
+}
+
+/// A signed assertion of which the name and all attributes are encrypted.
+pub(super) fn sealed_for_us() -> String {
+    let key = recipient(Cipher::Aes256Gcm, KeyTransport::OaepSha1);
+    sealed(&key, Extent::NameIdAndAttributes, true)
 }
 
 const EXTENTS: [Extent; 4] = [
