@@ -1,7 +1,7 @@
 //! What issuing and accepting cost beside the bare cryptography, in CPU time of one thread:
 //! `cargo run --release -p cambist-saml --example ratios`.
 
-use std::{error::Error, fs, hint::black_box};
+use std::{error::Error, fs, hint::black_box, time::Duration};
 
 use aws_lc_rs::{
     rand::{self, SystemRandom},
@@ -39,22 +39,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let der = PrivatePkcs8KeyDer::from_pem_slice(rsa.private_key.as_bytes())?;
     let pair = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der())?;
     let mut signature = vec![0; pair.public_modulus_len()];
-    let sign = measure(200, || {
+    let sign = measure(|| {
         pair.sign(&RSA_PKCS1_SHA256, &rng, &message, &mut signature)
             .is_ok()
     })?;
     let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key().as_ref())?;
-    let verify = measure(2000, || public.verify_sig(&message, &signature).is_ok())?;
+    let verify = measure(|| public.verify_sig(&message, &signature).is_ok())?;
     report("RSA-2048", &rsa, sign, verify)?;
 
     let der = PrivatePkcs8KeyDer::from_pem_slice(p256.private_key.as_bytes())?;
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der.secret_pkcs8_der())?;
-    let sign = measure(2000, || pair.sign(&rng, &message).is_ok())?;
+    let sign = measure(|| pair.sign(&rng, &message).is_ok())?;
     let signature = pair.sign(&rng, &message).map_err(|_| "signing failed")?;
     let public = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key().as_ref())?;
-    let verify = measure(1000, || {
-        public.verify_sig(&message, signature.as_ref()).is_ok()
-    })?;
+    let verify = measure(|| public.verify_sig(&message, signature.as_ref()).is_ok())?;
     report("P-256", &p256, sign, verify)?;
 
     encryption(&rsa)
@@ -69,10 +67,10 @@ fn report(name: &str, key: &Generated, sign: f64, verify: f64) -> Result<(), Box
     };
     for (size, attributes) in [("small", 1), ("large", 40)] {
         let document = issue(&draft(attributes)?.assemble(), &protection)?;
-        let issuing = measure(200, || {
+        let issuing = measure(|| {
             draft(attributes).is_ok_and(|draft| issue(&draft.assemble(), &protection).is_ok())
         })?;
-        let accepting = measure(200, || {
+        let accepting = measure(|| {
             let result = acceptance.examine(document.as_bytes(), &Presenter::default(), NOW);
             result.is_ok()
         })?;
@@ -101,9 +99,9 @@ fn encryption(key: &Generated) -> Result<(), Box<dyn Error>> {
         extent: Extent::Assertion,
     };
     let sealed = issue(&model, &protection(Some(sealing)))?;
-    let sealing = measure(1000, || recipient.seal(&clear).is_ok())?;
+    let sealing = measure(|| recipient.seal(&clear).is_ok())?;
     let acceptance = acceptance(certificate, Some(&key.private_key))?;
-    let accepting = measure(100, || {
+    let accepting = measure(|| {
         let result = acceptance.examine(sealed.as_bytes(), &Presenter::default(), NOW);
         result.is_ok()
     })?;
@@ -114,23 +112,28 @@ fn encryption(key: &Generated) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// CPU microseconds of one call: the median over batches, after one that warms up.
-fn measure(calls: u32, mut call: impl FnMut() -> bool) -> Result<f64, Box<dyn Error>> {
-    let mut batches = Vec::with_capacity(BATCHES);
-    for batch in 0..=BATCHES {
+/// CPU microseconds of one call: the median over batches long enough for the kernel's clock ticks.
+fn measure(mut call: impl FnMut() -> bool) -> Result<f64, Box<dyn Error>> {
+    let mut batch = |calls: u32| -> Result<Duration, Box<dyn Error>> {
         let before = cpu_nanoseconds()?;
         for _ in 0..calls {
             if !black_box(call()) {
                 return Err("a measured call failed".into());
             }
         }
-        let spent = std::time::Duration::from_nanos(cpu_nanoseconds()? - before);
-        if batch > 0 {
-            batches.push(spent.as_secs_f64() * 1e6 / f64::from(calls));
-        }
+        Ok(Duration::from_nanos(cpu_nanoseconds()? - before))
+    };
+    let mut calls = 16;
+    while batch(calls)? < Duration::from_millis(200) {
+        calls *= 2;
     }
-    batches.sort_by(f64::total_cmp);
-    Ok(batches.get(BATCHES / 2).copied().unwrap_or_default())
+    let mut spent = Vec::with_capacity(BATCHES);
+    for _ in 0..BATCHES {
+        spent.push(batch(calls)?);
+    }
+    spent.sort_unstable();
+    let median = spent.get(BATCHES / 2).copied().unwrap_or_default();
+    Ok(median.as_secs_f64() * 1e6 / f64::from(calls))
 }
 
 fn cpu_nanoseconds() -> Result<u64, Box<dyn Error>> {
