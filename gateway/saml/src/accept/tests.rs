@@ -10,11 +10,14 @@ use serde_json::json;
 
 use super::*;
 use crate::{
+    algorithm::{KeyKind, SignatureAlgorithm},
     draft::Confirmation,
+    encryption::RecipientKey,
     fixture::{self, NOW, P256, RSA, acceptance, draft, response, sign, sign_with},
     issue::{Protection, issue},
     model::{ConfirmationMethod, ProxyRestriction, Subject},
     refusal::Unconfirmed,
+    signing::SigningKey,
     write::{self, Spelling},
 };
 
@@ -197,4 +200,44 @@ fn clients_learn_one_reason_only() {
         let error = ValidateError::from(AcceptError::from(refusal));
         assert_eq!(error.rejection(), Some(rejection));
     }
+}
+
+#[test]
+fn every_algorithm_is_issued_and_accepted() {
+    let certificate = crate::SelfSigned {
+        name: "p384",
+        now: NOW,
+        days: 1,
+        random: [7; 16],
+    };
+    let p384 = SigningKey::generate(SignatureAlgorithm::EcdsaSha384, &certificate).unwrap();
+    for algorithm in SignatureAlgorithm::ALL {
+        let generated = match algorithm.key_kind() {
+            KeyKind::P256 => &P256,
+            KeyKind::P384 => &p384,
+            KeyKind::Rsa => &*RSA,
+        };
+        let (private_key, certificate) = (&generated.private_key, &generated.certificate);
+        let key = SigningKey::from_pem(private_key, certificate, algorithm).unwrap();
+        let acceptance = Acceptance {
+            issuers: vec![TrustedIssuer {
+                entity_id: "https://idp.example.net/sts".to_owned(),
+                keys: vec![TrustedKey::new(key.certificate()).unwrap()],
+                name_qualifiers: Vec::new(),
+            }],
+            ..acceptance()
+        };
+        let document = sign_with(&key, &unsigned(&fixture::bearer()));
+        assert!(document.contains(algorithm.uri()));
+        let accepted = examine_by(&acceptance, &document, &Presenter::default()).unwrap();
+        assert_eq!(accepted.assertion, fixture::bearer());
+    }
+}
+
+#[test]
+fn what_an_instance_keeps_may_be_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Acceptance>();
+    shared::<SigningKey>();
+    shared::<RecipientKey>();
 }

@@ -92,6 +92,84 @@ fn apply(bytes: &mut Vec<u8>, change: &Change) {
     }
 }
 
+/// What an attacker has at hand: parts of genuine documents, and forged ones.
+fn pieces() -> &'static [String] {
+    static PIECES: LazyLock<Vec<String>> =
+        LazyLock::new(|| {
+            let bare = unsigned(&fixture::bearer());
+            let genuine = sign(&bare);
+            let forged = bare.replace("dana", "admin");
+            let start = genuine.find("<ds:Signature ").unwrap();
+            let end = genuine.find("</ds:Signature>").unwrap() + "</ds:Signature>".len();
+            let signature = genuine[start..end].to_owned();
+            let renamed = |xml: &str| xml.replace("ID=\"s2", "ID=\"_s2");
+            vec![
+            renamed(&forged),
+            renamed(&bare),
+            renamed(&forged).replace("</saml:Issuer>", &format!("</saml:Issuer>{signature}")),
+            format!("<saml:Advice xmlns:saml=\"{}\">{genuine}</saml:Advice>", uri::ASSERTION),
+            format!("<ds:Object xmlns:ds=\"{}\">{genuine}</ds:Object>", uri::SIGNATURE),
+            "<saml:NameID xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\">admin</saml:NameID>"
+                .to_owned(),
+            response(&genuine),
+            genuine,
+            signature,
+            forged,
+            bare,
+        ]
+        });
+    &PIECES
+}
+
+/// Cuts whole elements out and puts whole pieces in, where tags begin.
+#[derive(Clone, Debug)]
+enum Splice {
+    Put(prop::sample::Index, prop::sample::Index),
+    Replace(prop::sample::Index, prop::sample::Index),
+    Remove(prop::sample::Index),
+}
+
+fn splice() -> impl Strategy<Value = Splice> {
+    let index = any::<prop::sample::Index>;
+    prop_oneof![
+        3 => (index(), index()).prop_map(|(piece, at)| Splice::Put(piece, at)),
+        1 => (index(), index()).prop_map(|(piece, at)| Splice::Replace(piece, at)),
+        1 => index().prop_map(Splice::Remove),
+    ]
+}
+
+fn apply_splice(document: &str, splice: &Splice) -> String {
+    let tags: Vec<usize> = document.match_indices('<').map(|(at, _)| at).collect();
+    // The element that begins at a tag; nothing for an end tag.
+    let element = |at: usize| {
+        let name = document[at + 1..]
+            .split([' ', '>', '/'])
+            .next()
+            .unwrap_or_default();
+        let end = format!("</{name}>");
+        let length = document[at..]
+            .find(&end)
+            .map_or(0, |found| found + end.len());
+        at..at + if name.is_empty() { 0 } else { length }
+    };
+    if tags.is_empty() {
+        return String::new();
+    }
+    let (range, piece) = match splice {
+        Splice::Put(piece, at) => {
+            let at = *at.get(&tags);
+            (at..at, piece.get(pieces()).as_str())
+        }
+        Splice::Replace(piece, at) => (element(*at.get(&tags)), piece.get(pieces()).as_str()),
+        Splice::Remove(at) => (element(*at.get(&tags)), ""),
+    };
+    format!(
+        "{}{piece}{}",
+        &document[..range.start],
+        &document[range.end..]
+    )
+}
+
 const CASES: u32 = 2_000;
 
 proptest! {
@@ -113,6 +191,23 @@ proptest! {
         if let Ok(examined) = acceptance.examine(&bytes, &presenter, NOW) {
             let genuine = [fixture::bearer(), fixture::full(holder)];
             prop_assert!(genuine.contains(&examined.accepted.assertion));
+        }
+    }
+
+    #[test]
+    fn sm_01_no_arrangement_of_genuine_and_forged_parts_says_something_else(
+        which in any::<prop::sample::Index>(),
+        splices in prop::collection::vec(splice(), 1..4),
+    ) {
+        let original = which.get(documents());
+        let document = splices
+            .iter()
+            .fold(original.clone(), |document, splice| apply_splice(&document, splice));
+        let holder = RSA.key.certificate().der();
+        let presenter = Presenter { certificate: Some(holder), ..Presenter::default() };
+        if let Ok(accepted) = examine_by(&sealed::with_key(), &document, &presenter) {
+            let genuine = [fixture::bearer(), fixture::full(holder)];
+            prop_assert!(genuine.contains(&accepted.assertion));
         }
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     algorithm::{Cipher, KeyTransport},
-    encryption::{EncryptedElement, RecipientKey},
+    encryption::EncryptedElement,
     fixture::OTHER_RSA,
     issue::{Extent, Sealing},
 };
