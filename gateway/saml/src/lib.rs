@@ -17,6 +17,7 @@ pub mod draft;
 pub mod encryption;
 mod instant;
 pub mod issue;
+pub mod mapping;
 pub mod metadata;
 pub mod model;
 mod read;
