@@ -1,7 +1,7 @@
 //! The key an issuer signs with, and its signature over an assertion: enveloped, exclusive
 //! canonicalization, SHA-256 of the content (saml-core §5.4).
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use aws_lc_rs::{
     digest,
@@ -26,7 +26,7 @@ use crate::{
 /// A private key with its certificate and the one algorithm it signs with, parsed once.
 pub struct SigningKey {
     algorithm: SignatureAlgorithm,
-    pair: Pair,
+    pair: Arc<Pair>,
     certificate: Certificate,
     /// What stands between the digest and the signature value, and behind that value; both depend on the
     /// key alone.
@@ -115,6 +115,23 @@ impl SigningKey {
         })
     }
 
+    /// Signs a certificate for a private key (PKCS#8 PEM) with that key, and returns it as PEM.
+    pub fn self_signed(
+        private_key: &str,
+        algorithm: SignatureAlgorithm,
+        certificate: &SelfSigned<'_>,
+    ) -> Result<String, KeyError> {
+        let der = PrivatePkcs8KeyDer::from_pem_slice(private_key.as_bytes())
+            .map_err(|_| KeyError::NotPem)?;
+        let made = self_signed::make(der.secret_pkcs8_der(), algorithm, certificate)?;
+        Ok(pem("CERTIFICATE", &made))
+    }
+
+    /// The same key under another certificate of it.
+    pub fn with_certificate(&self, certificate: Certificate) -> Result<Self, KeyError> {
+        Self::of(Arc::clone(&self.pair), certificate, self.algorithm)
+    }
+
     fn new(
         pkcs8: &[u8],
         certificate: Certificate,
@@ -130,7 +147,15 @@ impl SigningKey {
                 rsa_encoding(algorithm),
             ),
         };
-        let public = match &pair {
+        Self::of(Arc::new(pair), certificate, algorithm)
+    }
+
+    fn of(
+        pair: Arc<Pair>,
+        certificate: Certificate,
+        algorithm: SignatureAlgorithm,
+    ) -> Result<Self, KeyError> {
+        let public = match &*pair {
             Pair::Ecdsa(pair) => pair.public_key().as_ref(),
             Pair::Rsa(pair, _) => pair.public_key().as_ref(),
         };

@@ -28,6 +28,7 @@ use crate::{
     document::{InstanceDocument, PartDocument},
     face::{oauth::metadata, rest_sts::RestFace},
     publish_error::PublishError,
+    saml::{self, SamlBench, SamlProvider, SamlValidator},
 };
 
 /// What instances are built from: shared things by name.
@@ -36,6 +37,8 @@ pub struct Shelf<'a> {
     pub base_url: &'a str,
     /// Signing keys.
     pub keyring: &'a Arc<Keyring>,
+    /// What SAML assertions are signed with and remembered by.
+    pub saml: &'a SamlBench,
     /// Where user names and passwords are checked.
     pub directory: &'a Arc<dyn PasswordDirectory>,
     /// Registered issuers.
@@ -58,6 +61,14 @@ struct BuiltValidator {
 
 type Validators = BTreeMap<String, BuiltValidator>;
 type Providers = BTreeMap<String, Arc<dyn Provider>>;
+
+/// All providers of an instance, and what relying parties verify their tokens by.
+#[derive(Default)]
+struct BuiltProviders {
+    by_name: Providers,
+    algorithms: Vec<Algorithm>,
+    saml: Vec<Arc<SamlProvider>>,
+}
 
 /// Builds `document` as instance `id`. Changes nothing; an error names the member at fault.
 pub fn build(
@@ -91,7 +102,11 @@ pub fn build(
     };
     let validators = validators(document, &bench, &binder)?;
     check_subject_namespaces(document, &validators)?;
-    let (providers, algorithms) = providers(document, &bench, &binder)?;
+    let BuiltProviders {
+        by_name: providers,
+        algorithms,
+        saml,
+    } = providers(document, &bench, &binder)?;
     let deciders = binder.deciders(&document.policy)?;
     let transformations = transformations(document, &validators, &providers)?;
     let actors = actors(document, &validators)?;
@@ -104,6 +119,7 @@ pub fn build(
         relying_parties.values().map(|party| &**party),
         &algorithms,
     );
+    let saml_metadata = saml::metadata::document(&issuer, revision, &saml)?;
     let limits = Limits {
         chain_depth: document.limits.chain_depth.clamp(1, 8),
         ..Limits::default()
@@ -126,6 +142,7 @@ pub fn build(
         rest,
         jwks,
         metadata,
+        saml_metadata,
         uses,
     })
 }
@@ -139,11 +156,12 @@ fn validators(
     let mut types = HashMap::new();
     for (name, part) in &document.validators {
         let path = format!("validators.{name}");
-        let validator = if part.kind == "plugin" {
-            plugin_validator(part, binder).map_err(|error| error.within(&path))?
-        } else {
-            builtin_validator(part, bench, binder).map_err(|error| error.within(&path))?
+        let validator = match part.kind.as_str() {
+            "plugin" => plugin_validator(part, binder),
+            saml::KIND => saml_validator(part, binder),
+            _ => builtin_validator(part, bench, binder),
         };
+        let validator = validator.map_err(|error| error.within(&path))?;
         if let Some(other) = types.insert(validator.token_type.clone(), name) {
             return Err(PublishError::new(
                 path,
@@ -169,7 +187,7 @@ fn builtin_validator(
             .iter()
             .filter(|b| b.validator.is_some())
             .map(|b| b.kind)
-            .chain(["plugin"])
+            .chain([saml::KIND, "plugin"])
     };
     let unknown = || unknown_kind(&part.kind, known());
     let builtin = BUILTINS
@@ -193,6 +211,19 @@ fn builtin_validator(
         validator,
         declared: declared(&part.settings)?,
         is_foreign,
+    })
+}
+
+fn saml_validator(
+    part: &PartDocument,
+    binder: &Binder<'_>,
+) -> Result<BuiltValidator, PublishError> {
+    let validator = SamlValidator::build(&part.settings, binder.issuer, binder.shelf.saml)?;
+    Ok(BuiltValidator {
+        token_type: TokenType::SAML2,
+        declared: validator.declared().clone(),
+        validator: Arc::new(validator),
+        is_foreign: true,
     })
 }
 
@@ -320,14 +351,25 @@ fn providers(
     document: &InstanceDocument,
     bench: &Bench<'_>,
     binder: &Binder<'_>,
-) -> Result<(Providers, Vec<Algorithm>), PublishError> {
-    let mut built = Providers::new();
-    let mut algorithms = Vec::new();
+) -> Result<BuiltProviders, PublishError> {
+    let mut built = BuiltProviders::default();
     for (name, part) in &document.providers {
         let path = format!("providers.{name}");
         if part.kind == "plugin" {
             let provider = plugin_provider(part, binder).map_err(|error| error.within(&path))?;
-            built.insert(name.clone(), provider);
+            built.by_name.insert(name.clone(), provider);
+            continue;
+        }
+        if part.kind == saml::KIND {
+            let provider = SamlProvider::build(
+                &part.settings,
+                binder.issuer,
+                binder.shelf.saml,
+                |audience| document.relying_parties.contains_key(audience),
+            );
+            let provider = Arc::new(provider.map_err(|error| error.within(&path))?);
+            built.saml.push(Arc::clone(&provider));
+            built.by_name.insert(name.clone(), provider);
             continue;
         }
         let unknown = || {
@@ -337,7 +379,7 @@ fn providers(
                     .iter()
                     .filter(|b| b.provider.is_some())
                     .map(|b| b.kind)
-                    .chain(["plugin"]),
+                    .chain([saml::KIND, "plugin"]),
             )
             .within(&path)
         };
@@ -348,10 +390,13 @@ fn providers(
         let make = builtin.provider.ok_or_else(unknown)?;
         let (provider, algorithm) =
             make(&part.settings, bench).map_err(|error| settings_error(error).within(&path))?;
-        built.insert(name.clone(), provider);
-        algorithms.extend(algorithm.filter(|a| !algorithms.contains(a)));
+        built.by_name.insert(name.clone(), provider);
+        let is_new = |a: &Algorithm| !built.algorithms.contains(a);
+        if let Some(algorithm) = algorithm.filter(is_new) {
+            built.algorithms.push(algorithm);
+        }
     }
-    Ok((built, algorithms))
+    Ok(built)
 }
 
 fn transformations(
