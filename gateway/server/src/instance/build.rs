@@ -480,6 +480,14 @@ fn rest(
         let found = providers.get(provider).ok_or_else(|| {
             unknown_name(&format!("rest_sts.outputs.{name}"), provider, "providers")
         })?;
+        // RFC 8693 has assertions in base64url, and what asks there expects XML.
+        if *found.token_type() == TokenType::SAML2 {
+            return Err(PublishError::new(
+                format!("rest_sts.outputs.{name}"),
+                "issues SAML assertions, which the REST STS does not offer",
+                "ask for them at the instance's token endpoint",
+            ));
+        }
         outputs.insert(name.clone(), found.token_type().clone());
     }
     Ok(Some(RestFace::new(rest, inputs, outputs)))

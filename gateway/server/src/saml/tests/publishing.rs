@@ -143,3 +143,17 @@ async fn without_a_key_there_are_no_assertions() {
         "providers.assertion.algorithm"
     );
 }
+
+#[tokio::test]
+async fn the_rest_sts_does_not_offer_assertions() {
+    let house = House::new().await;
+    let mut document = source(json!({}));
+    document["rest_sts"] = json!({
+        "inputs": {"USERNAME": "password"}, "outputs": {"SAML2": "assertion"}, "audiences": [TARGET],
+        "transforms": [{"input": "USERNAME", "output": "SAML2"}]
+    });
+    assert_eq!(
+        refused(&house, "alpha/source", &document),
+        "rest_sts.outputs.SAML2"
+    );
+}
