@@ -16,12 +16,13 @@ const PROFILE: &str = "plugin";
 const LINKING: &str = "-Clink-arg=-zstack-size=131072 -Clink-arg=--initial-memory=262144";
 
 /// The example plugins and the tests' own, all built at once.
-const GUESTS: [&str; 10] = [
+const GUESTS: [&str; 11] = [
     "api-key",
     "change-window",
     "claim-map",
     "department-attributes",
     "echo-guest",
+    "hostile-guest",
     "introspection",
     "legacy-ticket",
     "opening-hours",

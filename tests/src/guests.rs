@@ -38,7 +38,8 @@ static EXAMPLES: [Example; 9] = examples![
     "paseto" from "example-plugins/paseto",
 ];
 
-static OWN: [Example; 2] = examples![
+static OWN: [Example; 3] = examples![
+    "hostile-guest" from "tests/guests/hostile",
     "echo-guest" from "tests/guests/echo",
     "twin-guest" from "tests/guests/twin",
 ];
@@ -46,6 +47,11 @@ static OWN: [Example; 2] = examples![
 /// A validator that believes every token.
 pub fn echo() -> &'static [u8] {
     own("echo-guest")
+}
+
+/// A validator that does the harm its token asks for.
+pub fn hostile() -> &'static [u8] {
+    own("hostile-guest")
 }
 
 /// The twin of every builtin.

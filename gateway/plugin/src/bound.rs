@@ -177,7 +177,10 @@ impl Bound {
                 Ok(answer)
             }
             Ok(Ok(Err(nonsense))) => Err(self.failed(nonsense.to_string())),
-            Ok(Err(trap)) => Err(self.failed(format!("{trap:#}{}", last_words()))),
+            Ok(Err(trap)) => {
+                tracing::debug!(plugin = self.title(), trap = %format_args!("{trap:#}"), "a plugin trapped");
+                Err(self.failed(format!("{}{}", trap.root_cause(), last_words())))
+            }
             Err(_) => Err(self.failed(format!(
                 "no answer within {:?}{}",
                 self.used.call_time,

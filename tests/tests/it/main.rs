@@ -8,6 +8,8 @@
 mod delegation;
 mod exchange;
 mod jwks;
+mod plugin_hostile;
+mod plugin_lifecycle;
 mod plugins;
 mod proxy;
 mod publish;
