@@ -9,7 +9,7 @@ use crate::store::{KvPut, Store, StoreError};
 
 /// The part of the store they are in. No plugin has one without `@`.
 const SPACE: &str = "saml-replay";
-/// Most bytes that may be remembered, about 1.4 million assertions. Then nothing more is accepted until some
+/// Most bytes that may be remembered, about 1.5 million assertions. Then nothing more is accepted until some
 /// have ended.
 const QUOTA: u64 = 64 << 20;
 
