@@ -14,6 +14,7 @@ use crate::server::{Received, Server, json as answer};
 pub struct Issuer {
     server: Server,
     shared: Arc<Shared>,
+    pem: String,
 }
 
 struct Shared {
@@ -25,7 +26,7 @@ struct Shared {
 impl Issuer {
     /// Starts a provider with one fresh key.
     pub async fn start(algorithm: Algorithm) -> Result<Self, crate::http::Failure> {
-        let (key, _) = SigningKey::generate(algorithm)?;
+        let (key, pem) = SigningKey::generate(algorithm)?;
         let shared = Arc::new(Shared {
             url: RwLock::default(),
             key: RwLock::new(Arc::new(key)),
@@ -36,7 +37,16 @@ impl Issuer {
         if let Ok(mut url) = shared.url.write() {
             *url = server.url();
         }
-        Ok(Self { server, shared })
+        Ok(Self {
+            server,
+            shared,
+            pem: pem.to_string(),
+        })
+    }
+
+    /// The private key it began with, for whoever is to verify with both halves.
+    pub fn first_pem(&self) -> &str {
+        &self.pem
     }
 
     /// Its issuer identifier.

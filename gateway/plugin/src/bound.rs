@@ -10,14 +10,14 @@ use std::{
 use cambist_core::{Call, Fault};
 use crossbeam_queue::ArrayQueue;
 use tokio::{
-    sync::{Semaphore, SemaphorePermit},
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::{error::Elapsed, timeout, timeout_at},
 };
 
 use crate::{
     Plugin,
     manifest::Isolation,
-    ready::{Ready, Sandboxed},
+    ready::{Ready, Sandboxed, discard},
     sandbox::{Sandbox, Visitor},
     terms::Terms,
     v0_1::{Answer, Cause, Guest, Refused, WitValue, values},
@@ -49,11 +49,14 @@ struct Worker {
 }
 
 /// A guest let in for one call. Dropped before it left, its sandbox is gone with it.
-struct Visit<'a> {
+struct Visit {
     worker: Worker,
     deadline: Instant,
-    _turns: [SemaphorePermit<'a>; 2],
+    turns: Turns,
 }
+
+/// Permits for one sandbox: of those that its plugin may take, and of all.
+type Turns = [OwnedSemaphorePermit; 2];
 
 impl Bound {
     pub(crate) fn new(plugin: Arc<Plugin>, terms: Terms) -> Self {
@@ -80,7 +83,7 @@ impl Bound {
     }
 
     /// Lets the guest in: a turn, a sandbox, its terms and its deadline.
-    async fn enter(&self, call: &Call<'_>) -> Result<Visit<'_>, Fault> {
+    async fn enter(&self, call: &Call<'_>) -> Result<Visit, Fault> {
         let Used {
             plugin,
             terms,
@@ -119,7 +122,7 @@ impl Bound {
         Ok(Visit {
             worker,
             deadline,
-            _turns: turns,
+            turns,
         })
     }
 
@@ -140,11 +143,12 @@ impl Bound {
         }
     }
 
-    async fn turn<'a>(&self, turns: &'a Semaphore) -> Result<SemaphorePermit<'a>, Fault> {
-        if let Ok(turn) = turns.try_acquire() {
+    async fn turn(&self, turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {
+        if let Ok(turn) = Arc::clone(turns).try_acquire_owned() {
             return Ok(turn);
         }
-        match timeout(self.used.plugin.limits.turn_wait, turns.acquire()).await {
+        let turn = Arc::clone(turns).acquire_owned();
+        match timeout(self.used.plugin.limits.turn_wait, turn).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) | Err(_) => Err(Fault::Overloaded(format!(
                 "every sandbox is busy, no turn for plugin {}",
@@ -156,7 +160,7 @@ impl Bound {
     /// Sees the guest out: what it said, or what became of it.
     fn leave<T>(
         &self,
-        visit: Visit<'_>,
+        visit: Visit,
         outcome: Result<wasmtime::Result<Answer<T>>, Elapsed>,
         call: &Call<'_>,
     ) -> Result<Result<T, Refused>, Fault> {
@@ -170,7 +174,7 @@ impl Bound {
         };
         match outcome {
             Ok(Ok(Ok(answer))) => {
-                self.keep(visit.worker);
+                self.keep(visit.worker, visit.turns);
                 if let Err(refused) = &answer {
                     self.note(refused, call);
                 }
@@ -189,13 +193,21 @@ impl Bound {
         }
     }
 
-    /// Only a sandbox whose call ended well, and which may be used again, is kept.
-    fn keep(&self, mut worker: Worker) {
-        let Some(workers) = self.used.workers.as_ref().filter(|_| worker.calls_left > 1) else {
+    /// Only a sandbox whose call ended well, and which may be used again, is kept. One that took long to
+    /// make takes long to clear away, and the answer does not wait for that.
+    fn keep(&self, mut worker: Worker, turns: Turns) {
+        let Used {
+            plugin, workers, ..
+        } = &*self.used;
+        if plugin.ready.is_some() {
+            discard(worker.sandboxed, turns);
+            return;
+        }
+        let Some(workers) = workers.as_ref().filter(|_| worker.calls_left > 1) else {
             return;
         };
         worker.calls_left -= 1;
-        if let Ok(idle) = Arc::clone(self.used.plugin.idle()).try_acquire_owned() {
+        if let Ok(idle) = Arc::clone(plugin.idle()).try_acquire_owned() {
             worker.sandboxed.idle = Some(idle);
             // A full stock has enough of them.
             drop(workers.push(worker));
@@ -246,7 +258,7 @@ fn said(refused: Refused) -> String {
     }
 }
 
-impl Visit<'_> {
+impl Visit {
     fn guest<'a>(&'a mut self, bound: &'a Bound) -> Guest<'a> {
         Guest {
             linked: &bound.used.plugin.linked,

@@ -278,7 +278,7 @@ async fn ask(
     function
         .call_async(&mut *store, &values, &mut results)
         .await
-        .map_err(|error| format!("{error:#}"))?;
+        .map_err(|trap| trap.root_cause().to_string())?;
     results
         .first()
         .map(json::shown)

@@ -40,7 +40,7 @@ pub(crate) struct Shared {
 /// The sandboxes of one class.
 struct Seats {
     /// One permit per sandbox that may run.
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     /// One permit per sandbox that is kept without running.
     idle: Arc<Semaphore>,
 }
@@ -48,7 +48,7 @@ struct Seats {
 impl Seats {
     fn new(limits: &ClassLimits) -> Self {
         Self {
-            turns: Semaphore::new(limits.concurrent_calls as usize),
+            turns: Arc::new(Semaphore::new(limits.concurrent_calls as usize)),
             idle: Arc::new(Semaphore::new(limits.idle_sandboxes as usize)),
         }
     }
@@ -129,7 +129,7 @@ impl PluginHost {
             engine: engine.clone(),
             linked,
             limits,
-            own_turns: Semaphore::new(limits.concurrent_calls.div_ceil(2) as usize),
+            own_turns: Arc::new(Semaphore::new(limits.concurrent_calls.div_ceil(2) as usize)),
             ready,
             digest: intake::name(uploaded),
             size: uploaded.len(),
@@ -157,7 +157,7 @@ impl Shared {
 
 impl Plugin {
     /// Turns of all plugins of its kind.
-    pub(crate) fn turns(&self) -> &Semaphore {
+    pub(crate) fn turns(&self) -> &Arc<Semaphore> {
         &self.shared.seats(self.class).turns
     }
 

@@ -30,7 +30,7 @@ pub struct Plugin {
     pub(crate) linked: Arc<Linked>,
     pub(crate) limits: ClassLimits,
     /// One permit per sandbox of this plugin that may run, so that one plugin cannot take all turns.
-    pub(crate) own_turns: Semaphore,
+    pub(crate) own_turns: Arc<Semaphore>,
     /// Instances made ahead, if it wants them.
     pub(crate) ready: Option<Ready>,
     pub(crate) digest: String,

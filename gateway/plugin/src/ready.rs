@@ -106,6 +106,18 @@ impl Ready {
     }
 }
 
+/// Clears a used instance away. Its turns count as taken until then.
+pub(crate) fn discard(used: Sandboxed, turns: [OwnedSemaphorePermit; 2]) {
+    let order: Order = Box::new(move || {
+        drop(used);
+        drop(turns);
+    });
+    // If the one thread is behind, the order comes back and is dropped here: whoever comes clears away.
+    if let Some(maker) = maker() {
+        drop(maker.try_send(order));
+    }
+}
+
 type Order = Box<dyn FnOnce() + Send>;
 
 /// The one thread of the process that makes instances ahead; none if it cannot start, and then every

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,7 +15,7 @@ use serde_json::json;
 use tests::{
     guests,
     http::Failure,
-    plugins::{binding, compiled, host},
+    plugins::{binding, compiled, host, mac_key},
 };
 
 use crate::{Limit, Row, cpu};
@@ -25,6 +26,8 @@ pub(crate) fn rows() -> Result<Vec<Row>, Failure> {
     let mut rows = calls()?;
     rows.push(loading()?);
     rows.push(memory()?);
+    rows.extend(heavy("JavaScript", "js", 120.0)?);
+    rows.extend(heavy("Python", "python", 60.0)?);
     Ok(rows)
 }
 
@@ -77,14 +80,18 @@ impl Validator for Native {
     }
 }
 
-/// Microseconds of CPU for one validation, the median of nine runs.
-fn per_call(validator: &Arc<dyn Validator>) -> Result<f64, Failure> {
-    let call = Call {
+fn call() -> Call<'static> {
+    Call {
         now: Timestamp(1_900_000_000),
         instance: "bench",
         correlation: "0123456789abcdef",
         random: [7; 16],
-    };
+    }
+}
+
+/// Microseconds of CPU for one validation, the median of nine runs.
+fn per_call(validator: &Arc<dyn Validator>) -> Result<f64, Failure> {
+    let call = call();
     let token = Token::new("dana");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -100,6 +107,49 @@ fn per_call(validator: &Arc<dyn Validator>) -> Result<f64, Failure> {
         }
         Ok(cpu::median(&mut runs))
     })
+}
+
+/// A guest that is an interpreter, with instances made ahead: what is left on the way of a request.
+fn heavy(language: &str, folder: &str, limit: f64) -> Result<Option<Row>, Failure> {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("interop/guests")
+        .join(folder);
+    let Ok(component) = fs::read(project.join("dist/plugin.wasm")) else {
+        println!("(no {language} guest: `tests/interop/run plugins` builds it)");
+        return Ok(None);
+    };
+    let manifest = fs::read_to_string(project.join("cambist-plugin.toml"))?;
+    let manifest = cambist_plugin::Manifest::from_toml(&manifest)?;
+    let plugin = compiled(&cambist_plugin::manifest::embed(&component, &manifest)?)?;
+    let key = mac_key("the reception's key, 32 bytes or more")?;
+    let bound = plugin.bind(
+        &[Point::Validator],
+        binding("pass", &json!({}), &[("pass", key)]),
+    )?;
+    let validator = bound.validator(TokenType::new("urn:example:pass"), Declared::default());
+    let cases = fs::read_to_string(project.join("cases.toml"))?;
+    let token = cambist_plugin::case::cases_from_toml(&cases)?
+        .into_iter()
+        .find_map(|case| case.token?.as_str().map(Token::new))
+        .ok_or("no token in the cases")?;
+    let call = call();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut runs = Vec::new();
+    for _ in 0..200 {
+        // Time for another to be made.
+        std::thread::sleep(Duration::from_millis(5));
+        let began = cpu::thread_micros();
+        runtime.block_on(validator.validate(&token, &call))?;
+        runs.push(cpu::thread_micros() - began);
+    }
+    Ok(Some(Row {
+        work: format!("plugin: {language} validator, instance made ahead"),
+        cost: cpu::median(&mut runs),
+        reference: 0.0,
+        limit: Limit::Over(limit),
+    }))
 }
 
 /// From stored native code to a plugin that can be called, by the clock, in microseconds.
