@@ -7,6 +7,7 @@
 //!   admin-token        the bearer token of the admin API
 //!   vault-key          the key under which plugins' secrets are encrypted
 //!   keys/es256.pem …   signing keys, PKCS#8
+//!   keys/es256-certificate.pem …   certificates of those that sign SAML assertions
 //!   plugin-cache/      compiled plugins; may be removed while no server runs
 //!   plugin-cache-key   authenticates them
 //! ```

@@ -31,6 +31,8 @@ pub struct PublishedInstance {
     pub jwks: Bytes,
     /// Its authorization server metadata, serialised (RFC 8414 §2).
     pub metadata: Bytes,
+    /// Its signed SAML metadata (saml-metadata §2.4.3), if it issues assertions.
+    pub saml_metadata: Option<Bytes>,
     /// What it was built from that may be replaced under it.
     pub uses: Uses,
 }

@@ -21,6 +21,7 @@ pub mod publish_error;
 pub mod publisher;
 pub mod registry;
 pub mod router;
+pub mod saml;
 pub mod serve;
 pub mod store;
 pub mod vault;

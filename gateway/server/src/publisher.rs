@@ -39,6 +39,7 @@ use crate::{
     instance::{self, PublishedInstance, Shelf},
     publish_error::PublishError,
     registry::{Published, Registry},
+    saml::SamlBench,
     store::{Change, DocumentKind, Store},
     vault::Vault,
 };
@@ -79,6 +80,8 @@ pub struct Workshop {
     pub plugin_host: Arc<PluginHost>,
     /// Signing keys.
     pub keyring: Arc<Keyring>,
+    /// What SAML assertions are signed with and remembered by.
+    pub saml: SamlBench,
     /// Encrypts secrets for the store.
     pub vault: Vault,
     /// Checks passwords.
@@ -170,6 +173,7 @@ impl Publisher {
         let shelf = Shelf {
             base_url: &self.workshop.base_url,
             keyring: &self.workshop.keyring,
+            saml: &self.workshop.saml,
             directory: &self.workshop.directory,
             issuer: &issuer,
             plugin: &plugin,

@@ -44,6 +44,7 @@ enum Target<'p> {
     Jwks(&'p str),
     Metadata(&'p str),
     RestSts(&'p str),
+    SamlMetadata(&'p str),
     Proxy,
 }
 
@@ -56,6 +57,9 @@ fn target(path: &str) -> Target<'_> {
         }
         if let Some(id) = rest.strip_suffix("/jwks") {
             return Target::Jwks(id);
+        }
+        if let Some(id) = rest.strip_suffix("/saml2/metadata") {
+            return Target::SamlMetadata(id);
         }
         let document = rest.strip_suffix("/.well-known/openid-configuration");
         return Target::Metadata(document.unwrap_or(""));
@@ -93,13 +97,19 @@ impl Handler for PublicHandler {
                 registry.instance(id),
                 request.method(),
                 "application/jwk-set+json",
-                |i| &i.jwks,
+                |i| Some(&i.jwks),
             ),
             Target::Metadata(id) => document(
                 registry.instance(id),
                 request.method(),
                 "application/json",
-                |i| &i.metadata,
+                |i| Some(&i.metadata),
+            ),
+            Target::SamlMetadata(id) => document(
+                registry.instance(id),
+                request.method(),
+                "application/samlmetadata+xml",
+                |i| i.saml_metadata.as_ref(),
             ),
             Target::RestSts(id) => {
                 let instance = registry.instance(id).cloned();
@@ -282,15 +292,15 @@ fn document(
     instance: Option<&SharedInstance>,
     method: &Method,
     media: &'static str,
-    part: impl Fn(&PublishedInstance) -> &Bytes,
+    part: impl Fn(&PublishedInstance) -> Option<&Bytes>,
 ) -> Response<Body> {
-    let Some(instance) = instance else {
+    let Some(content) = instance.and_then(|instance| part(instance)) else {
         return plain(StatusCode::NOT_FOUND);
     };
     if method != Method::GET && method != Method::HEAD {
         return plain(StatusCode::METHOD_NOT_ALLOWED);
     }
-    let mut response = Response::new(Body::full(part(instance).clone()));
+    let mut response = Response::new(Body::full(content.clone()));
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
@@ -325,6 +335,10 @@ mod tests {
         assert_eq!(
             target("/oauth2/orders/.well-known/openid-configuration"),
             Target::Metadata("orders")
+        );
+        assert_eq!(
+            target("/oauth2/alpha/orders/saml2/metadata"),
+            Target::SamlMetadata("alpha/orders")
         );
         assert_eq!(target("/oauth2/orders/other"), Target::Metadata(""));
         assert_eq!(

@@ -35,6 +35,7 @@ use crate::{
     publisher::{PublishFailure, Publisher, Workshop},
     registry::{Published, Registry},
     router::PublicHandler,
+    saml::SamlBench,
     store::{Store, StoreError},
     vault::{Vault, VaultError},
 };
@@ -214,11 +215,14 @@ fn gateway(
     };
     let plugin_host = PluginHost::new(plugin_limits(&config), compilation, Arc::new(outside))?;
     let published = Arc::new(Published::new(Registry::default()));
+    let keyring = Arc::new(keys::open(&data)?);
+    let saml = SamlBench::new(keys::open_saml(&data)?, store.clone(), handle.clone());
     let workshop = Workshop {
         base_url: base_url.clone(),
         store,
         plugin_host: Arc::new(plugin_host),
-        keyring: Arc::new(keys::open(&data)?),
+        keyring,
+        saml,
         vault: Vault::new(&*data.vault_key()?)?,
         directory,
         fetch: Arc::new(egress),

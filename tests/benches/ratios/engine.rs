@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cambist::{saml::SamlBench, store::Store};
 use cambist_core::{
     Call, ExchangeRequest, Fetch, FetchError, Fetched, Presented, Timestamp, Token, TokenType,
     exchange,
@@ -77,7 +78,15 @@ fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
         "relying_parties": {ORDERS: {"scopes": ["orders:read"]}},
         "clients": {"web": {"secret_hash": format!("sha256:{}", "0".repeat(64)), "audiences": [ORDERS], "scopes": ["orders:read"]}}
     }))?;
+    // Nothing here is of SAML, but an instance is not built without the memory of used assertions.
+    let background = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let data = tempfile::tempdir()?;
+    let store = background.block_on(Store::open(&data.path().join("cambist.db")))?;
+    let saml = SamlBench::new(Vec::new(), store, background.handle().clone());
     let shelf = cambist::instance::Shelf {
+        saml: &saml,
         secret: &|_| None,
         key: &|_| None,
         base_url: "https://sts.example",

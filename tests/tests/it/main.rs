@@ -15,6 +15,7 @@ mod proxy;
 mod publish;
 mod refusals;
 mod restart;
+mod saml;
 mod tidy;
 mod users;
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod bindings;
 mod parties;
+mod validators;
 
 use std::{
     cell::RefCell,
@@ -10,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use cambist_core::{Declared, Instance, Limits, Provider, TokenType, Transformation, Validator};
+use cambist_core::{Instance, Limits, Provider, TokenType, Transformation, Validator};
 use cambist_plugin::{GrantedSecret, Plugin, PluginKey, Point};
 use cambist_token::{
     BUILTINS, Bench, PasswordDirectory, TrustedIssuer,
@@ -22,12 +23,14 @@ use serde_json::{Map, Value};
 use self::{
     bindings::{Binder, GrantsDocument, PluginDocument},
     parties::{Parties, check_audiences, clients, relying_parties},
+    validators::{Validators, check_subject_namespaces, validators},
 };
 use super::{PublishedInstance, Uses, realm};
 use crate::{
     document::{InstanceDocument, PartDocument},
     face::{oauth::metadata, rest_sts::RestFace},
     publish_error::PublishError,
+    saml::{self, SamlBench, SamlProvider},
 };
 
 /// What instances are built from: shared things by name.
@@ -36,6 +39,8 @@ pub struct Shelf<'a> {
     pub base_url: &'a str,
     /// Signing keys.
     pub keyring: &'a Arc<Keyring>,
+    /// What SAML assertions are signed with and remembered by.
+    pub saml: &'a SamlBench,
     /// Where user names and passwords are checked.
     pub directory: &'a Arc<dyn PasswordDirectory>,
     /// Registered issuers.
@@ -48,16 +53,15 @@ pub struct Shelf<'a> {
     pub key: &'a dyn Fn(&str) -> Option<Arc<dyn PluginKey>>,
 }
 
-struct BuiltValidator {
-    token_type: TokenType,
-    validator: Arc<dyn Validator>,
-    declared: Declared,
-    /// Whether it speaks of subjects that some other party named.
-    is_foreign: bool,
-}
-
-type Validators = BTreeMap<String, BuiltValidator>;
 type Providers = BTreeMap<String, Arc<dyn Provider>>;
+
+/// All providers of an instance, and what relying parties verify their tokens by.
+#[derive(Default)]
+struct BuiltProviders {
+    by_name: Providers,
+    algorithms: Vec<Algorithm>,
+    saml: Vec<Arc<SamlProvider>>,
+}
 
 /// Builds `document` as instance `id`. Changes nothing; an error names the member at fault.
 pub fn build(
@@ -91,7 +95,11 @@ pub fn build(
     };
     let validators = validators(document, &bench, &binder)?;
     check_subject_namespaces(document, &validators)?;
-    let (providers, algorithms) = providers(document, &bench, &binder)?;
+    let BuiltProviders {
+        by_name: providers,
+        algorithms,
+        saml,
+    } = providers(document, &bench, &binder)?;
     let deciders = binder.deciders(&document.policy)?;
     let transformations = transformations(document, &validators, &providers)?;
     let actors = actors(document, &validators)?;
@@ -104,6 +112,7 @@ pub fn build(
         relying_parties.values().map(|party| &**party),
         &algorithms,
     );
+    let saml_metadata = saml::metadata::document(&issuer, revision, &saml)?;
     let limits = Limits {
         chain_depth: document.limits.chain_depth.clamp(1, 8),
         ..Limits::default()
@@ -126,115 +135,8 @@ pub fn build(
         rest,
         jwks,
         metadata,
+        saml_metadata,
         uses,
-    })
-}
-
-fn validators(
-    document: &InstanceDocument,
-    bench: &Bench<'_>,
-    binder: &Binder<'_>,
-) -> Result<Validators, PublishError> {
-    let mut built = Validators::new();
-    let mut types = HashMap::new();
-    for (name, part) in &document.validators {
-        let path = format!("validators.{name}");
-        let validator = if part.kind == "plugin" {
-            plugin_validator(part, binder).map_err(|error| error.within(&path))?
-        } else {
-            builtin_validator(part, bench, binder).map_err(|error| error.within(&path))?
-        };
-        if let Some(other) = types.insert(validator.token_type.clone(), name) {
-            return Err(PublishError::new(
-                path,
-                format!(
-                    "reads `{}` as does `validators.{other}`",
-                    validator.token_type
-                ),
-                "let one validator read each token type; a builtin may list several issuers",
-            ));
-        }
-        built.insert(name.clone(), validator);
-    }
-    Ok(built)
-}
-
-fn builtin_validator(
-    part: &PartDocument,
-    bench: &Bench<'_>,
-    binder: &Binder<'_>,
-) -> Result<BuiltValidator, PublishError> {
-    let known = || {
-        BUILTINS
-            .iter()
-            .filter(|b| b.validator.is_some())
-            .map(|b| b.kind)
-            .chain(["plugin"])
-    };
-    let unknown = || unknown_kind(&part.kind, known());
-    let builtin = BUILTINS
-        .iter()
-        .find(|b| b.kind == part.kind)
-        .ok_or_else(unknown)?;
-    let make = builtin.validator.ok_or_else(unknown)?;
-    let validator = make(&part.settings, bench).map_err(settings_error)?;
-    let issuers = part.settings.get("issuers").and_then(Value::as_array);
-    binder.uses.borrow_mut().issuers.extend(
-        issuers
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .filter(|n| *n != "self")
-            .map(ToOwned::to_owned),
-    );
-    let is_foreign = issuers.is_some_and(|names| names.iter().any(|name| name != "self"));
-    Ok(BuiltValidator {
-        token_type: builtin.token_type.clone(),
-        validator,
-        declared: declared(&part.settings)?,
-        is_foreign,
-    })
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PluginValidatorSettings {
-    plugin: String,
-    token_type: TokenType,
-    #[serde(default)]
-    config: Map<String, Value>,
-    #[serde(default)]
-    grants: GrantsDocument,
-    #[serde(default)]
-    subject_prefix: String,
-    #[serde(default)]
-    scopes: Option<cambist_core::Scope>,
-}
-
-fn plugin_validator(
-    part: &PartDocument,
-    binder: &Binder<'_>,
-) -> Result<BuiltValidator, PublishError> {
-    let settings: PluginValidatorSettings = bindings::read(
-        Value::Object(part.settings.clone()),
-        "a plugin validator has `plugin`, `token_type`, and optionally `config`, `grants`, `subject_prefix`, `scopes`",
-    )?;
-    bindings::check_type(&settings.token_type)?;
-    let document = PluginDocument {
-        plugin: settings.plugin,
-        config: settings.config,
-        grants: settings.grants,
-    };
-    let bound = binder.bind(&document, Point::Validator)?;
-    let declared = Declared {
-        subject_prefix: settings.subject_prefix,
-        scopes: settings.scopes,
-    };
-    Ok(BuiltValidator {
-        validator: bound.validator(settings.token_type.clone(), declared.clone()),
-        token_type: settings.token_type,
-        declared,
-        is_foreign: true,
     })
 }
 
@@ -267,67 +169,29 @@ fn plugin_provider(
     Ok(bound.provider(settings.token_type, binder.issuer.to_owned()))
 }
 
-fn declared(settings: &Map<String, Value>) -> Result<Declared, PublishError> {
-    let own = ["subject_prefix", "scopes"]
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), settings.get(*name)?.clone())));
-    serde_json::from_value(Value::Object(own.collect())).map_err(|error| {
-        PublishError::new(
-            "",
-            error.to_string(),
-            "`subject_prefix` is text, `scopes` a list of scope words",
-        )
-    })
-}
-
-/// TX-60: two foreign sources may not speak of the same `sub` by accident.
-fn check_subject_namespaces(
-    document: &InstanceDocument,
-    validators: &Validators,
-) -> Result<(), PublishError> {
-    if document.shared_subjects {
-        return Ok(());
-    }
-    let mut seen: HashMap<&str, &str> = HashMap::new();
-    for (name, validator) in validators {
-        let several_issuers = document
-            .validators
-            .get(name)
-            .and_then(|part| part.settings.get("issuers"))
-            .and_then(Value::as_array)
-            .is_some_and(|issuers| issuers.len() > 1);
-        // What this instance issued itself already carries its source's prefix.
-        let speaks = validator.is_foreign || validator.token_type == TokenType::USERNAME;
-        let clash = speaks
-            .then(|| seen.insert(&validator.declared.subject_prefix, name))
-            .flatten();
-        if clash.is_some() || several_issuers {
-            let other = clash.map_or_else(
-                || "another of its issuers".to_owned(),
-                |other| format!("`validators.{other}`"),
-            );
-            return Err(PublishError::new(
-                format!("validators.{name}.subject_prefix"),
-                format!("subjects of `{name}` could be mistaken for those of {other}"),
-                "give each source its own `subject_prefix`, or set `shared_subjects` to true if they name the same people",
-            ));
-        }
-    }
-    Ok(())
-}
-
 fn providers(
     document: &InstanceDocument,
     bench: &Bench<'_>,
     binder: &Binder<'_>,
-) -> Result<(Providers, Vec<Algorithm>), PublishError> {
-    let mut built = Providers::new();
-    let mut algorithms = Vec::new();
+) -> Result<BuiltProviders, PublishError> {
+    let mut built = BuiltProviders::default();
     for (name, part) in &document.providers {
         let path = format!("providers.{name}");
         if part.kind == "plugin" {
             let provider = plugin_provider(part, binder).map_err(|error| error.within(&path))?;
-            built.insert(name.clone(), provider);
+            built.by_name.insert(name.clone(), provider);
+            continue;
+        }
+        if part.kind == saml::KIND {
+            let provider = SamlProvider::build(
+                &part.settings,
+                binder.issuer,
+                binder.shelf.saml,
+                |audience| document.relying_parties.contains_key(audience),
+            );
+            let provider = Arc::new(provider.map_err(|error| error.within(&path))?);
+            built.saml.push(Arc::clone(&provider));
+            built.by_name.insert(name.clone(), provider);
             continue;
         }
         let unknown = || {
@@ -337,7 +201,7 @@ fn providers(
                     .iter()
                     .filter(|b| b.provider.is_some())
                     .map(|b| b.kind)
-                    .chain(["plugin"]),
+                    .chain([saml::KIND, "plugin"]),
             )
             .within(&path)
         };
@@ -348,10 +212,13 @@ fn providers(
         let make = builtin.provider.ok_or_else(unknown)?;
         let (provider, algorithm) =
             make(&part.settings, bench).map_err(|error| settings_error(error).within(&path))?;
-        built.insert(name.clone(), provider);
-        algorithms.extend(algorithm.filter(|a| !algorithms.contains(a)));
+        built.by_name.insert(name.clone(), provider);
+        let is_new = |a: &Algorithm| !built.algorithms.contains(a);
+        if let Some(algorithm) = algorithm.filter(is_new) {
+            built.algorithms.push(algorithm);
+        }
     }
-    Ok((built, algorithms))
+    Ok(built)
 }
 
 fn transformations(
@@ -435,6 +302,14 @@ fn rest(
         let found = providers.get(provider).ok_or_else(|| {
             unknown_name(&format!("rest_sts.outputs.{name}"), provider, "providers")
         })?;
+        // RFC 8693 has assertions in base64url, and what asks there expects XML.
+        if *found.token_type() == TokenType::SAML2 {
+            return Err(PublishError::new(
+                format!("rest_sts.outputs.{name}"),
+                "issues SAML assertions, which the REST STS does not offer",
+                "ask for them at the instance's token endpoint",
+            ));
+        }
         outputs.insert(name.clone(), found.token_type().clone());
     }
     Ok(Some(RestFace::new(rest, inputs, outputs)))

@@ -60,11 +60,13 @@ async fn publisher(directory: &TempDir) -> Publisher {
     let world = Arc::new(GatewayOutside::new(egress, store.clone(), handle.clone()));
     let heavy = HeavyPool::new(handle, 1, 4);
     let (key, _) = SigningKey::generate(Algorithm::Es256).unwrap();
+    let saml = SamlBench::new(Vec::new(), store.clone(), tokio::runtime::Handle::current());
     let workshop = Workshop {
         base_url: "http://127.0.0.1:8080".to_owned(),
         store,
         plugin_host: Arc::new(PluginHost::new(limits, Compilation::default(), world).unwrap()),
         keyring: Arc::new(Keyring::new(vec![Arc::new(key)])),
+        saml,
         vault: Vault::new(&[1; 32]).unwrap(),
         directory: Arc::new(Nobody),
         fetch: Arc::new(Nobody),

@@ -281,7 +281,7 @@ fn unbound(error: &BindError) -> PublishError {
 const HINT: &str = "a binding has `plugin`, and optionally `config` and `grants`";
 
 /// Reads settings; an error names the member that does not fit.
-pub(super) fn read<T: DeserializeOwned>(
+pub(crate) fn read<T: DeserializeOwned>(
     settings: Value,
     hint: &'static str,
 ) -> Result<T, PublishError> {

@@ -27,6 +27,7 @@ use crate::{
     heavy::HeavyPool,
     publisher::{Publisher, Workshop},
     registry::{Published, Registry},
+    saml::SamlBench,
     store::Store,
     vault::Vault,
 };
@@ -76,11 +77,13 @@ pub(super) async fn desk() -> Desk {
         .map(|algorithm| Arc::new(SigningKey::generate(algorithm).unwrap().0));
     let heavy = HeavyPool::new(tokio::runtime::Handle::current(), 1, 4);
     let published = Arc::new(Published::new(Registry::default()));
+    let store = Store::open(&directory.path().join("cambist.db"))
+        .await
+        .unwrap();
     let workshop = Workshop {
         base_url: "http://127.0.0.1:8080".to_owned(),
-        store: Store::open(&directory.path().join("cambist.db"))
-            .await
-            .unwrap(),
+        saml: SamlBench::new(Vec::new(), store.clone(), tokio::runtime::Handle::current()),
+        store,
         plugin_host: Arc::new(
             PluginHost::new(
                 HostLimits {

@@ -1,0 +1,137 @@
+//! Who may present an assertion.
+
+use super::*;
+
+#[test]
+fn a_bearer_is_confirmed_where_and_how_the_assertion_says() {
+    let unconfirmed = |change: fn(&mut SubjectConfirmation), presenter: Presenter<'_>| {
+        let mut model = fixture::bearer();
+        change(confirmation(&mut model));
+        examine_by(&acceptance(), &signed(&model), &presenter).err()
+    };
+    let nobody = Presenter::default();
+    let refused = |reason| Some(Refusal::Unconfirmed(reason));
+    let elsewhere = |c: &mut SubjectConfirmation| c.recipient = Some("https://evil".to_owned());
+    assert_eq!(
+        unconfirmed(elsewhere, nobody),
+        refused(Unconfirmed::Recipient)
+    );
+    assert_eq!(
+        unconfirmed(|c| c.recipient = None, nobody),
+        refused(Unconfirmed::Recipient)
+    );
+    assert_eq!(
+        unconfirmed(
+            |c| c.method = ConfirmationMethod::Other("urn:x".to_owned()),
+            nobody
+        ),
+        refused(Unconfirmed::Method)
+    );
+
+    let address = |c: &mut SubjectConfirmation| c.address = Some("192.0.2.1".to_owned());
+    assert_eq!(unconfirmed(address, nobody), refused(Unconfirmed::Address));
+    let there = Presenter {
+        address: Some("192.0.2.1"),
+        ..nobody
+    };
+    assert_eq!(unconfirmed(address, there), None);
+
+    let named = |c: &mut SubjectConfirmation| c.name_id = Some(NameId::new("web").into());
+    assert_eq!(unconfirmed(named, nobody), refused(Unconfirmed::Name));
+    let web = Presenter {
+        identity: Some("web"),
+        ..nobody
+    };
+    assert_eq!(unconfirmed(named, web), None);
+
+    let answer = |c: &mut SubjectConfirmation| c.in_response_to = Some("_1".to_owned());
+    let correlated = |correlation| Presenter {
+        correlation,
+        ..nobody
+    };
+    for (correlation, expected) in [
+        (Correlation::NotJudged, None),
+        (Correlation::Answers("_1"), None),
+        (
+            Correlation::Answers("_2"),
+            refused(Unconfirmed::InResponseTo),
+        ),
+        (Correlation::Unsolicited, refused(Unconfirmed::InResponseTo)),
+    ] {
+        assert_eq!(unconfirmed(answer, correlated(correlation)), expected);
+    }
+
+    let mut model = fixture::bearer();
+    model.subject.as_mut().unwrap().confirmations.clear();
+    assert_eq!(
+        examine(&signed(&model)),
+        Err(Refusal::Unconfirmed(Unconfirmed::None))
+    );
+    model.subject = Some(Subject {
+        name_id: None,
+        ..fixture::bearer().subject.unwrap()
+    });
+    assert_eq!(examine(&signed(&model)), Err(Refusal::Missing("NameID")));
+}
+
+#[test]
+fn a_key_confirms_its_holder_only() {
+    let (holder, other) = (RSA.key.certificate().der(), P256.key.certificate().der());
+    let mut model = draft(Confirmation::HolderOfKey(holder)).assemble();
+    let shows = |certificate| Presenter {
+        certificate,
+        ..Presenter::default()
+    };
+    let by = |model: &Assertion, certificate| {
+        examine_by(&acceptance(), &signed(model), &shows(certificate)).err()
+    };
+    let refused = Some(Refusal::Unconfirmed(Unconfirmed::Key));
+    assert_eq!(by(&model, Some(holder)), None);
+    assert_eq!(by(&model, Some(other)), refused);
+    assert_eq!(by(&model, None), refused);
+    // A certificate that stands behind the holder's vouches for it; it does not hold the key.
+    let keys = &mut confirmation(&mut model).keys;
+    keys.first_mut().unwrap().certificates.push(other.to_vec());
+    assert_eq!(by(&model, Some(holder)), None);
+    assert_eq!(by(&model, Some(other)), refused);
+}
+
+#[test]
+fn only_a_trusted_attester_vouches() {
+    let document = signed(&draft(Confirmation::SenderVouches).assemble());
+    for (identity, expected) in [
+        (Some("portal"), None),
+        (
+            Some("web"),
+            Some(Refusal::Unconfirmed(Unconfirmed::NotAttested)),
+        ),
+        (None, Some(Refusal::Unconfirmed(Unconfirmed::NotAttested))),
+    ] {
+        let presenter = Presenter {
+            identity,
+            ..Presenter::default()
+        };
+        let result = examine_by(&acceptance(), &document, &presenter);
+        assert_eq!(result.err(), expected);
+    }
+}
+
+#[test]
+fn a_name_of_another_domain_is_another_name() {
+    let qualified = |name_qualifier: Option<&str>, sp_name_qualifier: Option<&str>| {
+        let mut model = fixture::bearer();
+        let name = NameId {
+            name_qualifier: name_qualifier.map(str::to_owned),
+            sp_name_qualifier: sp_name_qualifier.map(str::to_owned),
+            ..NameId::new("dana")
+        };
+        model.subject.as_mut().unwrap().name_id = Some(name.into());
+        examine(&signed(&model)).err()
+    };
+    let refused = Some(Refusal::Qualified);
+    assert_eq!(qualified(Some("https://idp.example.net/sts"), None), None);
+    assert_eq!(qualified(Some("domain\t\"<&>"), None), None);
+    assert_eq!(qualified(None, Some("urn:example:orders-sp")), None);
+    assert_eq!(qualified(Some("https://other.example"), None), refused);
+    assert_eq!(qualified(None, Some("urn:other")), refused);
+}

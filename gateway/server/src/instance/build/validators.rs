@@ -1,0 +1,204 @@
+//! The input side of an instance: which validators it has, and whose subjects they speak of.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use cambist_core::{Declared, TokenType, Validator};
+use cambist_plugin::Point;
+use cambist_token::{BUILTINS, Bench};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{
+    bindings::{self, Binder, GrantsDocument, PluginDocument},
+    settings_error, unknown_kind,
+};
+use crate::{
+    document::{InstanceDocument, PartDocument},
+    publish_error::PublishError,
+    saml::{self, SamlValidator},
+};
+
+/// A validator and what the rest of an instance asks about it.
+pub(super) struct BuiltValidator {
+    pub(super) token_type: TokenType,
+    pub(super) validator: Arc<dyn Validator>,
+    declared: Declared,
+    /// Whether it speaks of subjects that some other party named.
+    is_foreign: bool,
+}
+
+/// By the operator's names.
+pub(super) type Validators = BTreeMap<String, BuiltValidator>;
+pub(super) fn validators(
+    document: &InstanceDocument,
+    bench: &Bench<'_>,
+    binder: &Binder<'_>,
+) -> Result<Validators, PublishError> {
+    let mut built = Validators::new();
+    let mut types = HashMap::new();
+    for (name, part) in &document.validators {
+        let path = format!("validators.{name}");
+        let validator = match part.kind.as_str() {
+            "plugin" => plugin_validator(part, binder),
+            saml::KIND => saml_validator(part, binder),
+            _ => builtin_validator(part, bench, binder),
+        };
+        let validator = validator.map_err(|error| error.within(&path))?;
+        if let Some(other) = types.insert(validator.token_type.clone(), name) {
+            return Err(PublishError::new(
+                path,
+                format!(
+                    "reads `{}` as does `validators.{other}`",
+                    validator.token_type
+                ),
+                "let one validator read each token type; a builtin may list several issuers",
+            ));
+        }
+        built.insert(name.clone(), validator);
+    }
+    Ok(built)
+}
+
+fn builtin_validator(
+    part: &PartDocument,
+    bench: &Bench<'_>,
+    binder: &Binder<'_>,
+) -> Result<BuiltValidator, PublishError> {
+    let known = || {
+        BUILTINS
+            .iter()
+            .filter(|b| b.validator.is_some())
+            .map(|b| b.kind)
+            .chain([saml::KIND, "plugin"])
+    };
+    let unknown = || unknown_kind(&part.kind, known());
+    let builtin = BUILTINS
+        .iter()
+        .find(|b| b.kind == part.kind)
+        .ok_or_else(unknown)?;
+    let make = builtin.validator.ok_or_else(unknown)?;
+    let validator = make(&part.settings, bench).map_err(settings_error)?;
+    let issuers = part.settings.get("issuers").and_then(Value::as_array);
+    binder.uses.borrow_mut().issuers.extend(
+        issuers
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .filter(|n| *n != "self")
+            .map(ToOwned::to_owned),
+    );
+    let is_foreign = issuers.is_some_and(|names| names.iter().any(|name| name != "self"));
+    Ok(BuiltValidator {
+        token_type: builtin.token_type.clone(),
+        validator,
+        declared: declared(&part.settings)?,
+        is_foreign,
+    })
+}
+
+fn saml_validator(
+    part: &PartDocument,
+    binder: &Binder<'_>,
+) -> Result<BuiltValidator, PublishError> {
+    let validator = SamlValidator::build(&part.settings, binder.issuer, binder.shelf.saml)?;
+    Ok(BuiltValidator {
+        token_type: TokenType::SAML2,
+        declared: validator.declared().clone(),
+        validator: Arc::new(validator),
+        is_foreign: true,
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PluginValidatorSettings {
+    plugin: String,
+    token_type: TokenType,
+    #[serde(default)]
+    config: Map<String, Value>,
+    #[serde(default)]
+    grants: GrantsDocument,
+    #[serde(default)]
+    subject_prefix: String,
+    #[serde(default)]
+    scopes: Option<cambist_core::Scope>,
+}
+
+fn plugin_validator(
+    part: &PartDocument,
+    binder: &Binder<'_>,
+) -> Result<BuiltValidator, PublishError> {
+    let settings: PluginValidatorSettings = bindings::read(
+        Value::Object(part.settings.clone()),
+        "a plugin validator has `plugin`, `token_type`, and optionally `config`, `grants`, `subject_prefix`, `scopes`",
+    )?;
+    bindings::check_type(&settings.token_type)?;
+    let document = PluginDocument {
+        plugin: settings.plugin,
+        config: settings.config,
+        grants: settings.grants,
+    };
+    let bound = binder.bind(&document, Point::Validator)?;
+    let declared = Declared {
+        subject_prefix: settings.subject_prefix,
+        scopes: settings.scopes,
+    };
+    Ok(BuiltValidator {
+        validator: bound.validator(settings.token_type.clone(), declared.clone()),
+        token_type: settings.token_type,
+        declared,
+        is_foreign: true,
+    })
+}
+
+fn declared(settings: &Map<String, Value>) -> Result<Declared, PublishError> {
+    let own = ["subject_prefix", "scopes"]
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), settings.get(*name)?.clone())));
+    serde_json::from_value(Value::Object(own.collect())).map_err(|error| {
+        PublishError::new(
+            "",
+            error.to_string(),
+            "`subject_prefix` is text, `scopes` a list of scope words",
+        )
+    })
+}
+
+/// TX-60: two foreign sources may not speak of the same `sub` by accident.
+pub(super) fn check_subject_namespaces(
+    document: &InstanceDocument,
+    validators: &Validators,
+) -> Result<(), PublishError> {
+    if document.shared_subjects {
+        return Ok(());
+    }
+    let mut seen: HashMap<&str, &str> = HashMap::new();
+    for (name, validator) in validators {
+        let several_issuers = document
+            .validators
+            .get(name)
+            .and_then(|part| part.settings.get("issuers"))
+            .and_then(Value::as_array)
+            .is_some_and(|issuers| issuers.len() > 1);
+        // What this instance issued itself already carries its source's prefix.
+        let speaks = validator.is_foreign || validator.token_type == TokenType::USERNAME;
+        let clash = speaks
+            .then(|| seen.insert(&validator.declared.subject_prefix, name))
+            .flatten();
+        if clash.is_some() || several_issuers {
+            let other = clash.map_or_else(
+                || "another of its issuers".to_owned(),
+                |other| format!("`validators.{other}`"),
+            );
+            return Err(PublishError::new(
+                format!("validators.{name}.subject_prefix"),
+                format!("subjects of `{name}` could be mistaken for those of {other}"),
+                "give each source its own `subject_prefix`, or set `shared_subjects` to true if they name the same people",
+            ));
+        }
+    }
+    Ok(())
+}

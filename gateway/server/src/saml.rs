@@ -1,0 +1,110 @@
+//! SAML 2.0 assertions as a token type of published instances, in and out (RFC 8693 §3): settings, keys and
+//! the memory of what was used. What an assertion is, and when one is accepted, `cambist-saml` knows.
+
+pub mod metadata;
+mod provider;
+mod replay;
+mod validator;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use cambist_saml::{
+    algorithm::SignatureAlgorithm,
+    certificate::{Certificate, CertificateError},
+    signing::SigningKey,
+};
+use serde_json::{Map, Value};
+use tokio::runtime::Handle;
+
+pub use provider::SamlProvider;
+pub use validator::SamlValidator;
+
+use crate::{instance::build::bindings, publish_error::PublishError, store::Store};
+use replay::UsedAssertions;
+
+/// The name of the kind in documents.
+pub const KIND: &str = "saml2";
+
+/// Longest entity identifier, in bytes (saml-core §8.3.6).
+const LONGEST_NAME: usize = 1024;
+
+/// What validators and providers of assertions are built with.
+#[derive(Clone)]
+pub struct SamlBench {
+    keys: Vec<Arc<SigningKey>>,
+    used: UsedAssertions,
+}
+
+impl SamlBench {
+    /// Signs with `keys`, one for each algorithm; remembers in `store`, whose work runs on the runtime of
+    /// `handle`.
+    pub fn new(keys: Vec<SigningKey>, store: Store, handle: Handle) -> Self {
+        Self {
+            keys: keys.into_iter().map(Arc::new).collect(),
+            used: UsedAssertions::new(store, handle),
+        }
+    }
+
+    fn key(&self, algorithm: SignatureAlgorithm) -> Option<&Arc<SigningKey>> {
+        self.keys.iter().find(|key| key.algorithm() == algorithm)
+    }
+}
+
+/// Reads settings; an error names the member.
+fn read<T: serde::de::DeserializeOwned>(
+    settings: &Map<String, Value>,
+    hint: &'static str,
+) -> Result<T, PublishError> {
+    bindings::read(Value::Object(settings.clone()), hint)
+}
+
+/// An entity identifier.
+fn check_entity(path: &str, name: &str) -> Result<(), PublishError> {
+    if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
+        return Err(PublishError::new(
+            path,
+            "is not an entity identifier",
+            format!(
+                "use a URI of at most {LONGEST_NAME} bytes, such as `https://idp.example/saml`"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// A URI.
+fn check_uri(path: &str, text: &str, example: &str) -> Result<(), PublishError> {
+    if text.len() <= 2048 && fluent_uri::Uri::parse(text).is_ok() {
+        return Ok(());
+    }
+    Err(PublishError::new(
+        path,
+        format!("`{text}` is not an absolute URI"),
+        format!("write it as `{example}`"),
+    ))
+}
+
+/// A number of seconds from one to `most`.
+fn check_seconds(path: &str, seconds: u64, most: u64) -> Result<(), PublishError> {
+    if (1..=most).contains(&seconds) {
+        return Ok(());
+    }
+    Err(PublishError::new(
+        path,
+        format!("{seconds} is out of range"),
+        format!("use a whole number of seconds from 1 to {most}"),
+    ))
+}
+
+fn certificate(path: &str, pem: &str) -> Result<Certificate, PublishError> {
+    Certificate::from_pem(pem).map_err(|error: CertificateError| {
+        PublishError::new(
+            path,
+            format!("cannot be used: {error}"),
+            "send a certificate as PEM, from `-----BEGIN CERTIFICATE-----` on",
+        )
+    })
+}
