@@ -43,15 +43,18 @@ impl Validator for Hostile {
             "list" => Ok(principal.claim("many", vec![String::new(); 500_000])),
             "reserved" => Ok(principal.claim("iss", "https://sts.example")),
             "exit" => std::process::exit(0),
-            "files" => seen(principal, fs::read_to_string("/etc/passwd").is_ok()),
-            "write" => seen(principal, fs::write("/tmp/mallory", "was here").is_ok()),
-            "network" => seen(principal, TcpStream::connect("127.0.0.1:80").is_ok()),
-            "environment" => seen(principal, std::env::vars().next().is_some()),
-            "arguments" => seen(principal, std::env::args().next().is_some()),
+            "files" => Ok(seen(principal, fs::read_to_string("/etc/passwd").is_ok())),
+            "write" => Ok(seen(
+                principal,
+                fs::write("/tmp/mallory", "was here").is_ok(),
+            )),
+            "network" => Ok(seen(principal, TcpStream::connect("127.0.0.1:80").is_ok())),
+            "environment" => Ok(seen(principal, std::env::vars().next().is_some())),
+            "arguments" => Ok(seen(principal, std::env::args().next().is_some())),
             "clock" => {
                 let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
                 let is_the_calls = now.is_ok_and(|now| now.as_secs() == call.now);
-                seen(principal, !is_the_calls)
+                Ok(seen(principal, !is_the_calls))
             }
             "output" => {
                 let mut standard_error = std::io::stderr();
@@ -59,9 +62,9 @@ impl Validator for Hostile {
                 for _ in 0..100 {
                     drop(writeln!(standard_error, "{line}"));
                 }
-                seen(principal, false)
+                Ok(seen(principal, false))
             }
-            "canary" => seen(principal, CANARY.swap(true, Ordering::SeqCst)),
+            "canary" => Ok(seen(principal, CANARY.swap(true, Ordering::SeqCst))),
             _ => Err(Refusal::malformed()),
         }
     }
@@ -70,11 +73,11 @@ impl Validator for Hostile {
 export!(Hostile: Validator);
 
 /// Says whether something was there that should not be.
-fn seen(principal: Principal, seen: bool) -> Result<Principal, Refusal> {
+fn seen(principal: Principal, seen: bool) -> Principal {
     if seen {
-        Ok(principal.claim("seen", true))
+        principal.claim("seen", true)
     } else {
-        Ok(principal)
+        principal
     }
 }
 
