@@ -3,12 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use cambist_core::{
-    BoxFuture, Call, Declared, Fault, Principal, Timestamp, Token, TokenType, ValidateError,
-    Validator,
+    Call, Declared, Fault, Principal, Timestamp, Token, TokenType, ValidateError, Validator,
 };
 use cambist_plugin::{
-    Binding, Compilation, Grants, HostLimits, HttpError, HttpRequest, HttpResponse, KvError,
-    KvSpace, LogLine, Outside, PluginHost, PluginKey, PluginRejected, Point,
+    Binding, Compilation, Grants, HostLimits, Nowhere, PluginHost, PluginKey, PluginRejected, Point,
 };
 
 /// How long a call may take: long enough for a busy machine, short enough for many attacks.
@@ -64,52 +62,6 @@ pub(crate) fn reason(answer: Result<Principal, ValidateError>) -> String {
             reason
         }
         other => panic!("not a plugin's fault: {other:?}"),
-    }
-}
-
-/// Nothing lies outside.
-struct Nowhere;
-
-impl Outside for Nowhere {
-    fn now_ms(&self) -> u64 {
-        0
-    }
-
-    fn random(&self, _bytes: &mut [u8]) -> bool {
-        false
-    }
-
-    fn log(&self, _line: &LogLine<'_>) {}
-
-    fn send(&self, _request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
-        Box::pin(std::future::ready(Err(HttpError::TimedOut)))
-    }
-
-    fn kv_get<'a>(
-        &'a self,
-        _space: &'a KvSpace,
-        _key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, KvError>> {
-        Box::pin(std::future::ready(Err(KvError::Unavailable)))
-    }
-
-    fn kv_put<'a>(
-        &'a self,
-        _space: &'a KvSpace,
-        _key: &'a str,
-        _value: Vec<u8>,
-        _seconds: u32,
-        _only_if_absent: bool,
-    ) -> BoxFuture<'a, Result<bool, KvError>> {
-        Box::pin(std::future::ready(Err(KvError::Unavailable)))
-    }
-
-    fn kv_remove<'a>(
-        &'a self,
-        _space: &'a KvSpace,
-        _key: &'a str,
-    ) -> BoxFuture<'a, Result<(), KvError>> {
-        Box::pin(std::future::ready(Err(KvError::Unavailable)))
     }
 }
 
