@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use embed::embed;
+pub use embed::{ComponentError, embed, manifest_in};
 
 pub use config::{ConfigEntry, ConfigError, ConfigType, ConfigValue};
 

@@ -4,7 +4,6 @@ pub mod admin;
 pub mod audit;
 pub mod body;
 pub mod cli;
-pub mod component;
 pub mod config;
 pub mod data_directory;
 pub mod directory;

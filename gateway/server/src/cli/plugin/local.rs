@@ -2,10 +2,13 @@
 
 use std::{fmt::Write, sync::Arc};
 
-use cambist_plugin::{CaseOutcome, Compilation, Manifest, Nowhere, PluginHost, manifest::embed};
+use cambist_plugin::{
+    CaseOutcome, Compilation, Manifest, Nowhere, PluginHost,
+    manifest::{embed, manifest_in},
+};
 
 use super::{CliError, PluginError, say, show};
-use crate::{component::manifest_in, config::Config, publisher::Inspection, serve::plugin_limits};
+use crate::{config::Config, publisher::Inspection, serve::plugin_limits};
 
 /// Says what an upload would.
 pub(super) fn check(config: &Config, component: &[u8], json: bool) -> Result<(), CliError> {

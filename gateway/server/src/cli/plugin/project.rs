@@ -213,7 +213,7 @@ fn file_error(doing: &'static str, path: &Path, source: io::Error) -> PluginErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::manifest_in;
+    use cambist_plugin::manifest::manifest_in;
 
     fn project(manifest: &str, cases: Option<&str>) -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();

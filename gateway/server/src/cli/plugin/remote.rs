@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use cambist_plugin::manifest::manifest_in;
 use hyper::Method;
 use serde_json::{Value, json};
 
 use super::{CliError, GatewayArguments, PluginError, client::Client, project, say, show};
-use crate::component::manifest_in;
 
 const PLUGINS: &str = "/admin/v1/plugins";
 
