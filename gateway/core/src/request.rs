@@ -1,6 +1,6 @@
 //! What a face asks of the engine.
 
-use crate::{Client, Timestamp, Token, TokenType};
+use crate::{Client, Proofs, Timestamp, Token, TokenType};
 
 /// A token as presented, with the type its presenter declared.
 #[derive(Clone, Debug)]
@@ -43,4 +43,6 @@ pub struct Call<'a> {
     pub correlation: &'a str,
     /// Fresh random bytes for the issued token's identifier.
     pub random: [u8; 16],
+    /// What the caller proved to hold.
+    pub proofs: Proofs<'a>,
 }

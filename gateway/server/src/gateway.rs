@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use aws_lc_rs::rand;
-use cambist_core::{Call, Timestamp};
+use cambist_core::{Call, Proofs, Timestamp};
 
 use crate::{
     audit::Audit,
@@ -46,6 +46,8 @@ pub struct Circumstances {
     pub correlation: String,
     /// For the identifier of what it issues.
     pub random: [u8; 16],
+    /// The certificates the caller proved to hold in the TLS handshake, in DER, its own first.
+    pub certificates: Option<Arc<[Vec<u8>]>>,
     /// Whence it came.
     pub peer: Option<std::net::SocketAddr>,
 }
@@ -62,6 +64,7 @@ impl Circumstances {
             now: now()?,
             correlation: format!("{correlation:016x}"),
             random: *random,
+            certificates: None,
             peer,
         })
     }
@@ -73,6 +76,10 @@ impl Circumstances {
             instance,
             correlation: &self.correlation,
             random: self.random,
+            proofs: Proofs {
+                certificates: self.certificates.as_deref().unwrap_or_default(),
+                dpop_thumbprint: None,
+            },
         }
     }
 }

@@ -61,6 +61,7 @@ pub(crate) fn call() -> Call<'static> {
         instance: "alpha/orders",
         correlation: "c",
         random: [0xab; 16],
+        proofs: cambist_core::Proofs::default(),
     }
 }
 

@@ -111,6 +111,7 @@ fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
         instance: "orders",
         correlation: "0123456789abcdef",
         random: [7; 16],
+        proofs: cambist_core::Proofs::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let once = || {

@@ -86,6 +86,7 @@ fn call() -> Call<'static> {
         instance: "bench",
         correlation: "0123456789abcdef",
         random: [7; 16],
+        proofs: cambist_core::Proofs::default(),
     }
 }
 

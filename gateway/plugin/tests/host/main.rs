@@ -51,6 +51,7 @@ fn call() -> Call<'static> {
         instance: "alpha/orders",
         correlation: "c-1",
         random: [0; 16],
+        proofs: cambist_core::Proofs::default(),
     }
 }
 

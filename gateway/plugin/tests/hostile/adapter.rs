@@ -50,6 +50,7 @@ pub(crate) async fn ask(validator: &Arc<dyn Validator>) -> Result<Principal, Val
         instance: "alpha/orders",
         correlation: "c-1",
         random: [0; 16],
+        proofs: cambist_core::Proofs::default(),
     };
     validator.validate(&Token::new("a token"), &call).await
 }

@@ -183,6 +183,7 @@ async fn ask(
         instance: &instance.id,
         correlation: "0123456789abcdef",
         random: [0xab; 16],
+        proofs: cambist_core::Proofs::default(),
     };
     exchange(&instance.engine, &request, &call).await
 }

@@ -48,6 +48,7 @@ async fn validate(token: impl Into<Vec<u8>>) -> Result<Principal, ValidateError>
         instance: "i",
         correlation: "c",
         random: [0; 16],
+        proofs: cambist_core::Proofs::default(),
     };
     validator(&json!({"subject_prefix": "corp:", "scopes": ["read"]}))
         .unwrap()

@@ -127,6 +127,7 @@ async fn send(request: &RestRequest, is_published: bool) -> (StatusCode, Value, 
         instance: "alpha/orders",
         correlation: "c-1",
         random: [7; 16],
+        proofs: cambist_core::Proofs::default(),
     };
     let (instance, face) = (instance(), face());
     let (response, outcome) =

@@ -159,6 +159,7 @@ impl Desk {
             instance: id,
             correlation: "c-1",
             random: [7; 16],
+            proofs: cambist_core::Proofs::default(),
         };
         let (response, _) = rest_sts::answer(&request, face, &call).await;
         (

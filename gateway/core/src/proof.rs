@@ -1,0 +1,13 @@
+//! What a presenter proved to hold, beside the tokens it sent.
+
+/// Keys whose possession was proven on this very request. A face fills it in; nothing here says that a key
+/// is trusted, only that the caller holds it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Proofs<'a> {
+    /// The certificates of the TLS connection, or those a trusted TLS offloader passed on (RFC 9440), in
+    /// DER, the presenter's own first. Empty without one.
+    pub certificates: &'a [Vec<u8>],
+    /// The RFC 7638 thumbprint (base64url of SHA-256) of the key behind a `DPoP` proof that was verified for
+    /// this request (RFC 9449 §6.1).
+    pub dpop_thumbprint: Option<&'a str>,
+}
