@@ -2,7 +2,7 @@
 
 use crate::{
     Call, DecideError, ExchangeError, ExchangeRequest, Fault, Instance, IssuedToken, PolicyRefusal,
-    Presented, Principal, policy,
+    Presented, Principal, Transformation, policy,
 };
 
 /// What an exchange produced, with the facts its audit record needs.
@@ -29,6 +29,30 @@ pub async fn exchange(
     request: &ExchangeRequest<'_>,
     call: &Call<'_>,
 ) -> Result<Exchanged, ExchangeError> {
+    let (transformation, subject) = validate_subject(instance, request, call).await?;
+    decide_and_issue(instance, transformation, request, &subject, call).await
+}
+
+/// As [`exchange()`], and then ends the session that the subject token stood for or that validating it made,
+/// whether or not a token was issued. Nothing is ended if the subject token was not accepted.
+pub async fn exchange_ending_session(
+    instance: &Instance,
+    request: &ExchangeRequest<'_>,
+    call: &Call<'_>,
+) -> Result<Exchanged, ExchangeError> {
+    let (transformation, subject) = validate_subject(instance, request, call).await?;
+    let outcome = decide_and_issue(instance, transformation, request, &subject, call).await;
+    if let Some(session) = &subject.session {
+        transformation.validator.end_session(session).await;
+    }
+    outcome
+}
+
+async fn validate_subject<'i>(
+    instance: &'i Instance,
+    request: &ExchangeRequest<'_>,
+    call: &Call<'_>,
+) -> Result<(&'i Transformation, Principal), ExchangeError> {
     let transformation = instance.transformation(
         &request.subject.token_type,
         request.requested_token_type.as_ref(),
@@ -45,11 +69,21 @@ pub async fn exchange(
         .validate(&request.subject.token, call)
         .await
         .map_err(ExchangeError::Subject)?;
+    Ok((transformation, subject))
+}
+
+async fn decide_and_issue(
+    instance: &Instance,
+    transformation: &Transformation,
+    request: &ExchangeRequest<'_>,
+    subject: &Principal,
+    call: &Call<'_>,
+) -> Result<Exchanged, ExchangeError> {
     let actor = match &request.actor {
         Some(presented) => Some(validate_actor(instance, presented, call).await?),
         None => None,
     };
-    let mut issuance = policy::authorize(instance, request, &subject, actor.as_ref(), call)?;
+    let mut issuance = policy::authorize(instance, request, subject, actor.as_ref(), call)?;
     for decider in &instance.deciders {
         let issued = transformation.provider.token_type();
         let decision = decider

@@ -32,7 +32,7 @@ pub use declared::Declared;
 pub use error::{
     ExchangeError, Fault, IssueError, PolicyRefusal, Rejection, TargetRefusal, ValidateError,
 };
-pub use exchange::{Exchanged, exchange};
+pub use exchange::{Exchanged, exchange, exchange_ending_session};
 pub use fetch::{Fetch, FetchError, Fetched};
 pub use instance::{Instance, Limits, RelyingParty, Transformation};
 pub use mapper::Mapper;

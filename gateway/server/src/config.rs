@@ -10,6 +10,7 @@ mod keys;
 mod load;
 mod problem;
 mod rules;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ pub use explain::{explain, explain_all};
 pub use keys::{KEYS, Key, Kind, key, suggestion};
 pub use load::{DEFAULT_FILE, Loaded, Sources, load};
 pub use problem::{ConfigError, Problem};
+pub use sessions::Sessions;
 
 /// The configuration of one gateway process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +43,8 @@ pub struct Config {
     pub egress: Egress,
     /// Password hashing.
     pub passwords: Passwords,
+    /// Sessions that clients of an access manager sign in to.
+    pub sessions: Sessions,
     /// The way down.
     pub shutdown: Shutdown,
     /// The log.
@@ -57,6 +61,7 @@ impl Default for Config {
             plugins: Plugins::default(),
             egress: Egress::default(),
             passwords: Passwords::default(),
+            sessions: Sessions::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),
         }

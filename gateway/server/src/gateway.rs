@@ -10,9 +10,11 @@ use crate::{
     config::Config,
     data_directory::{AdminToken, DataDirectory},
     directory::UserDirectory,
+    face::session::SignInKey,
     heavy::HeavyPool,
     publisher::Publisher,
     registry::Published,
+    sessions::SessionStore,
 };
 
 /// The running gateway, shared by all listeners.
@@ -31,6 +33,10 @@ pub struct Gateway {
     pub audit: Audit,
     /// Who signs in with a password.
     pub users: Arc<UserDirectory>,
+    /// Who is signed in.
+    pub sessions: SessionStore,
+    /// Protects sign-ins of several rounds.
+    pub sign_in_key: SignInKey,
     /// Who may administer.
     pub admin_token: AdminToken,
     /// Held for its lock: one gateway per directory.

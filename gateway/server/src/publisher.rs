@@ -21,7 +21,7 @@ use std::{collections::VecDeque, sync::Arc};
 use cambist_core::Fetch;
 use cambist_plugin::{Plugin, PluginHost};
 use cambist_token::{
-    PasswordDirectory, TrustedIssuer,
+    PasswordDirectory, SessionDirectory, TrustedIssuer,
     jose::{Algorithm, Keyring},
 };
 use tokio::sync::{Mutex, MutexGuard};
@@ -86,6 +86,8 @@ pub struct Workshop {
     pub vault: Vault,
     /// Checks passwords.
     pub directory: Arc<dyn PasswordDirectory>,
+    /// Looks sessions up.
+    pub sessions: Arc<dyn SessionDirectory>,
     /// The way to issuers' keys.
     pub fetch: Arc<dyn Fetch>,
     /// Where hashing goes.
@@ -175,6 +177,7 @@ impl Publisher {
             keyring: &self.workshop.keyring,
             saml: &self.workshop.saml,
             directory: &self.workshop.directory,
+            sessions: &self.workshop.sessions,
             issuer: &issuer,
             plugin: &plugin,
             secret: &secret,

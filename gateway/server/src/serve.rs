@@ -28,7 +28,8 @@ use crate::{
     data_directory::{DataDirectory, DataDirectoryError},
     directory::UserDirectory,
     egress::{Egress, EgressRules, tls::trust_roots},
-    gateway::Gateway,
+    face::session::SignInKey,
+    gateway::{Gateway, now},
     heavy::HeavyPool,
     listener::{self, Drain, Workers, bind_alone, bind_shared},
     outside::{self, GatewayOutside},
@@ -36,6 +37,7 @@ use crate::{
     registry::{Published, Registry},
     router::PublicHandler,
     saml::SamlBench,
+    sessions::SessionStore,
     store::{Store, StoreError},
     vault::{Vault, VaultError},
 };
@@ -197,6 +199,14 @@ fn gateway(
     );
     let users = Arc::new(UserDirectory::new(store.clone(), heavy.clone()));
     let directory: Arc<dyn PasswordDirectory> = users.clone();
+    let clock = || ServeError::Io(io::Error::other("the clock stands before 1970"));
+    let sessions = background.block_on(SessionStore::open(
+        config.sessions.clone(),
+        store.clone(),
+        handle.clone(),
+        now().ok_or_else(clock)?,
+    ))?;
+    background.spawn(sessions.clone().tend());
     let rules = EgressRules {
         allow: config.egress.allow.clone(),
         timeout: config.egress.timeout(),
@@ -225,6 +235,7 @@ fn gateway(
         saml,
         vault: Vault::new(&*data.vault_key()?)?,
         directory,
+        sessions: Arc::new(sessions.clone()),
         fetch: Arc::new(egress),
         heavy: heavy.clone(),
         compilation: HeavyPool::new(handle.clone(), 1, 4),
@@ -239,6 +250,9 @@ fn gateway(
         heavy,
         audit: Audit::open(&data.path().join("audit.jsonl"))?,
         users,
+        sessions,
+        sign_in_key: SignInKey::draw()
+            .ok_or_else(|| io::Error::other("the machine has no randomness to give"))?,
         admin_token: data.admin_token()?,
         _data: data,
     })

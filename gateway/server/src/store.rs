@@ -11,6 +11,7 @@ mod migrate;
 mod plugins;
 mod seal;
 mod secrets;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -44,6 +45,7 @@ pub use error::StoreError;
 pub use kv::{KvPut, LIFE, MAX_KEY, MAX_VALUE};
 pub use plugins::{Plugin, PluginVersion, component_digest};
 pub use secrets::SealedSecret;
+pub use sessions::StoredSession;
 pub use users::User;
 
 /// How long a statement waits for another process, or a caller for a connection.

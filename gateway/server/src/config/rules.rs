@@ -35,6 +35,18 @@ pub(super) fn check(config: &Config, origin: impl Fn(&str) -> String, problems: 
             ),
         );
     }
+    let cookie = config.sessions.cookie.as_str();
+    if cookie.is_empty()
+        || cookie.len() > 64
+        || !cookie
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    {
+        wrong(
+            "sessions.cookie",
+            "`sessions.cookie` expects 1 to 64 letters, digits, hyphens and underscores, as it names a header too",
+        );
+    }
     if let Err(error) = EnvFilter::try_new(&config.log.filter) {
         wrong(
             "log.filter",

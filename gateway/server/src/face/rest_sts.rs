@@ -8,7 +8,7 @@ mod failure;
 mod translate;
 mod unpersisted;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use cambist_core::{
     Call, Client, ExchangeError, ExchangeRequest, Exchanged, Instance, MayPresent, Scope, TokenType,
@@ -28,6 +28,8 @@ use crate::document::RestStsDocument;
 pub const USERNAME: &str = "USERNAME";
 /// Input and output type for an `OpenID` Connect ID token.
 pub const OPENIDCONNECT: &str = "OPENIDCONNECT";
+/// Input type for a session of an access manager.
+pub const OPENAM: &str = "OPENAM";
 
 /// How an instance answers on this face, every name resolved.
 #[derive(Clone, Debug)]
@@ -38,8 +40,8 @@ pub struct RestFace {
     pub inputs: HashMap<String, TokenType>,
     /// Token types by output type name.
     pub outputs: HashMap<String, TokenType>,
-    /// The pairs of names that may be translated.
-    transforms: HashSet<(String, String)>,
+    /// The pairs of names that may be translated, and whether a session then ends.
+    transforms: HashMap<(String, String), bool>,
 }
 
 impl RestFace {
@@ -49,10 +51,10 @@ impl RestFace {
         inputs: HashMap<String, TokenType>,
         outputs: HashMap<String, TokenType>,
     ) -> Self {
-        let pairs = document
-            .transforms
-            .iter()
-            .map(|t| (t.input.clone(), t.output.clone()));
+        let pairs = document.transforms.iter().map(|t| {
+            let names = (t.input.clone(), t.output.clone());
+            (names, t.invalidate_interim_session)
+        });
         Self {
             client: client(&document.audiences),
             inputs,
@@ -61,13 +63,13 @@ impl RestFace {
         }
     }
 
-    /// The types behind a pair of names, if the pair may be translated.
-    fn pair(&self, input: &str, output: &str) -> Option<(&TokenType, &TokenType)> {
-        let is_offered = self
+    /// The types behind a pair of names, if the pair may be translated, and whether a session then ends.
+    fn pair(&self, input: &str, output: &str) -> Option<(&TokenType, &TokenType, bool)> {
+        let ends_session = self
             .transforms
-            .contains(&(input.to_owned(), output.to_owned()));
-        is_offered.then_some(())?;
-        Some((self.inputs.get(input)?, self.outputs.get(output)?))
+            .get(&(input.to_owned(), output.to_owned()))?;
+        let (input, output) = (self.inputs.get(input)?, self.outputs.get(output)?);
+        Some((input, output, *ends_session))
     }
 }
 
@@ -146,7 +148,11 @@ async fn translated(
         scope: None,
         nonce: translation.nonce,
     };
-    let outcome = cambist_core::exchange(instance, &request, call).await;
+    let outcome = if translation.ends_session {
+        cambist_core::exchange_ending_session(instance, &request, call).await
+    } else {
+        cambist_core::exchange(instance, &request, call).await
+    };
     let answer = match &outcome {
         Ok(exchanged) => Ok(issued(exchanged)),
         Err(error) => Err(failure::rest_error(error, &input)),

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use cambist_core::{Instance, Limits, Provider, TokenType, Transformation, Validator};
 use cambist_plugin::{GrantedSecret, Plugin, PluginKey, Point};
 use cambist_token::{
-    BUILTINS, Bench, PasswordDirectory, TrustedIssuer,
+    BUILTINS, Bench, PasswordDirectory, SessionDirectory, TrustedIssuer,
     jose::{Algorithm, Keyring},
 };
 use serde::Deserialize;
@@ -43,6 +43,8 @@ pub struct Shelf<'a> {
     pub saml: &'a SamlBench,
     /// Where user names and passwords are checked.
     pub directory: &'a Arc<dyn PasswordDirectory>,
+    /// Where sessions are looked up.
+    pub sessions: &'a Arc<dyn SessionDirectory>,
     /// Registered issuers.
     pub issuer: &'a dyn Fn(&str) -> Option<Arc<TrustedIssuer>>,
     /// Plugins by reference: `name`, `name@1.2.0` or `name@sha256:…`.
@@ -90,6 +92,7 @@ pub fn build(
         realm: &realm,
         keyring: shelf.keyring,
         directory: shelf.directory,
+        sessions: shelf.sessions,
         trusted_issuer: shelf.issuer,
         mappers: &binder,
     };

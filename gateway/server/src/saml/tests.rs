@@ -55,6 +55,7 @@ impl PasswordDirectory for Dana {
             Ok(Profile {
                 username: username.to_owned(),
                 attributes: serde_json::from_value(attributes).unwrap(),
+                session: None,
             })
         })
     }
@@ -106,6 +107,8 @@ impl House {
             keyring: &self.keyring,
             saml: &self.bench,
             directory: &passwords,
+            sessions: &(Arc::new(cambist_token::NoSessions)
+                as Arc<dyn cambist_token::SessionDirectory>),
             issuer: &|_| None,
             plugin: &|_| None,
             secret: &|_| None,

@@ -55,6 +55,7 @@ pub(super) fn read(
             .remove("may_act")
             .map(|may_act| MayAct::from_claim(&may_act))
             .transpose()?,
+        session: None,
         claims: {
             for consumed in ["aud", "auth_time", "exp"] {
                 claims.remove(consumed);

@@ -14,7 +14,7 @@ use crate::{
         InstanceDocument, PartDocument, RelyingPartyDocument, RestStsDocument,
         RestTransformDocument, TransformationDocument,
     },
-    face::rest_sts::{OPENIDCONNECT, USERNAME},
+    face::rest_sts::{OPENAM, OPENIDCONNECT, USERNAME},
     publish_error::PublishError,
 };
 
@@ -82,6 +82,7 @@ fn validator(state: &InstanceState, input: &str) -> PartDocument {
     let mapping = state.deployment.mappings.get(input);
     match input {
         USERNAME => part("username", json!({})),
+        OPENAM => part("session", json!({})),
         OPENIDCONNECT => part(
             "id_token",
             json!({ "issuers": [mapping.map(|mapping| &mapping.value)] }),

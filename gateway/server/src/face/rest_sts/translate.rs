@@ -4,7 +4,7 @@ use cambist_core::{Presented, Token, TokenType};
 use serde_json::{Map, Value};
 
 use super::{
-    OPENIDCONNECT, RestFace, USERNAME,
+    OPENAM, OPENIDCONNECT, RestFace, USERNAME,
     common_rest::{RestError, shown},
 };
 
@@ -15,6 +15,8 @@ pub struct Translation {
     pub input: String,
     /// The input token.
     pub subject: Presented,
+    /// Whether a session behind the input token ends with the translation.
+    pub ends_session: bool,
     /// What to make of it.
     pub requested_token_type: TokenType,
     /// A value to copy into the issued token.
@@ -47,11 +49,12 @@ pub(super) fn read(body: Value, face: &RestFace) -> Result<Translation, RestErro
     )?;
     let input_name = token_type(&input)?.to_owned();
     let output_name = token_type(&output)?;
-    let (input_type, output_type) = face
+    let (input_type, output_type, ends_session) = face
         .pair(&input_name, output_name)
         .ok_or_else(|| unsupported(&input_name, output_name))?;
     let token = match input_name.as_str() {
         USERNAME => username(&input)?,
+        OPENAM => Token::new(text(&input, "session_id", "AM Session Token")?),
         OPENIDCONNECT => Token::new(text(&input, "oidc_id_token", "OpenIdConnect Id Token")?),
         _ => Token::new(Value::Object(members(&input).cloned().unwrap_or_default()).to_string()),
     };
@@ -64,6 +67,7 @@ pub(super) fn read(body: Value, face: &RestFace) -> Result<Translation, RestErro
             token_type: input_type.clone(),
         },
         requested_token_type: output_type.clone(),
+        ends_session,
         nonce: nonce(&output)?,
         audiences: face.client.audiences.iter().cloned().collect(),
         input: input_name,
