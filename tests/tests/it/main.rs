@@ -14,6 +14,7 @@ mod plugins;
 mod proxy;
 mod publish;
 mod refusals;
+mod rest_sts_saml2;
 mod restart;
 mod saml;
 mod tidy;
