@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     Actor, ActorChain, Call, Client, Decision, ExchangeError, ExchangeRequest, Exchanged, Instance,
     IssuedToken, MayPresent, PolicyRefusal, Presented, Principal, RelyingParty, Scope,
-    TargetRefusal, Timestamp, Widened,
+    TargetRefusal, Timestamp, WantedConfirmation, Widened,
 };
 
 /// Permission to issue one token. Only [`authorize`] makes one.
@@ -21,6 +21,7 @@ pub struct Issuance<'a> {
     scope: Scope,
     not_after: Option<Timestamp>,
     nonce: Option<&'a str>,
+    wanted_confirmation: Option<&'a WantedConfirmation>,
 }
 
 impl<'a> Issuance<'a> {
@@ -68,6 +69,11 @@ impl<'a> Issuance<'a> {
     /// The caller's nonce.
     pub const fn nonce(&self) -> Option<&'a str> {
         self.nonce
+    }
+
+    /// How whoever presents the token shall be confirmed, if the caller said so.
+    pub const fn wanted_confirmation(&self) -> Option<&'a WantedConfirmation> {
+        self.wanted_confirmation
     }
 
     /// The end of a token that should live `lifetime` seconds from `now`, within what is allowed.
@@ -143,6 +149,7 @@ pub fn authorize<'a>(
         scope,
         not_after,
         nonce: request.nonce.as_deref(),
+        wanted_confirmation: request.wanted_confirmation.as_ref(),
     })
 }
 

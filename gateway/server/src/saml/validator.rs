@@ -48,7 +48,7 @@ struct IssuerSettings {
     certificates: Vec<String>,
 }
 
-/// Accepts bearer assertions of configured issuers, each once.
+/// Accepts assertions of configured issuers from their bearers and from holders of their keys, each once.
 pub struct SamlValidator {
     acceptance: Acceptance,
     declared: Declared,
@@ -173,8 +173,12 @@ impl Validator for SamlValidator {
         Box::pin(async move {
             let document = transport::decode_token(token.as_bytes()).map_err(Rejection::from)?;
             let replay = self.used.at(call.now);
-            // Nobody has proved anything but to have it, so only a bearer can be confirmed.
-            let presenter = Presenter::default();
+            // Who asks is not known here, so nobody can be confirmed by name or by attesting for others.
+            let presenter = Presenter {
+                certificate: call.proofs.certificates.first().map(Vec::as_slice),
+                key_thumbprint: call.proofs.dpop_thumbprint,
+                ..Presenter::default()
+            };
             let accepted = self
                 .acceptance
                 .accept(&document, &presenter, call.now, &replay)
