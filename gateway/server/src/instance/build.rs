@@ -133,6 +133,7 @@ pub fn build(
         engine,
         clients,
         rest,
+        dpop_nonce_required: document.dpop.nonce_required,
         jwks,
         metadata,
         saml_metadata,
