@@ -23,6 +23,7 @@ pub mod scope;
 pub mod time;
 pub mod token;
 pub mod validator;
+pub mod wanted_confirmation;
 
 use std::pin::Pin;
 
@@ -47,6 +48,7 @@ pub use scope::Scope;
 pub use time::Timestamp;
 pub use token::{Token, TokenType};
 pub use validator::Validator;
+pub use wanted_confirmation::WantedConfirmation;
 
 /// A boxed future that may move between threads: what a role's `dyn` method returns.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

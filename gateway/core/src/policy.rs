@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     Actor, ActorChain, Call, Client, Confirmation, Decision, ExchangeError, ExchangeRequest,
     Exchanged, Instance, IssueError, IssuedToken, MayPresent, PolicyRefusal, Presented, Principal,
-    RelyingParty, Scope, TargetRefusal, Timestamp, Widened,
+    RelyingParty, Scope, TargetRefusal, Timestamp, WantedConfirmation, Widened,
 };
 
 /// Permission to issue one token. Only [`authorize`] makes one.
@@ -23,6 +23,7 @@ pub struct Issuance<'a> {
     nonce: Option<&'a str>,
     confirmation: Option<Confirmation>,
     must_be_bound: bool,
+    wanted_confirmation: Option<&'a WantedConfirmation>,
 }
 
 impl<'a> Issuance<'a> {
@@ -89,6 +90,11 @@ impl<'a> Issuance<'a> {
         }
         self.confirmation = None;
         Ok(())
+    }
+
+    /// How whoever presents the token shall be confirmed, if the caller said so.
+    pub const fn wanted_confirmation(&self) -> Option<&'a WantedConfirmation> {
+        self.wanted_confirmation
     }
 
     /// The end of a token that should live `lifetime` seconds from `now`, within what is allowed.
@@ -169,6 +175,7 @@ pub fn authorize<'a>(
         nonce: request.nonce.as_deref(),
         confirmation,
         must_be_bound,
+        wanted_confirmation: request.wanted_confirmation.as_ref(),
     })
 }
 

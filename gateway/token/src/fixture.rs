@@ -197,6 +197,7 @@ impl Fixture {
             resources: Vec::new(),
             scope: None,
             nonce: Some("n-0S6_WzA2Mj".to_owned()),
+            wanted_confirmation: None,
         };
         exchange(&instance, &request, &call()).await
     }

@@ -433,6 +433,7 @@ async fn issue(
         resources: Vec::new(),
         scope: None,
         nonce: Some("n-1".to_owned()),
+        wanted_confirmation: None,
     };
     let call = Call {
         random: [random; 16],

@@ -146,6 +146,7 @@ async fn translated(
         resources: Vec::new(),
         scope: None,
         nonce: translation.nonce,
+        wanted_confirmation: None,
     };
     let outcome = cambist_core::exchange(instance, &request, call).await;
     let answer = match &outcome {

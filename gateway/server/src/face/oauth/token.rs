@@ -202,6 +202,7 @@ fn request<'c>(
         resources: std::mem::take(&mut form.resources),
         scope: form.scope.take(),
         nonce: None,
+        wanted_confirmation: None,
     })
 }
 

@@ -25,7 +25,20 @@ async fn a_provider_that_cannot_be_names_its_member() {
         (json!({"certificate": house.ec}), "certificate"),
         (json!({"lifetime_seconds": 0}), "lifetime_seconds"),
         (json!({"lifetime_seconds": 86_401}), "lifetime_seconds"),
-        (json!({"confirmation": "holder-of-key"}), "confirmation"),
+        (json!({"confirmation": "by-magic"}), "confirmation"),
+        (
+            json!({"confirmation": "holder-of-key", "holder_certificate": "x"}),
+            "holder_certificate",
+        ),
+        (
+            json!({"holder_certificate": house.ec}),
+            "holder_certificate",
+        ),
+        (json!({"authentication": "guess"}), "authentication"),
+        (
+            json!({"authn_context_classes": {"urn:t": "strong"}}),
+            "authn_context_classes.urn:t",
+        ),
         (json!({"name_id_format": "email"}), "name_id_format"),
         (json!({"attributes": {"mail": ""}}), "attributes.mail"),
         (
