@@ -96,6 +96,7 @@ fn client(audiences: &BTreeSet<String>) -> Client {
         is_named: false,
         actors: Vec::new(),
         max_lifetime: None,
+        binding: cambist_core::Binding::default(),
     }
 }
 

@@ -136,6 +136,7 @@ pub fn build(
         engine,
         clients,
         rest,
+        dpop_nonce_required: document.dpop.nonce_required,
         jwks,
         metadata,
         saml_metadata,

@@ -16,9 +16,10 @@ async fn issue_for(
     certificates: &[Vec<u8>],
     wanted: Option<WantedConfirmation>,
 ) -> Result<Exchanged, ExchangeError> {
+    let print = print(certificates);
     let proofs = Proofs {
-        certificates,
-        dpop_thumbprint: None,
+        certificate_thumbprint: print.as_deref(),
+        ..shown(certificates)
     };
     let beside = Beside { proofs, wanted };
     ask_with(source, DANA, TokenType::USERNAME, NOW, beside).await
@@ -39,8 +40,16 @@ async fn present_as(
 fn shown(certificates: &[Vec<u8>]) -> Proofs<'_> {
     Proofs {
         certificates,
-        dpop_thumbprint: None,
+        ..Proofs::default()
     }
+}
+
+/// `x5t#S256` of the first.
+fn print(certificates: &[Vec<u8>]) -> Option<String> {
+    let print = Certificate::from_der(certificates.first()?)
+        .ok()?
+        .thumbprint();
+    Some(base64_simd::URL_SAFE_NO_PAD.encode_to_string(print))
 }
 
 #[tokio::test]
@@ -62,16 +71,16 @@ async fn sm_11_only_the_holder_of_the_key_presents_a_holder_of_key_assertion() {
         Proofs::default(),
         shown(&other),
         Proofs {
-            certificates: &[],
             dpop_thumbprint: unknown.as_deref(),
+            ..Proofs::default()
         },
     ] {
         let error = present_as(&target, token, proofs).await.unwrap_err();
         assert_eq!(Refusal::from(&error), NOT_ACCEPTABLE, "{error}");
     }
     let by_message = Proofs {
-        certificates: &[],
         dpop_thumbprint: known.as_deref(),
+        ..Proofs::default()
     };
     let accepted = present_as(&target, token, by_message).await.unwrap();
     assert_eq!(accepted.subject, "source:dana");
@@ -83,7 +92,12 @@ async fn sm_11_the_transport_proves_a_key_as_well() {
     let source = house.source(json!({"confirmation": "holder-of-key"}));
     let own = vec![holder()];
     let made = issue_for(&source, &own, None).await.unwrap();
-    present_as(&house.target(), &made.issued.token, shown(&own))
+    let print = print(&own);
+    let proofs = Proofs {
+        certificate_thumbprint: print.as_deref(),
+        ..shown(&own)
+    };
+    present_as(&house.target(), &made.issued.token, proofs)
         .await
         .unwrap();
 }
