@@ -18,6 +18,8 @@ pub struct Exchanged {
     pub subject: String,
     /// Who acts, newest first.
     pub actors: Option<crate::ActorChain>,
+    /// The keys it is bound to.
+    pub confirmation: Option<crate::Confirmation>,
 }
 
 /// Validates what was presented, asks policy, and issues.
@@ -29,21 +31,37 @@ pub async fn exchange(
     request: &ExchangeRequest<'_>,
     call: &Call<'_>,
 ) -> Result<Exchanged, ExchangeError> {
-    let (transformation, subject) = validate_subject(instance, request, call).await?;
-    decide_and_issue(instance, transformation, request, &subject, call).await
+    exchange_and_then(EndOfSession::Interim, instance, request, call).await
 }
 
-/// As [`exchange()`], and then ends the session that the subject token stood for or that validating it made,
-/// whether or not a token was issued. Nothing is ended if the subject token was not accepted.
-pub async fn exchange_ending_session(
+/// Which session ends with an exchange, whether or not a token was issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndOfSession {
+    /// The one that validating the subject token made, and no other.
+    Interim,
+    /// The one behind the subject token, also if it was presented.
+    Any,
+    /// None: what was made stays until it ends by itself.
+    None,
+}
+
+/// As [`exchange()`], with a say in which session ends. Nothing is ended if the subject token was not
+/// accepted.
+pub async fn exchange_and_then(
+    ends: EndOfSession,
     instance: &Instance,
     request: &ExchangeRequest<'_>,
     call: &Call<'_>,
 ) -> Result<Exchanged, ExchangeError> {
     let (transformation, subject) = validate_subject(instance, request, call).await?;
     let outcome = decide_and_issue(instance, transformation, request, &subject, call).await;
-    if let Some(session) = &subject.session {
-        transformation.validator.end_session(session).await;
+    let ended = subject.session.as_ref().filter(|session| match ends {
+        EndOfSession::Interim => session.is_interim,
+        EndOfSession::Any => true,
+        EndOfSession::None => false,
+    });
+    if let Some(session) = ended {
+        transformation.validator.end_session(&session.token).await;
     }
     outcome
 }
@@ -84,6 +102,7 @@ async fn decide_and_issue(
         None => None,
     };
     let mut issuance = policy::authorize(instance, request, subject, actor.as_ref(), call)?;
+    issuance.bind_as(transformation.provider.can_bind())?;
     for decider in &instance.deciders {
         let issued = transformation.provider.token_type();
         let decision = decider

@@ -12,7 +12,7 @@ pub trait Validator: Send + Sync {
         call: &'a Call<'a>,
     ) -> BoxFuture<'a, Result<Principal, ValidateError>>;
 
-    /// Ends a session that [`Principal::session`] named. Best effort: a failure is the validator's to log, for
+    /// Ends the session that [`Principal::session`] named. Best effort: a failure is the validator's to log, for
     /// nobody waits to hear of it. By default there is nothing to end.
     fn end_session<'a>(&'a self, session: &'a Token) -> BoxFuture<'a, ()> {
         let _ = session;

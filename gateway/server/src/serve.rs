@@ -27,6 +27,7 @@ use crate::{
     config::Config,
     data_directory::{DataDirectory, DataDirectoryError},
     directory::UserDirectory,
+    dpop::Dpop,
     egress::{Egress, EgressRules, tls::trust_roots},
     face::session::SignInKey,
     gateway::{Gateway, now},
@@ -249,6 +250,7 @@ fn gateway(
         publisher,
         heavy,
         audit: Audit::open(&data.path().join("audit.jsonl"))?,
+        dpop: Dpop::new().ok_or_else(|| io::Error::other("no randomness"))?,
         users,
         sessions,
         sign_in_key: SignInKey::draw()

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use cambist_core::{
-    BoxFuture, Call, Declared, Principal, Rejection, Timestamp, Token, TokenType, ValidateError,
-    Validator,
+    BoxFuture, Call, Declared, Principal, Rejection, Timestamp, Token, TokenType, UsedSession,
+    ValidateError, Validator,
 };
 use serde_json::{Map, Value};
 
@@ -96,7 +96,7 @@ impl OwnSession {
             expires_at: Some(session.ends_at),
             authenticated_at: Some(session.authenticated_at),
             authentication_methods: session.methods.clone(),
-            session: Some(token.clone()),
+            session: Some(UsedSession::presented(token.clone())),
             claims: session.attributes.clone(),
             ..Principal::default()
         };

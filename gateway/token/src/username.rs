@@ -3,7 +3,8 @@
 use std::{borrow::Cow, sync::Arc};
 
 use cambist_core::{
-    BoxFuture, Call, Declared, Principal, Rejection, Token, TokenType, ValidateError, Validator,
+    BoxFuture, Call, Declared, Principal, Rejection, Token, TokenType, UsedSession, ValidateError,
+    Validator,
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -124,7 +125,7 @@ impl Validator for Username {
                 authenticated_at: Some(call.now),
                 authentication_methods: vec!["pwd".to_owned()],
                 claims: profile.attributes,
-                session: profile.session,
+                session: profile.session.map(UsedSession::interim),
                 ..Principal::default()
             };
             self.declared.complete(&mut principal, None);

@@ -264,7 +264,7 @@ fn judged() -> Vec<(&'static str, Value, Option<Rejection>)> {
         ),
         (
             "bound to a key",
-            with("cnf", json!({"jkt": "x"})),
+            with("cnf", json!({"jwk": {}})),
             Some(Rejection::Refused),
         ),
     ]
@@ -435,6 +435,7 @@ async fn issue(
         resources: Vec::new(),
         scope: None,
         nonce: Some("n-1".to_owned()),
+        wanted_confirmation: None,
     };
     let call = Call {
         random: [random; 16],
@@ -456,6 +457,7 @@ fn client(audiences: &[&str]) -> Client {
         is_named: true,
         actors: Vec::new(),
         max_lifetime: None,
+        binding: cambist_core::Binding::default(),
     }
 }
 

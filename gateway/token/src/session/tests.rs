@@ -65,7 +65,8 @@ async fn a_session_is_a_principal_that_ends_with_it() {
     assert_eq!(principal.authentication_methods, ["pwd"]);
     assert_eq!(principal.authenticated_at, Some(Timestamp(3)));
     assert_eq!(principal.expires_at, Some(Timestamp(100)));
-    assert_eq!(principal.session, Some(Token::new("held")));
+    let presented = UsedSession::presented(Token::new("held"));
+    assert_eq!(principal.session, Some(presented));
 }
 
 #[tokio::test]
