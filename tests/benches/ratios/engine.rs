@@ -71,7 +71,6 @@ fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
     let (own, _) = SigningKey::generate(Algorithm::Es256)?;
     let keyring = Arc::new(Keyring::new(vec![Arc::new(own)]));
     let directory: Arc<dyn PasswordDirectory> = Arc::new(Nowhere);
-    let sessions: Arc<dyn SessionDirectory> = Arc::new(NoSessions);
     let document = serde_json::from_value(json!({
         "validators": {"partner": {"kind": "id_token", "issuers": ["partner"], "subject_prefix": "partner:", "scopes": ["orders:read"]}},
         "providers": {"access": {"kind": "access_token"}},
@@ -93,7 +92,7 @@ fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
         base_url: "https://sts.example",
         keyring: &keyring,
         directory: &directory,
-        sessions: &sessions,
+        sessions: &(Arc::new(NoSessions) as Arc<dyn SessionDirectory>),
         issuer: &|_| Some(Arc::clone(&issuer)),
         plugin: &|_| None,
     };
