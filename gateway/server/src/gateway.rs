@@ -11,6 +11,7 @@ use crate::{
     data_directory::{AdminToken, DataDirectory},
     directory::UserDirectory,
     heavy::HeavyPool,
+    ledger::Ledger,
     publisher::Publisher,
     registry::Published,
 };
@@ -25,6 +26,8 @@ pub struct Gateway {
     pub published: Arc<Published>,
     /// Changes what is published.
     pub publisher: Publisher,
+    /// Knows what was issued and what was revoked.
+    pub ledger: Arc<Ledger>,
     /// Where slow work goes.
     pub heavy: HeavyPool,
     /// Where every exchange is recorded.

@@ -28,8 +28,9 @@ use crate::{
     data_directory::{DataDirectory, DataDirectoryError},
     directory::UserDirectory,
     egress::{Egress, EgressRules, tls::trust_roots},
-    gateway::Gateway,
+    gateway::{Gateway, now},
     heavy::HeavyPool,
+    ledger::Ledger,
     listener::{self, Drain, Workers, bind_alone, bind_shared},
     outside::{self, GatewayOutside},
     publisher::{PublishFailure, Publisher, Workshop},
@@ -217,8 +218,12 @@ fn gateway(
     let published = Arc::new(Published::new(Registry::default()));
     let keyring = Arc::new(keys::open(&data)?);
     let saml = SamlBench::new(keys::open_saml(&data)?, store.clone(), handle.clone());
+    let started =
+        now().ok_or_else(|| ServeError::Io(io::Error::other("the clock stands before 1970")))?;
+    let ledger = background.block_on(Ledger::open(store.clone(), handle.clone(), started))?;
     let workshop = Workshop {
         base_url: base_url.clone(),
+        ledger: Arc::clone(&ledger),
         store,
         plugin_host: Arc::new(plugin_host),
         keyring,
@@ -236,6 +241,7 @@ fn gateway(
         base_url,
         published,
         publisher,
+        ledger,
         heavy,
         audit: Audit::open(&data.path().join("audit.jsonl"))?,
         users,
@@ -289,6 +295,13 @@ impl Running {
     pub fn stop(self) {
         self.drain.begin();
         self.workers.join();
+        let ledger = Arc::clone(&self.gateway.ledger);
+        let flushed = self.background.block_on(async move {
+            tokio::time::timeout(Duration::from_secs(5), ledger.flush()).await
+        });
+        if !matches!(flushed, Ok(Ok(()))) {
+            tracing::error!("issued tokens may be missing from the ledger");
+        }
         self.background.shutdown_timeout(Duration::from_secs(1));
     }
 }

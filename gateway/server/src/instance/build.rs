@@ -29,6 +29,7 @@ use super::{PublishedInstance, Uses, realm};
 use crate::{
     document::{InstanceDocument, PartDocument},
     face::{oauth::metadata, rest_sts::RestFace},
+    ledger::Ledger,
     publish_error::PublishError,
     saml::{self, SamlBench, SamlProvider},
 };
@@ -39,6 +40,8 @@ pub struct Shelf<'a> {
     pub base_url: &'a str,
     /// Signing keys.
     pub keyring: &'a Arc<Keyring>,
+    /// Knows what was issued and what was revoked.
+    pub ledger: &'a Arc<Ledger>,
     /// What SAML assertions are signed with and remembered by.
     pub saml: &'a SamlBench,
     /// Where user names and passwords are checked.
@@ -123,6 +126,7 @@ pub fn build(
         relying_parties,
         resources,
         deciders,
+        ledger: Some(Arc::new(shelf.ledger.at(id, document.ledger.persistence))),
         limits,
     };
     let uses = binder.uses.into_inner();
