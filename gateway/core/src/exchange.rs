@@ -24,6 +24,8 @@ pub struct Exchanged {
     /// What it falls by: its own mark first, then those of the tokens it was made from. Empty without a
     /// ledger.
     pub marks: Arc<[Mark]>,
+    /// The keys it is bound to.
+    pub confirmation: Option<crate::Confirmation>,
 }
 
 /// Validates what was presented, asks policy, and issues.
@@ -64,6 +66,7 @@ pub async fn exchange(
         None => None,
     };
     let mut issuance = policy::authorize(instance, request, &subject, actor.as_ref(), call)?;
+    issuance.bind_as(transformation.provider.can_bind())?;
     for decider in &instance.deciders {
         let issued = transformation.provider.token_type();
         let decision = decider

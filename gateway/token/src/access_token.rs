@@ -99,6 +99,10 @@ impl Provider for AccessToken {
         Some(self.0.issuer())
     }
 
+    fn can_bind(&self) -> bool {
+        true
+    }
+
     fn issue<'a>(
         &'a self,
         issuance: &'a Issuance<'a>,

@@ -85,6 +85,10 @@ impl Provider for IdToken {
         Some(self.0.issuer())
     }
 
+    fn can_bind(&self) -> bool {
+        true
+    }
+
     fn issue<'a>(
         &'a self,
         issuance: &'a Issuance<'a>,

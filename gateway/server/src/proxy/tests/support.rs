@@ -62,6 +62,7 @@ impl RouteExchange for Fake {
             subject: "alice".to_owned(),
             actors: None,
             marks: Arc::default(),
+            confirmation: None,
         })
     }
 
