@@ -327,7 +327,7 @@ async fn further_listeners_serve_their_roles_only() -> Outcome {
         )
         .await?;
     let upstream = tests::upstream::start().await?;
-    let route = json!({"path_prefix": "/", "upstream": upstream.url(), "instance": "alpha/orders", "audience": tests::documents::ORDERS});
+    let route = json!({"path_prefix": "/", "upstream": upstream.url(), "instance": "alpha/orders", "audience": tests::documents::ORDERS, "subject_token_type": tests::gateway::USERNAME});
     gateway.put("/admin/v1/routes/all", &route).await?;
     let ask = async |name: &str, path: &str| -> Result<u16, Failure> {
         let url = format!("{}{path}", gateway.further(name).ok_or("no listener")?);
