@@ -9,6 +9,7 @@ pub mod issuer;
 pub mod mirror;
 pub mod plugins;
 pub mod server;
+pub mod sts;
 pub mod ticket;
 pub mod tls;
 pub mod upstream;
