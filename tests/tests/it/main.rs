@@ -14,6 +14,8 @@ mod plugin_hostile;
 mod plugin_lifecycle;
 mod plugins;
 mod proxy;
+mod proxy_certificates;
+mod proxy_tls;
 mod publish;
 mod refusals;
 mod rest_sts_saml2;
