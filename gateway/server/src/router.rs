@@ -1,9 +1,11 @@
 //! The public listener: which path belongs to which face. The published state is loaded here, once.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use cambist_core::{ExchangeError, ExchangeRequest, Exchanged, Presented, Timestamp, TokenType};
+use cambist_core::{
+    ExchangeError, ExchangeRequest, Exchanged, Mark, Presented, Timestamp, TokenType,
+};
 use cambist_token::PasswordDirectory;
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue};
 
@@ -18,7 +20,7 @@ use crate::{
     },
     gateway::{Circumstances, Gateway},
     instance::{PublishedInstance, SharedInstance},
-    listener::Handler,
+    listener::{Connection, Handler},
     proxy::{self, Route, RouteExchange, Upstreams},
     registry::Registry,
 };
@@ -79,21 +81,28 @@ fn target(path: &str) -> Target<'_> {
 }
 
 impl Handler for PublicHandler {
-    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        let Some(circumstances) = Circumstances::draw(Some(peer)) else {
+    async fn handle(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
+        let Some(circumstances) = Circumstances::draw(Some(connection)) else {
             return plain(StatusCode::SERVICE_UNAVAILABLE);
         };
         let registry = self.gateway.published.load();
         let path = request.uri().path();
-        let own = self.gateway.config.sessions.enabled;
+        let own = connection.roles.sts && self.gateway.config.sessions.enabled;
         if let Some(target) = own.then(|| SessionTarget::of(path)).flatten() {
             drop(registry);
             return self.session(request, &target, circumstances).await;
         }
-        match target(path) {
+        let target = if connection.roles.sts {
+            target(path)
+        } else {
+            Target::Proxy
+        };
+        match target {
+            Target::Proxy if !connection.roles.proxy => plain(StatusCode::NOT_FOUND),
             Target::Proxy => {
                 let registry = Arc::clone(&registry);
-                self.proxy(request, peer, registry, circumstances).await
+                self.proxy(request, connection, registry, circumstances)
+                    .await
             }
             Target::Token(id) => {
                 let instance = registry.instance(id).cloned();
@@ -235,7 +244,7 @@ impl PublicHandler {
     async fn proxy(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        connection: &Connection,
         registry: Arc<Registry>,
         circumstances: Circumstances,
     ) -> Response<Body> {
@@ -259,7 +268,7 @@ impl PublicHandler {
         };
         proxy::forward(
             request,
-            peer,
+            connection,
             route,
             &exchange,
             &self.upstreams,
@@ -312,6 +321,16 @@ impl RouteExchange for Exchange<'_> {
 
     fn instance_revision(&self) -> u64 {
         self.instance.revision
+    }
+
+    fn epoch(&self) -> u64 {
+        self.gateway.ledger.epoch()
+    }
+
+    fn stand(&self, marks: &[Mark]) -> bool {
+        marks
+            .iter()
+            .all(|mark| self.gateway.ledger.stands(mark, &self.instance.id))
     }
 }
 

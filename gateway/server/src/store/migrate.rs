@@ -15,6 +15,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0002_plugins.sql"),
     ),
     (
+        3,
+        "ledger",
+        include_str!("../../migrations/0003_ledger.sql"),
+    ),
+    (
         5,
         "sessions",
         include_str!("../../migrations/0005_sessions.sql"),
