@@ -262,7 +262,9 @@ fn gateway(
         vault: Vault::new(&*data.vault_key()?)?,
         directory,
         sessions: Arc::new(sessions.clone()),
-        fetch: Arc::new(egress),
+        fetch: Arc::new(egress.clone()),
+        egress,
+        handle: handle.clone(),
         heavy: heavy.clone(),
         compilation: HeavyPool::new(handle.clone(), 1, 4),
     };

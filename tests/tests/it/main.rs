@@ -18,6 +18,7 @@ mod proxy_certificates;
 mod proxy_tls;
 mod publish;
 mod refusals;
+mod rest_sts_authenticators;
 mod rest_sts_saml2;
 mod rest_sts_sessions;
 mod restart;

@@ -7,7 +7,7 @@ use hyper::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Problem, etag, plugins, secrets, tokens};
+use super::{Problem, authenticators, etag, plugins, secrets, tokens};
 use crate::{
     body::{self, Body},
     config::Limits,
@@ -52,6 +52,9 @@ pub(super) async fn handle(
         ("issuers", name) if !name.is_empty() => issuer(gateway, &head, body, name).await,
         ("tokens" | "tokens:revoke" | "cut-offs", name) => {
             tokens::handle(gateway, &head, body, collection, name).await
+        }
+        ("authenticators" | "sessions", name) => {
+            authenticators::handle(gateway, &head, body, collection, name).await
         }
         ("users", "") if head.method == Method::POST => add_user(gateway, body).await,
         ("keys", "") if head.method == Method::GET => {

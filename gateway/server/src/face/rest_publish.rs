@@ -89,7 +89,8 @@ async fn create(request: &RestRequest, publisher: &Publisher) -> Result<Content,
     refuse_conditions(&request.headers, false, |value| value == "*")?;
     let state = state(request)?;
     let id = state.deployment.id();
-    let document = document::document(state, None).map_err(|error| unmarshalled(&error))?;
+    let document = document::document(state, None, |id| publisher.has_authenticator(id))
+        .map_err(|error| unmarshalled(&error))?;
     let published = publisher
         .put_instance(&id, document, Precondition::Absent)
         .await;
@@ -131,8 +132,8 @@ async fn replace(
         );
         return Err(unmarshalled(&error));
     }
-    let document =
-        document::document(state, Some(&previous)).map_err(|error| unmarshalled(&error))?;
+    let document = document::document(state, Some(&previous), |id| publisher.has_authenticator(id))
+        .map_err(|error| unmarshalled(&error))?;
     let published = publisher.put_instance(id, document, precondition).await;
     let revision = published.map_err(|failure| match failure {
         PublishFailure::NotFound => no_instance_to_update(id),

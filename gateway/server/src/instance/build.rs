@@ -1,5 +1,6 @@
 //! From a document to a published instance: everything that can fail, fails here.
 
+mod authenticated;
 pub(crate) mod bindings;
 mod parties;
 mod validators;
@@ -27,6 +28,7 @@ use self::{
 };
 use super::{PublishedInstance, Uses, realm};
 use crate::{
+    authenticator::{self, Authenticator},
     document::{InstanceDocument, PartDocument},
     face::{
         oauth::metadata,
@@ -51,6 +53,8 @@ pub struct Shelf<'a> {
     pub directory: &'a Arc<dyn PasswordDirectory>,
     /// Where sessions are looked up.
     pub sessions: &'a Arc<dyn SessionDirectory>,
+    /// Authenticators by id.
+    pub authenticator: &'a dyn Fn(&str) -> Option<Authenticator>,
     /// Registered issuers.
     pub issuer: &'a dyn Fn(&str) -> Option<Arc<TrustedIssuer>>,
     /// Plugins by reference: `name`, `name@1.2.0` or `name@sha256:…`.
@@ -93,11 +97,15 @@ pub fn build(
         shelf,
         uses: RefCell::default(),
     };
+    let usual = (shelf.authenticator)(&authenticator::id(&realm, authenticator::DEFAULT));
+    let directory = usual
+        .and_then(|usual| usual.passwords())
+        .unwrap_or_else(|| Arc::clone(shelf.directory));
     let bench = Bench {
         issuer: &issuer,
         realm: &realm,
         keyring: shelf.keyring,
-        directory: shelf.directory,
+        directory: &directory,
         sessions: shelf.sessions,
         trusted_issuer: shelf.issuer,
         mappers: &binder,

@@ -21,6 +21,8 @@ impl Publisher {
         self.restore_plugins(&mut registry, &mut failed).await?;
         self.restore_secrets(&mut registry, &mut failed).await?;
         self.restore_issuers(&mut registry, &mut failed).await?;
+        self.restore_authenticators(&mut registry, &mut failed)
+            .await?;
         self.restore_instances(&mut registry, &mut failed).await?;
         self.restore_routes(&mut registry, &mut failed).await?;
         for what in &failed {

@@ -113,6 +113,7 @@ impl House {
             ledger: &self.ledger,
             saml: &self.bench,
             directory: &passwords,
+            authenticator: &|_| None,
             sessions: &(Arc::new(cambist_token::NoSessions)
                 as Arc<dyn cambist_token::SessionDirectory>),
             issuer: &|_| None,

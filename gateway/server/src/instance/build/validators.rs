@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
+    authenticated,
     bindings::{self, Binder, GrantsDocument, PluginDocument},
     settings_error, unknown_kind,
 };
@@ -19,15 +20,16 @@ use crate::{
     document::{InstanceDocument, PartDocument},
     publish_error::PublishError,
     saml::{self, SamlValidator},
+    x509::{self, X509Validator},
 };
 
 /// A validator and what the rest of an instance asks about it.
 pub(super) struct BuiltValidator {
     pub(super) token_type: TokenType,
     pub(super) validator: Arc<dyn Validator>,
-    declared: Declared,
+    pub(super) declared: Declared,
     /// Whether it speaks of subjects that some other party named.
-    is_foreign: bool,
+    pub(super) is_foreign: bool,
 }
 
 /// By the operator's names.
@@ -44,6 +46,10 @@ pub(super) fn validators(
         let validator = match part.kind.as_str() {
             "plugin" => plugin_validator(part, binder),
             saml::KIND => saml_validator(part, binder),
+            _ if part.settings.contains_key(authenticated::MEMBER) => {
+                authenticated::validator(part, bench, binder)
+            }
+            x509::KIND => x509_validator(part),
             _ => builtin_validator(part, bench, binder),
         };
         let validator = validator.map_err(|error| error.within(&path))?;
@@ -62,7 +68,7 @@ pub(super) fn validators(
     Ok(built)
 }
 
-fn builtin_validator(
+pub(super) fn builtin_validator(
     part: &PartDocument,
     bench: &Bench<'_>,
     binder: &Binder<'_>,
@@ -72,7 +78,7 @@ fn builtin_validator(
             .iter()
             .filter(|b| b.validator.is_some())
             .map(|b| b.kind)
-            .chain([saml::KIND, "plugin"])
+            .chain([saml::KIND, x509::KIND, "plugin"])
     };
     let unknown = || unknown_kind(&part.kind, known());
     let builtin = BUILTINS
@@ -106,6 +112,16 @@ fn saml_validator(
     let validator = SamlValidator::build(&part.settings, binder.issuer, binder.shelf.saml)?;
     Ok(BuiltValidator {
         token_type: TokenType::SAML2,
+        declared: validator.declared().clone(),
+        validator: Arc::new(validator),
+        is_foreign: true,
+    })
+}
+
+fn x509_validator(part: &PartDocument) -> Result<BuiltValidator, PublishError> {
+    let validator = X509Validator::build(&part.settings)?;
+    Ok(BuiltValidator {
+        token_type: TokenType::X509,
         declared: validator.declared().clone(),
         validator: Arc::new(validator),
         is_foreign: true,
@@ -154,7 +170,7 @@ fn plugin_validator(
     })
 }
 
-fn declared(settings: &Map<String, Value>) -> Result<Declared, PublishError> {
+pub(super) fn declared(settings: &Map<String, Value>) -> Result<Declared, PublishError> {
     let own = ["subject_prefix", "scopes"]
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), settings.get(*name)?.clone())));
