@@ -18,6 +18,8 @@ pub struct Exchanged {
     pub subject: String,
     /// Who acts, newest first.
     pub actors: Option<crate::ActorChain>,
+    /// What the subject's token said, for faces that pass some of it on.
+    pub principal: Principal,
 }
 
 /// Validates what was presented, asks policy, and issues.
@@ -60,7 +62,11 @@ pub async fn exchange(
             .map_err(|widened| DecideError::Fault(Fault::Internal(widened.to_string())))?;
     }
     let issued = transformation.provider.issue(&issuance, call).await?;
-    Ok(issuance.into_exchanged(issued))
+    let exchanged = issuance.into_exchanged(issued);
+    Ok(Exchanged {
+        principal: subject,
+        ..exchanged
+    })
 }
 
 async fn validate_actor(

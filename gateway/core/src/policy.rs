@@ -105,6 +105,7 @@ impl<'a> Issuance<'a> {
         Ok(())
     }
 
+    /// Without the principal, which this only borrows.
     pub(crate) fn into_exchanged(self, issued: IssuedToken) -> Exchanged {
         Exchanged {
             issued,
@@ -112,6 +113,7 @@ impl<'a> Issuance<'a> {
             audiences: self.audiences,
             subject: self.subject.subject.clone(),
             actors: self.actors.map(Cow::into_owned),
+            principal: Principal::default(),
         }
     }
 }

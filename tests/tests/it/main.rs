@@ -12,6 +12,7 @@ mod plugin_hostile;
 mod plugin_lifecycle;
 mod plugins;
 mod proxy;
+mod proxy_routes;
 mod publish;
 mod refusals;
 mod restart;
