@@ -20,6 +20,8 @@ pub struct Exchanged {
     pub actors: Option<crate::ActorChain>,
     /// What the subject's token said, for faces that pass some of it on.
     pub principal: Principal,
+    /// The keys it is bound to.
+    pub confirmation: Option<crate::Confirmation>,
 }
 
 /// Validates what was presented, asks policy, and issues.
@@ -52,6 +54,7 @@ pub async fn exchange(
         None => None,
     };
     let mut issuance = policy::authorize(instance, request, &subject, actor.as_ref(), call)?;
+    issuance.bind_as(transformation.provider.can_bind())?;
     for decider in &instance.deciders {
         let issued = transformation.provider.token_type();
         let decision = decider

@@ -274,6 +274,7 @@ impl RouteExchange for Exchange<'_> {
             resources: Vec::new(),
             scope: None,
             nonce: None,
+            wanted_confirmation: None,
         };
         let call = self.circumstances.call(&instance.id);
         let outcome = cambist_core::exchange(&instance.engine, &request, &call).await;

@@ -8,6 +8,7 @@
 mod delegation;
 mod exchange;
 mod jwks;
+mod oauth_dpop;
 mod plugin_hostile;
 mod plugin_lifecycle;
 mod plugins;
@@ -15,6 +16,7 @@ mod proxy;
 mod proxy_routes;
 mod publish;
 mod refusals;
+mod rest_sts_saml2;
 mod restart;
 mod saml;
 mod tidy;

@@ -48,7 +48,7 @@ impl Setting {
         http::get(&format!("{}{path}", self.gateway.public), headers).await
     }
 
-    fn bearer(&self, claims: Value) -> Result<String, Failure> {
+    fn bearer(&self, claims: &Value) -> Result<String, Failure> {
         let mut all = json!({"sub": "dana", "aud": WEB.0, "iat": now(), "exp": now() + 600});
         for (name, value) in claims.as_object().ok_or("claims")? {
             all[name] = value.clone();
@@ -80,7 +80,7 @@ async fn the_most_specific_route_takes_the_request() -> Outcome {
         .await?;
     setting.route("beta", json!({"path_prefix": "/a", "headers": {"x-beta": "1"}, "send": {"as": "header", "name": "x-token"}})).await?;
     setting.route("one", json!({"path": "/a/b", "host": "*.example", "anonymous": "only", "instance": null, "audience": null, "subject_token_type": null})).await?;
-    let bearer = setting.bearer(json!({}))?;
+    let bearer = setting.bearer(&json!({}))?;
     let plain = setting
         .get("/a/b", &[("authorization", &bearer)])
         .await?
@@ -118,7 +118,7 @@ async fn px_07_claims_become_headers_that_nobody_else_can_set() -> Outcome {
     setting
         .route("orders", json!({"claim_headers": headers}))
         .await?;
-    let bearer = setting.bearer(json!({"email": "d@example.com", "groups": ["a", "b,c"]}))?;
+    let bearer = setting.bearer(&json!({"email": "d@example.com", "groups": ["a", "b,c"]}))?;
     let all = [
         ("authorization", bearer.as_str()),
         ("x_user", "root"),
@@ -158,7 +158,7 @@ async fn a_password_is_exchanged_like_a_token() -> Outcome {
         .get("/x", &[("authorization", &basic(("erin", "wrong")))])
         .await?;
     assert_eq!(wrong.status, 401);
-    let token = setting.bearer(json!({}))?;
+    let token = setting.bearer(&json!({}))?;
     let cookie = format!("a=1; session={}", token.trim_start_matches("Bearer "));
     let received = setting.get("/x", &[("cookie", &cookie)]).await?.json();
     assert_eq!(sent(&received)["sub"], "partner:dana", "{received}");
@@ -174,7 +174,7 @@ async fn a_challenge_says_what_would_do() -> Outcome {
     let metadata = "https://api.example/.well-known/oauth-protected-resource";
     setting.route("scope", json!({"path_prefix": "/scope", "required_scopes": ["orders:write"], "resource_metadata": metadata})).await?;
     setting.route("strong", json!({"path_prefix": "/strong", "step_up": {"acr_values": ["gold"], "max_age_seconds": 60}})).await?;
-    let bearer = setting.bearer(json!({"acr": "silver", "auth_time": now()}))?;
+    let bearer = setting.bearer(&json!({"acr": "silver", "auth_time": now()}))?;
     let reply = setting.get("/scope", &[("authorization", &bearer)]).await?;
     assert_eq!(reply.status, 403);
     assert_eq!(
@@ -191,7 +191,7 @@ async fn a_challenge_says_what_would_do() -> Outcome {
         reply.header("www-authenticate"),
         r#"Bearer realm="strong", error="insufficient_user_authentication", acr_values="gold", max_age="60""#
     );
-    let strong = setting.bearer(json!({"acr": "gold", "auth_time": now()}))?;
+    let strong = setting.bearer(&json!({"acr": "gold", "auth_time": now()}))?;
     assert_eq!(
         setting
             .get("/strong", &[("authorization", &strong)])
@@ -199,7 +199,7 @@ async fn a_challenge_says_what_would_do() -> Outcome {
             .status,
         200
     );
-    let old = setting.bearer(json!({"acr": "gold", "auth_time": now() - 100}))?;
+    let old = setting.bearer(&json!({"acr": "gold", "auth_time": now() - 100}))?;
     assert_eq!(
         setting
             .get("/strong", &[("authorization", &old)])

@@ -114,6 +114,9 @@ impl Granted {
         send: &Delivery,
         claim_headers: &[(HeaderName, String)],
     ) -> Result<Self, Refusal> {
+        if exchanged.confirmation.is_some() {
+            return Err(Refusal::Unsendable("it is bound to a key of somebody else"));
+        }
         let token = send.write(&exchanged)?;
         let mut claims = Vec::with_capacity(claim_headers.len());
         for (name, claim) in claim_headers {

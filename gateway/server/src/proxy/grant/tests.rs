@@ -20,6 +20,7 @@ fn exchanged(token: &str, usage: Usage) -> Exchanged {
         audiences: vec!["orders".to_owned()],
         subject: "partner:dana".to_owned(),
         actors: None,
+        confirmation: None,
         principal: Principal {
             claims: claims.as_object().unwrap().clone(),
             authentication_context: Some("gold".to_owned()),

@@ -81,6 +81,7 @@ impl Target {
             is_named: false,
             actors: Vec::new(),
             max_lifetime: None,
+            binding: cambist_core::Binding::default(),
         };
         if !document.required_scopes.is_within(&client.scope) {
             return Err(PublishError::new(

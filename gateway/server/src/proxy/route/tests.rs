@@ -55,6 +55,7 @@ fn sx_17_the_client_policy_is_for_one_audience_and_unnamed() {
         is_named: false,
         actors: Vec::new(),
         max_lifetime: None,
+        binding: cambist_core::Binding::default(),
     };
     assert_eq!(build(&json!({})).unwrap().client(), Some(&expected));
     let narrowed = build(&json!({"scopes": ["read"]})).unwrap();
@@ -102,6 +103,20 @@ fn mistakes_are_named() {
         (json!({"idle_seconds": 0}), "idle_seconds"),
         (json!({"scopes": ["a b"]}), "scopes"),
         (json!({"unknown": 1}), "unknown"),
+    ];
+    are_refused(&table);
+}
+
+fn are_refused(table: &[(Value, &str)]) {
+    for (change, path) in table {
+        let error = build(change).err().unwrap_or_else(|| panic!("{change}"));
+        assert_eq!(error.path, *path, "{change}: {error}");
+    }
+}
+
+#[test]
+fn mistakes_about_matching_and_exchanging_are_named() {
+    let table = [
         (json!({"host": "*"}), "host"),
         (json!({"host": "*.*.a"}), "host"),
         (json!({"path": "/a", "path_prefix": "/"}), "path"),
@@ -154,10 +169,7 @@ fn mistakes_are_named() {
         ),
         (json!({"actor": {"from": "bearer"}}), "actor.from"),
     ];
-    for (change, path) in &table {
-        let error = build(change).err().unwrap_or_else(|| panic!("{change}"));
-        assert_eq!(error.path, *path, "{change}: {error}");
-    }
+    are_refused(&table);
 }
 
 #[test]

@@ -71,6 +71,7 @@ impl RouteExchange for Fake {
             subject: "alice".to_owned(),
             actors: None,
             principal: self.principal.lock().unwrap().clone(),
+            confirmation: None,
         })
     }
 
