@@ -1,13 +1,13 @@
 //! What may be issued. Rules are chosen by what the tokens say, never by which parameters were sent.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use serde_json::{Map, Value};
 
 use crate::{
     Actor, ActorChain, Call, Client, Confirmation, Decision, ExchangeError, ExchangeRequest,
-    Exchanged, Instance, IssueError, IssuedToken, MayPresent, PolicyRefusal, Presented, Principal,
-    RelyingParty, Scope, TargetRefusal, Timestamp, WantedConfirmation, Widened,
+    Exchanged, Instance, IssueError, IssuedToken, Mark, MayPresent, PolicyRefusal, Presented,
+    Principal, RelyingParty, Scope, TargetRefusal, Timestamp, WantedConfirmation, Widened,
 };
 
 /// Permission to issue one token. Only [`authorize`] makes one.
@@ -133,7 +133,7 @@ impl<'a> Issuance<'a> {
     }
 
     /// Without the principal, which this only borrows.
-    pub(crate) fn into_exchanged(self, issued: IssuedToken) -> Exchanged {
+    pub(crate) fn into_exchanged(self, issued: IssuedToken, marks: Arc<[Mark]>) -> Exchanged {
         Exchanged {
             issued,
             scope: self.scope,
@@ -141,6 +141,7 @@ impl<'a> Issuance<'a> {
             subject: self.subject.subject.clone(),
             actors: self.actors.map(Cow::into_owned),
             principal: Principal::default(),
+            marks,
             confirmation: self.confirmation,
         }
     }

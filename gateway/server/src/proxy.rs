@@ -15,7 +15,7 @@ mod upstream;
 
 use std::{net::IpAddr, sync::Arc};
 
-use cambist_core::{ExchangeError, Exchanged, Presented, Timestamp};
+use cambist_core::{ExchangeError, Exchanged, Mark, Presented, Timestamp};
 use hyper::{Request, Response, StatusCode, Version, body::Incoming, http::request::Parts};
 
 use self::{
@@ -53,6 +53,12 @@ pub trait RouteExchange: Sync {
 
     /// Changes whenever the instance is published anew: exchanges made before are not served after.
     fn instance_revision(&self) -> u64;
+
+    /// Changes whenever something is revoked.
+    fn epoch(&self) -> u64;
+
+    /// Whether nothing that these marks stand for was revoked.
+    fn stand(&self, marks: &[Mark]) -> bool;
 }
 
 /// Who sent a request, and how.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cambist_core::{Exchanged, Presented, Timestamp};
+use cambist_core::{ExchangeError, Exchanged, Presented, Rejection, Timestamp};
 use hyper::{HeaderMap, Request, body::Body as _};
 use tokio::time::timeout;
 
@@ -81,7 +81,17 @@ impl<'r> Ask<'r> {
                 .map(|fresh| fresh.granted);
         }
         let key = self.key(exchange);
-        match cache.find(&key, now) {
+        let known = cache.find(&key, now).filter(|known| match known {
+            Known::Good(granted) | Known::Ageing(granted) => {
+                let stands = granted.basis.stands(exchange);
+                if !stands {
+                    cache.remove(&key);
+                }
+                stands
+            }
+            Known::Refused(_) => true,
+        });
+        match known {
             Some(Known::Good(granted)) => Ok(granted),
             Some(Known::Refused(answer)) => Err(Refusal::Again(answer)),
             Some(Known::Ageing(granted)) => {
@@ -114,9 +124,15 @@ impl<'r> Ask<'r> {
             is_second,
             self.exchange(route, exchange),
         );
-        timeout(route.timeout, exchanged)
+        let granted = timeout(route.timeout, exchanged)
             .await
-            .unwrap_or(Err(Refusal::ExchangeTooSlow))
+            .unwrap_or(Err(Refusal::ExchangeTooSlow))?;
+        if granted.basis.stands(exchange) {
+            return Ok(granted);
+        }
+        // Revoked while it was made, or before another request that had missed came to it.
+        self.target.cache.remove(key);
+        Err(ExchangeError::Subject(Rejection::Revoked.into()).into())
     }
 
     async fn exchange(
@@ -129,6 +145,7 @@ impl<'r> Ask<'r> {
             token_type: credential.token_type.clone(),
         };
         let actor = self.actor.as_ref().map(presented);
+        let epoch = exchange.epoch();
         let exchanged = exchange
             .exchange(route, presented(&self.subject), actor)
             .await?;
@@ -140,6 +157,7 @@ impl<'r> Ask<'r> {
             is_renewable: is_renewable(&exchanged),
             granted: Arc::new(Granted::new(
                 exchanged,
+                epoch,
                 &self.target.send,
                 &self.target.claim_headers,
             )?),

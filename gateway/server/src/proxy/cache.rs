@@ -4,6 +4,7 @@
 //! token costs its sender more than the gateway. Shortly before an entry ends, one request exchanges anew
 //! while the others go on with what there is.
 
+mod basis;
 mod key;
 
 use std::sync::{
@@ -14,7 +15,10 @@ use std::sync::{
 use cambist_core::Timestamp;
 use quick_cache::{Weighter, sync::Cache};
 
-pub(super) use self::key::{Key, Part};
+pub(super) use self::{
+    basis::Basis,
+    key::{Key, Part},
+};
 use super::{
     grant::Granted,
     refusal::{Answer, Refusal},
@@ -142,6 +146,11 @@ impl ExchangeCache {
             let _ = guard.insert(Arc::new(entry));
         }
         outcome.map(|fresh| fresh.granted)
+    }
+
+    /// Forgets what is known for `key`.
+    pub(super) fn remove(&self, key: &Key) {
+        self.entries.remove(key);
     }
 
     /// Puts what a renewal gave in place of what was known. A failure that may pass changes nothing: what

@@ -6,6 +6,7 @@ use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::{
+    cache::Basis,
     credential::{LONGEST_TOKEN, is_token68, own_header},
     refusal::Refusal,
     route::{SendDocument, StepUpDocument},
@@ -103,14 +104,17 @@ pub(super) struct Granted {
     pub(super) claims: Vec<(HeaderName, HeaderValue)>,
     /// Whom it speaks of, for the access log.
     pub(super) subject: String,
+    /// What must not have been revoked.
+    pub(super) basis: Basis,
     context: Option<String>,
     authenticated_at: Option<Timestamp>,
 }
 
 impl Granted {
-    /// Checks that what was issued can be sent, and makes it ready.
+    /// Checks that what was issued can be sent, and makes it ready. `epoch` is that before the exchange.
     pub(super) fn new(
         exchanged: Exchanged,
+        epoch: u64,
         send: &Delivery,
         claim_headers: &[(HeaderName, String)],
     ) -> Result<Self, Refusal> {
@@ -129,7 +133,10 @@ impl Granted {
             }
         }
         let Exchanged {
-            subject, principal, ..
+            subject,
+            principal,
+            marks,
+            ..
         } = exchanged;
         let Principal {
             authentication_context,
@@ -140,6 +147,7 @@ impl Granted {
             token,
             claims,
             subject,
+            basis: Basis::new(marks, epoch),
             context: authentication_context,
             authenticated_at,
         })
@@ -158,6 +166,7 @@ impl Granted {
             token: headers.next(),
             claims: headers.collect(),
             subject: String::new(),
+            basis: Basis::new(std::sync::Arc::default(), 0),
             context: None,
             authenticated_at: None,
         }

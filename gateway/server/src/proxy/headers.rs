@@ -55,7 +55,7 @@ pub(super) struct Said<'a> {
     pub(super) owned: &'a [Box<str>],
     /// Who sent the request.
     pub(super) client: IpAddr,
-    /// Whether it came over TLS.
+    /// Whether it was encrypted.
     pub(super) is_secure: bool,
 }
 

@@ -20,6 +20,7 @@ fn exchanged(token: &str, usage: Usage) -> Exchanged {
         audiences: vec!["orders".to_owned()],
         subject: "partner:dana".to_owned(),
         actors: None,
+        marks: std::sync::Arc::default(),
         confirmation: None,
         principal: Principal {
             claims: claims.as_object().unwrap().clone(),
@@ -32,8 +33,13 @@ fn exchanged(token: &str, usage: Usage) -> Exchanged {
 
 fn header(claim: &str) -> Option<String> {
     let headers = [(HeaderName::from_static("x-a"), claim.to_owned())];
-    let granted =
-        Granted::new(exchanged("t", Usage::Bearer), &Delivery::Nothing, &headers).unwrap();
+    let granted = Granted::new(
+        exchanged("t", Usage::Bearer),
+        0,
+        &Delivery::Nothing,
+        &headers,
+    )
+    .unwrap();
     granted
         .claims
         .first()
@@ -68,7 +74,7 @@ fn claims_become_headers_and_nothing_more() {
 fn px_07_the_token_goes_where_it_is_told_and_only_if_it_fits() {
     let saml = Delivery::Saml(HeaderName::from_static("x-saml"));
     let of = |send: &Delivery, token: &str, usage| {
-        Granted::new(exchanged(token, usage), send, &[]).map(|granted| {
+        Granted::new(exchanged(token, usage), 0, send, &[]).map(|granted| {
             granted.token.map(|(name, value)| {
                 assert!(value.is_sensitive());
                 format!("{name}: {}", value.to_str().unwrap())
@@ -113,7 +119,7 @@ fn rfc_9470_what_is_not_known_is_not_met() {
     let granted = |change: fn(&mut Exchanged)| {
         let mut exchanged = exchanged("t", Usage::Bearer);
         change(&mut exchanged);
-        Granted::new(exchanged, &Delivery::Nothing, &[]).unwrap()
+        Granted::new(exchanged, 0, &Delivery::Nothing, &[]).unwrap()
     };
     let known = granted(|_| {});
     let unknown = granted(|exchanged| exchanged.principal = Principal::default());

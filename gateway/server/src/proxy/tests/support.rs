@@ -71,6 +71,7 @@ impl RouteExchange for Fake {
             subject: "alice".to_owned(),
             actors: None,
             principal: self.principal.lock().unwrap().clone(),
+            marks: Arc::default(),
             confirmation: None,
         })
     }
@@ -81,6 +82,14 @@ impl RouteExchange for Fake {
 
     fn instance_revision(&self) -> u64 {
         1
+    }
+
+    fn epoch(&self) -> u64 {
+        0
+    }
+
+    fn stand(&self, _: &[Mark]) -> bool {
+        true
     }
 }
 
