@@ -89,6 +89,7 @@ fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
         saml: &saml,
         secret: &|_| None,
         key: &|_| None,
+        key_store: &|_| None,
         base_url: "https://sts.example",
         keyring: &keyring,
         directory: &directory,

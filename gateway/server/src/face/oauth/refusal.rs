@@ -13,6 +13,8 @@ use crate::body::Body;
 pub enum Refusal {
     /// The client did not prove who it is.
     InvalidClient(&'static str),
+    /// The authorization grant is not acceptable (RFC 7521 §4.1.1).
+    InvalidGrant(&'static str),
     /// The request is malformed, or a token in it is not acceptable.
     InvalidRequest(&'static str),
     /// The scope is malformed or too wide.
@@ -70,6 +72,7 @@ impl Refusal {
     const fn parts(self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::InvalidClient(text) => (StatusCode::UNAUTHORIZED, "invalid_client", text),
+            Self::InvalidGrant(text) => (StatusCode::BAD_REQUEST, "invalid_grant", text),
             Self::InvalidRequest(text) => (StatusCode::BAD_REQUEST, "invalid_request", text),
             Self::InvalidScope(text) => (StatusCode::BAD_REQUEST, "invalid_scope", text),
             Self::InvalidTarget(text) => (StatusCode::BAD_REQUEST, "invalid_target", text),
@@ -96,7 +99,7 @@ impl Refusal {
             Self::UnsupportedGrantType => (
                 StatusCode::BAD_REQUEST,
                 "unsupported_grant_type",
-                "only token exchange is offered",
+                "this grant type is not offered",
             ),
             Self::MethodNotAllowed => (
                 StatusCode::METHOD_NOT_ALLOWED,

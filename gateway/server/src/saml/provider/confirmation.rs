@@ -4,7 +4,10 @@
 use cambist_core::{Call, Issuance, IssueError, WantedConfirmation};
 use cambist_saml::draft::Confirmation;
 
-use super::{super::certificate, settings::ConfirmationName};
+use super::{
+    super::{Frame, keys::CertificateDocument},
+    settings::ConfirmationName,
+};
 use crate::publish_error::PublishError;
 
 const NO_KEY: IssueError = IssueError::Impossible(
@@ -22,10 +25,11 @@ pub(super) enum OwnConfirmation {
 impl OwnConfirmation {
     pub(super) fn build(
         name: ConfirmationName,
-        holder: Option<&str>,
+        holder: Option<&CertificateDocument>,
+        frame: &Frame<'_>,
     ) -> Result<Self, PublishError> {
         let holder = holder
-            .map(|pem| certificate("holder_certificate", pem))
+            .map(|document| frame.certificate("holder_certificate", document))
             .transpose()?;
         if holder.is_some() && name != ConfirmationName::HolderOfKey {
             return Err(PublishError::new(
