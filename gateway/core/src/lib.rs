@@ -6,6 +6,7 @@
 
 pub mod actor;
 pub mod client;
+pub mod confirmation;
 pub mod decider;
 pub mod declared;
 pub mod error;
@@ -27,7 +28,8 @@ pub mod wanted_confirmation;
 use std::pin::Pin;
 
 pub use actor::{Actor, ActorChain, MayAct};
-pub use client::{Client, MayPresent};
+pub use client::{Binding, Client, MayPresent};
+pub use confirmation::Confirmation;
 pub use decider::{DecideError, Decider, Decision, Widened};
 pub use declared::Declared;
 pub use error::{

@@ -258,6 +258,7 @@ pub(crate) fn client(audiences: &[&str], impersonation: bool) -> Client {
         is_named: true,
         actors: Vec::new(),
         max_lifetime: None,
+        binding: cambist_core::Binding::default(),
     }
 }
 

@@ -262,7 +262,7 @@ fn judged() -> Vec<(&'static str, Value, Option<Rejection>)> {
         ),
         (
             "bound to a key",
-            with("cnf", json!({"jkt": "x"})),
+            with("cnf", json!({"jwk": {}})),
             Some(Rejection::Refused),
         ),
     ]
@@ -455,6 +455,7 @@ fn client(audiences: &[&str]) -> Client {
         is_named: true,
         actors: Vec::new(),
         max_lifetime: None,
+        binding: cambist_core::Binding::default(),
     }
 }
 

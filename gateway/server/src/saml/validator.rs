@@ -1,8 +1,8 @@
 //! Assertions in.
 
 use cambist_core::{
-    BoxFuture, Call, Declared, Principal, RESERVED_CLAIMS, Rejection, Scope, Token, ValidateError,
-    Validator,
+    BoxFuture, Call, Confirmation, Declared, Principal, RESERVED_CLAIMS, Rejection, Scope, Token,
+    ValidateError, Validator,
 };
 use cambist_saml::{
     accept::{AcceptError, Acceptance, MAX_DOCUMENT_BYTES, Once, Presenter, TrustedIssuer},
@@ -300,6 +300,12 @@ impl SamlValidator {
                 AcceptError::Fault(fault) => fault.into(),
             })?;
         let mut principal = Principal::from(&accepted);
+        // The key that was proven to hold it stays with it.
+        principal.confirmation = principal
+            .claims
+            .remove("cnf")
+            .map(|cnf| Confirmation::from_claim(&cnf))
+            .transpose()?;
         principal
             .claims
             .retain(|name, _| !RESERVED_CLAIMS.contains(&name.as_str()));

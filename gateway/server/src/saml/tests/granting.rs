@@ -45,7 +45,7 @@ async fn sa_01_only_bearers_are_granted_anything() {
     let beside = || Beside {
         proofs: Proofs {
             certificates: &own,
-            dpop_thumbprint: None,
+            ..Proofs::default()
         },
         wanted: None,
     };

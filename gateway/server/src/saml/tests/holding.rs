@@ -16,9 +16,10 @@ async fn issue_for(
     certificates: &[Vec<u8>],
     wanted: Option<WantedConfirmation>,
 ) -> Result<Exchanged, ExchangeError> {
+    let print = print(certificates);
     let proofs = Proofs {
-        certificates,
-        dpop_thumbprint: None,
+        certificate_thumbprint: print.as_deref(),
+        ..shown(certificates)
     };
     let beside = Beside { proofs, wanted };
     ask_with(source, DANA, TokenType::USERNAME, NOW, beside).await
@@ -39,8 +40,16 @@ async fn present_as(
 fn shown(certificates: &[Vec<u8>]) -> Proofs<'_> {
     Proofs {
         certificates,
-        dpop_thumbprint: None,
+        ..Proofs::default()
     }
+}
+
+/// `x5t#S256` of the first.
+fn print(certificates: &[Vec<u8>]) -> Option<String> {
+    let print = Certificate::from_der(certificates.first()?)
+        .ok()?
+        .thumbprint();
+    Some(base64_simd::URL_SAFE_NO_PAD.encode_to_string(print))
 }
 
 #[tokio::test]
@@ -62,16 +71,16 @@ async fn sm_11_only_the_holder_of_the_key_presents_a_holder_of_key_assertion() {
         Proofs::default(),
         shown(&other),
         Proofs {
-            certificates: &[],
             dpop_thumbprint: unknown.as_deref(),
+            ..Proofs::default()
         },
     ] {
         let error = present_as(&target, token, proofs).await.unwrap_err();
         assert_eq!(Refusal::from(&error), NOT_ACCEPTABLE, "{error}");
     }
     let by_message = Proofs {
-        certificates: &[],
         dpop_thumbprint: known.as_deref(),
+        ..Proofs::default()
     };
     let accepted = present_as(&target, token, by_message).await.unwrap();
     assert_eq!(accepted.subject, "source:dana");
@@ -83,7 +92,12 @@ async fn sm_11_the_transport_proves_a_key_as_well() {
     let source = house.source(json!({"confirmation": "holder-of-key"}));
     let own = vec![holder()];
     let made = issue_for(&source, &own, None).await.unwrap();
-    present_as(&house.target(), &made.issued.token, shown(&own))
+    let print = print(&own);
+    let proofs = Proofs {
+        certificate_thumbprint: print.as_deref(),
+        ..shown(&own)
+    };
+    present_as(&house.target(), &made.issued.token, proofs)
         .await
         .unwrap();
 }
@@ -163,4 +177,42 @@ async fn what_relying_parties_of_a_rest_sts_expect_can_be_set() {
         xml.contains(&format!(">{class}</saml:AuthnContextClassRef>")),
         "{xml}"
     );
+}
+
+#[tokio::test]
+async fn dp_42_what_came_bound_leaves_bound_to_the_same_certificate_or_not_at_all() {
+    let house = House::new().await;
+    let own = vec![holder()];
+    let source = house.source(json!({"confirmation": "holder-of-key"}));
+    let through = |provider: Value| {
+        let mut document = target(&house.rsa);
+        document["providers"] = json!({"out": provider});
+        document["transformations"][0]["issue"] = json!("out");
+        house.build("beta/target", &document).unwrap()
+    };
+    let print = print(&own);
+    let proofs = || Proofs {
+        certificate_thumbprint: print.as_deref(),
+        ..shown(&own)
+    };
+    for (settings, is_issued) in [
+        (json!({"kind": "saml2"}), false),
+        (
+            json!({"kind": "saml2", "confirmation": "sender-vouches"}),
+            false,
+        ),
+        (
+            json!({"kind": "saml2", "confirmation": "holder-of-key", "holder_certificate": house.ec}),
+            false,
+        ),
+        (
+            json!({"kind": "saml2", "confirmation": "holder-of-key"}),
+            true,
+        ),
+    ] {
+        let made = issue_for(&source, &own, None).await.unwrap();
+        let passed = present_as(&through(settings.clone()), &made.issued.token, proofs()).await;
+        assert_eq!(passed.is_ok(), is_issued, "{settings}: {passed:?}");
+        house.forget_uses().await;
+    }
 }
