@@ -14,7 +14,7 @@ use bytes::Bytes;
 use cambist_core::{Instance, Limits, Provider, TokenType, Transformation, Validator};
 use cambist_plugin::{GrantedSecret, Plugin, PluginKey, Point};
 use cambist_token::{
-    BUILTINS, Bench, PasswordDirectory, TrustedIssuer,
+    BUILTINS, Bench, PasswordDirectory, SessionDirectory, TrustedIssuer,
     jose::{Algorithm, Keyring},
 };
 use serde::Deserialize;
@@ -32,6 +32,7 @@ use crate::{
         oauth::metadata,
         rest_sts::{RestFace, SAML2},
     },
+    ledger::Ledger,
     publish_error::PublishError,
     saml::{self, Frame, SamlBench, SamlProvider},
     vault::KeyStore,
@@ -43,10 +44,14 @@ pub struct Shelf<'a> {
     pub base_url: &'a str,
     /// Signing keys.
     pub keyring: &'a Arc<Keyring>,
+    /// Knows what was issued and what was revoked.
+    pub ledger: &'a Arc<Ledger>,
     /// What SAML assertions are signed with and remembered by.
     pub saml: &'a SamlBench,
     /// Where user names and passwords are checked.
     pub directory: &'a Arc<dyn PasswordDirectory>,
+    /// Where sessions are looked up.
+    pub sessions: &'a Arc<dyn SessionDirectory>,
     /// Registered issuers.
     pub issuer: &'a dyn Fn(&str) -> Option<Arc<TrustedIssuer>>,
     /// Plugins by reference: `name`, `name@1.2.0` or `name@sha256:…`.
@@ -95,6 +100,7 @@ pub fn build(
         realm: &realm,
         keyring: shelf.keyring,
         directory: shelf.directory,
+        sessions: shelf.sessions,
         trusted_issuer: shelf.issuer,
         mappers: &binder,
     };
@@ -132,6 +138,7 @@ pub fn build(
         relying_parties,
         resources,
         deciders,
+        ledger: Some(Arc::new(shelf.ledger.at(id, document.ledger.persistence))),
         limits,
     };
     let imported = frame.taken.into_inner();

@@ -211,6 +211,10 @@ impl Provider for SamlProvider {
         self.confirmation.is_callers_key()
     }
 
+    fn issuer(&self) -> Option<&str> {
+        Some(&self.issuer)
+    }
+
     fn issue<'a>(
         &'a self,
         issuance: &'a Issuance<'a>,
