@@ -23,6 +23,7 @@ mod rest_sts_saml2;
 mod rest_sts_sessions;
 mod restart;
 mod saml;
+mod saml_keys;
 mod tidy;
 mod users;
 
