@@ -9,6 +9,7 @@ mod failure;
 mod inspection;
 mod instances;
 mod issuers;
+mod own_keys;
 mod plugins;
 mod restore;
 mod routes;
@@ -188,6 +189,7 @@ impl Publisher {
             let known = registry.authenticators.get(id)?;
             Some(known.authenticator.clone())
         };
+        let key_store = |name: &str| registry.vault(name)?.key_store().cloned();
         let shelf = Shelf {
             base_url: &self.workshop.base_url,
             keyring: &self.workshop.keyring,
@@ -200,6 +202,7 @@ impl Publisher {
             plugin: &plugin,
             secret: &secret,
             key: &key,
+            key_store: &key_store,
         };
         instance::build(id, revision, document, &shelf)
     }

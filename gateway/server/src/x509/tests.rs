@@ -33,7 +33,7 @@ fn leaf(adjust: impl FnOnce(&mut CertificateParams)) -> CertificateParams {
     params
 }
 
-fn signed(params: CertificateParams, by: &CertifiedIssuer<'static, KeyPair>) -> Vec<u8> {
+fn signed(params: &CertificateParams, by: &CertifiedIssuer<'static, KeyPair>) -> Vec<u8> {
     let key = KeyPair::generate().unwrap();
     params.signed_by(&key, by).unwrap().der().to_vec()
 }
@@ -82,7 +82,7 @@ fn base64(der: &[u8]) -> String {
 #[test]
 fn a_proven_certificate_of_a_trusted_authority_is_a_principal() {
     let root = authority("root");
-    let der = signed(leaf(|_| ()), &root);
+    let der = signed(&leaf(|_| ()), &root);
     for (source, subject) in [
         ("subject_dn", "CN=dana"),
         ("common_name", "dana"),
@@ -111,7 +111,7 @@ fn a_proven_certificate_of_a_trusted_authority_is_a_principal() {
 #[test]
 fn a_certificate_counts_only_for_whoever_holds_its_key() {
     let root = authority("root");
-    let (own, other) = (signed(leaf(|_| ()), &root), signed(leaf(|_| ()), &root));
+    let (own, other) = (signed(&leaf(|_| ()), &root), signed(&leaf(|_| ()), &root));
     let validator = validator(&json!({"trust_anchors": pem(&root)})).unwrap();
     assert_eq!(check(&validator, &own, &[]), Err(Rejection::BadSignature));
     assert_eq!(
@@ -145,31 +145,31 @@ fn chain_purpose_and_time_are_judged() {
         check(&validator, der, &chain).map(|principal| principal.subject)
     };
     assert_eq!(
-        judge(&signed(leaf(|_| ()), &stranger), &[]),
+        judge(&signed(&leaf(|_| ()), &stranger), &[]),
         Err(Rejection::UnknownIssuer)
     );
-    let deep = signed(leaf(|_| ()), &between);
+    let deep = signed(&leaf(|_| ()), &between);
     assert_eq!(judge(&deep, &[]), Err(Rejection::UnknownIssuer));
     assert_eq!(
         judge(&deep, &[between.der().to_vec()]),
         Ok("CN=dana".to_owned())
     );
     let old = leaf(|params| params.not_after = date_time_ymd(2030, 1, 1));
-    assert_eq!(judge(&signed(old, &root), &[]), Err(Rejection::Expired));
+    assert_eq!(judge(&signed(&old, &root), &[]), Err(Rejection::Expired));
     let early = leaf(|params| params.not_before = date_time_ymd(2030, 12, 1));
     assert_eq!(
-        judge(&signed(early, &root), &[]),
+        judge(&signed(&early, &root), &[]),
         Err(Rejection::NotYetValid)
     );
     let server =
         leaf(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]);
     assert_eq!(
-        judge(&signed(server, &root), &[]),
+        judge(&signed(&server, &root), &[]),
         Err(Rejection::WrongType)
     );
     let authority = leaf(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
     assert_eq!(
-        judge(&signed(authority, &root), &[]),
+        judge(&signed(&authority, &root), &[]),
         Err(Rejection::WrongType)
     );
     let many = vec![between.der().to_vec(); 9];
@@ -181,21 +181,21 @@ fn a_required_purpose_must_be_named() {
     let root = authority("root");
     let settings = json!({"trust_anchors": pem(&root), "require_client_purpose": true});
     let validator = validator(&settings).unwrap();
-    let without = signed(leaf(|_| ()), &root);
+    let without = signed(&leaf(|_| ()), &root);
     assert_eq!(
         check(&validator, &without, std::slice::from_ref(&without)),
         Err(Rejection::WrongType)
     );
     let client =
         leaf(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]);
-    let with = signed(client, &root);
+    let with = signed(&client, &root);
     check(&validator, &with, std::slice::from_ref(&with)).unwrap();
 }
 
 #[test]
 fn revoked_certificates_and_stale_lists_are_refused() {
     let root = authority("root");
-    let der = signed(leaf(|_| ()), &root);
+    let der = signed(&leaf(|_| ()), &root);
     let list = |revoked: u64, next: i32| {
         let params = CertificateRevocationListParams {
             this_update: date_time_ymd(2029, 1, 1),
@@ -245,12 +245,12 @@ fn sc_08_names_with_control_characters_are_refused() {
         leaf(|params| {
             params
                 .distinguished_name
-                .push(DnType::CommonName, "dana\0.evil.example")
+                .push(DnType::CommonName, "dana\0.evil.example");
         }),
         leaf(|params| {
             params
                 .distinguished_name
-                .push(DnType::OrganizationName, "a\0b")
+                .push(DnType::OrganizationName, "a\0b");
         }),
         leaf(|params| {
             let name = SanType::URI("spiffe://a.example/dana\0x".try_into().unwrap());
@@ -261,7 +261,7 @@ fn sc_08_names_with_control_characters_are_refused() {
             params.subject_alt_names.push(name);
         }),
     ] {
-        let der = signed(params, &root);
+        let der = signed(&params, &root);
         let refused = check(&validator, &der, std::slice::from_ref(&der));
         assert_eq!(refused, Err(Rejection::Refused));
     }
@@ -284,9 +284,8 @@ fn a_mistake_in_settings_is_named() {
         ),
         (json!({"trust_anchors": root, "anchors": root}), ""),
     ] {
-        let error = match validator(&settings) {
-            Ok(_) => panic!("accepted {settings}"),
-            Err(error) => error,
+        let Err(error) = validator(&settings) else {
+            panic!("accepted {settings}")
         };
         assert!(error.path.starts_with(path), "{settings}: {error}");
     }

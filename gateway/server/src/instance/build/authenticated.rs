@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use cambist_core::{Declared, Scope, TokenType};
-use cambist_token::Bench;
+use cambist_token::{Bench, PasswordDirectory};
 use hyper::header::HeaderName;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
+    Shelf,
     bindings::{self, Binder},
     validators::{self, BuiltValidator},
 };
@@ -27,6 +28,14 @@ struct AuthenticatedSettings {
     subject_prefix: String,
     #[serde(default)]
     scopes: Option<Scope>,
+}
+
+/// Who checks passwords where a document names nobody: the realm's default, or the gateway's own users.
+pub(super) fn passwords(shelf: &Shelf<'_>, realm: &str) -> Arc<dyn PasswordDirectory> {
+    let usual = (shelf.authenticator)(&authenticator::id(realm, authenticator::DEFAULT));
+    usual
+        .and_then(|usual| usual.passwords())
+        .unwrap_or_else(|| Arc::clone(shelf.directory))
 }
 
 /// Builds the validator of `part`, which names an authenticator.

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     document::{InstanceDocument, PartDocument},
     publish_error::PublishError,
-    saml::{self, SamlValidator},
+    saml::{self, Frame, SamlValidator},
     x509::{self, X509Validator},
 };
 
@@ -38,6 +38,7 @@ pub(super) fn validators(
     document: &InstanceDocument,
     bench: &Bench<'_>,
     binder: &Binder<'_>,
+    frame: &Frame<'_>,
 ) -> Result<Validators, PublishError> {
     let mut built = Validators::new();
     let mut types = HashMap::new();
@@ -45,7 +46,7 @@ pub(super) fn validators(
         let path = format!("validators.{name}");
         let validator = match part.kind.as_str() {
             "plugin" => plugin_validator(part, binder),
-            saml::KIND => saml_validator(part, binder),
+            saml::KIND => saml_validator(name, part, frame),
             _ if part.settings.contains_key(authenticated::MEMBER) => {
                 authenticated::validator(part, bench, binder)
             }
@@ -106,14 +107,16 @@ pub(super) fn builtin_validator(
 }
 
 fn saml_validator(
+    name: &str,
     part: &PartDocument,
-    binder: &Binder<'_>,
+    frame: &Frame<'_>,
 ) -> Result<BuiltValidator, PublishError> {
-    let validator = SamlValidator::build(&part.settings, binder.issuer, binder.shelf.saml)?;
+    let validator = Arc::new(SamlValidator::build(name, &part.settings, frame)?);
+    frame.validators.borrow_mut().push(Arc::clone(&validator));
     Ok(BuiltValidator {
         token_type: TokenType::SAML2,
         declared: validator.declared().clone(),
-        validator: Arc::new(validator),
+        validator,
         is_foreign: true,
     })
 }
