@@ -35,17 +35,22 @@ pub enum AuthenticatorDocument {
     /// An LDAP directory or an Active Directory.
     Ldap(LdapDocument),
     /// The gateway's own users.
-    Users {},
+    Users(UsersDocument),
     /// Certificates.
     X509(X509Document),
 }
+
+/// The gateway's own users, about whom there is nothing to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsersDocument {}
 
 impl AuthenticatorDocument {
     /// The secret of the vault that it needs.
     pub fn secret(&self) -> Option<&str> {
         match self {
             Self::Ldap(ldap) => ldap.bind_password.as_deref(),
-            Self::AccessManager(_) | Self::Users {} | Self::X509(_) => None,
+            Self::AccessManager(_) | Self::Users(_) | Self::X509(_) => None,
         }
     }
 }
@@ -116,7 +121,7 @@ impl Authenticator {
                 )?;
                 Ok(Self::Passwords(Arc::new(directory)))
             }
-            AuthenticatorDocument::Users {} => Ok(Self::Passwords(Arc::clone(bench.users))),
+            AuthenticatorDocument::Users(_) => Ok(Self::Passwords(Arc::clone(bench.users))),
             AuthenticatorDocument::X509(document) => X509Rules::build(document).map(Self::X509),
         }
     }
@@ -193,7 +198,7 @@ mod tests {
         let read = |text: &str| serde_json::from_str::<AuthenticatorDocument>(text);
         assert_eq!(
             read(r#"{"kind":"users"}"#).unwrap(),
-            AuthenticatorDocument::Users {}
+            AuthenticatorDocument::Users(UsersDocument {})
         );
         assert!(read(r#"{"kind":"users","x":1}"#).is_err());
         assert!(read(r#"{"kind":"radius"}"#).is_err());

@@ -45,7 +45,7 @@ async fn a_mistake_in_a_directory_is_named() {
         (with("url", json!("ldaps://a@ldap.example")), None, "url"),
         (with("plaintext", json!(true)), None, "plaintext"),
         (with("filter", json!("(uid=dana)")), None, "filter"),
-        (with("filter", json!("uid={username}")), None, "filter"),
+        (with("filter", json!("(uid={username}")), None, "filter"),
         (with("user_dn", json!("uid={username}")), None, "base"),
         (with("timeout_seconds", json!(0)), None, "timeout_seconds"),
         (
