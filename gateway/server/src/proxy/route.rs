@@ -175,7 +175,7 @@ impl Route {
     }
 
     /// The prefix without a slash at its end, so empty for every path.
-    pub(super) fn prefix(&self) -> &str {
+    pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
