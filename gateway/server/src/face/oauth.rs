@@ -10,4 +10,5 @@ pub mod protected_resource;
 pub mod refusal;
 pub mod resource;
 pub mod revoke;
+pub mod saml_bearer;
 pub mod token;

@@ -40,6 +40,8 @@ pub struct TokenForm {
     pub subject_token_type: Option<String>,
     /// `token`, of the endpoints that are asked about one.
     pub token: Option<Zeroizing<String>>,
+    /// `assertion`, the authorization grant of RFC 7521 §4.1.
+    pub assertion: Option<Zeroizing<String>>,
     /// `actor_token`.
     pub actor_token: Option<Zeroizing<String>>,
     /// `actor_token_type`.
@@ -82,6 +84,7 @@ impl TokenForm {
             "client_id" => self.client_id = Some(value),
             "client_secret" => self.client_secret = Some(Zeroizing::new(value)),
             "client_assertion" | "client_assertion_type" => self.has_client_assertion = true,
+            "assertion" => self.assertion = Some(Zeroizing::new(value)),
             "subject_token" => self.subject_token = Some(Zeroizing::new(value)),
             "subject_token_type" => self.subject_token_type = Some(value),
             "token" => self.token = Some(Zeroizing::new(value)),

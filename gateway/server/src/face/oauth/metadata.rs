@@ -7,7 +7,7 @@ use cambist_core::{Instance, TokenType};
 use cambist_token::{dpop, jose::Algorithm};
 use serde_json::{Map, Value, json};
 
-use super::token::TOKEN_EXCHANGE;
+use super::{saml_bearer, token::TOKEN_EXCHANGE};
 use crate::{instance::RegisteredClient, ledger::Persistence};
 
 /// How clients may authenticate.
@@ -44,7 +44,15 @@ pub fn document(offered: &Offered<'_>) -> Bytes {
     say("issuer", json!(issuer));
     say("token_endpoint", json!(format!("{issuer}/token")));
     say("jwks_uri", json!(format!("{issuer}/jwks")));
-    say("grant_types_supported", json!([TOKEN_EXCHANGE]));
+    let mut grants = vec![TOKEN_EXCHANGE];
+    let takes = |presented: &TokenType| {
+        let mut transformations = engine.transformations.iter();
+        transformations.any(|made| made.subject == *presented)
+    };
+    if takes(&saml_bearer::PRESENTED_TYPE) {
+        grants.push(saml_bearer::SAML2_BEARER);
+    }
+    say("grant_types_supported", json!(grants));
     say("response_types_supported", json!([]));
     say("subject_types_supported", json!(["public"]));
     say(

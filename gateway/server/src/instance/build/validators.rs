@@ -19,7 +19,7 @@ use crate::{
     document::{InstanceDocument, PartDocument},
     opaque::{self, OpaqueValidator},
     publish_error::PublishError,
-    saml::{self, SamlValidator},
+    saml::{self, Frame, SamlValidator},
 };
 
 /// A validator and what the rest of an instance asks about it.
@@ -37,6 +37,7 @@ pub(super) fn validators(
     document: &InstanceDocument,
     bench: &Bench<'_>,
     binder: &Binder<'_>,
+    frame: &Frame<'_>,
 ) -> Result<Validators, PublishError> {
     let mut built = Validators::new();
     let mut types = HashMap::new();
@@ -45,7 +46,7 @@ pub(super) fn validators(
         let validator = match part.kind.as_str() {
             "plugin" => plugin_validator(part, binder),
             opaque::KIND => opaque_validator(part, binder),
-            saml::KIND => saml_validator(part, binder),
+            saml::KIND => saml_validator(name, part, frame),
             _ => builtin_validator(part, bench, binder),
         };
         let validator = validator.map_err(|error| error.within(&path))?;
@@ -115,14 +116,16 @@ fn opaque_validator(
 }
 
 fn saml_validator(
+    name: &str,
     part: &PartDocument,
-    binder: &Binder<'_>,
+    frame: &Frame<'_>,
 ) -> Result<BuiltValidator, PublishError> {
-    let validator = SamlValidator::build(&part.settings, binder.issuer, binder.shelf.saml)?;
+    let validator = Arc::new(SamlValidator::build(name, &part.settings, frame)?);
+    frame.validators.borrow_mut().push(Arc::clone(&validator));
     Ok(BuiltValidator {
         token_type: TokenType::SAML2,
         declared: validator.declared().clone(),
-        validator: Arc::new(validator),
+        validator,
         is_foreign: true,
     })
 }
