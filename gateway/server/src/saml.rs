@@ -2,6 +2,7 @@
 //! the memory of what was used. What an assertion is, and when one is accepted, `cambist-saml` knows.
 
 pub mod metadata;
+mod points;
 mod provider;
 mod replay;
 mod validator;

@@ -16,6 +16,7 @@ mod publish;
 mod refusals;
 mod restart;
 mod saml;
+mod saml_points;
 mod tidy;
 mod users;
 

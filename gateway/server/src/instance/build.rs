@@ -188,6 +188,7 @@ fn providers(
                 binder.issuer,
                 binder.shelf.saml,
                 |audience| document.relying_parties.contains_key(audience),
+                |binding, point| binder.bind_value(binding, point),
             );
             let provider = Arc::new(provider.map_err(|error| error.within(&path))?);
             built.saml.push(Arc::clone(&provider));

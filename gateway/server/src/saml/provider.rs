@@ -10,6 +10,7 @@ use std::{
 use cambist_core::{
     BoxFuture, Call, Issuance, IssueError, IssuedToken, Provider, Token, TokenType, Usage,
 };
+use cambist_plugin::{Bound, Point};
 use cambist_saml::{
     algorithm::SignatureAlgorithm,
     draft::{Confirmation, Draft, identifier},
@@ -23,7 +24,7 @@ use cambist_saml::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{SamlBench, certificate, check_entity, check_seconds, check_uri, read};
+use super::{SamlBench, certificate, check_entity, check_seconds, check_uri, points::Points, read};
 use crate::publish_error::PublishError;
 use party::{Party, PartySettings};
 
@@ -78,21 +79,26 @@ pub struct SamlProvider {
     confirmation: Confirmation<'static>,
     name_id_format: Option<String>,
     attributes: AttributeMap,
+    points: Points,
     parties: HashMap<String, Party>,
 }
 
 impl SamlProvider {
     /// Builds one for the instance with this issuer identifier, which is also the issuer of its assertions
-    /// unless `issuer` says otherwise. `is_party` knows the instance's relying parties.
+    /// unless `issuer` says otherwise. `is_party` knows the instance's relying parties; `bind` binds the
+    /// plugins that the settings name.
     pub fn build(
         settings: &Map<String, Value>,
         own_issuer: &str,
         bench: &SamlBench,
         is_party: impl Fn(&str) -> bool,
+        bind: impl Fn(&Value, Point) -> Result<Bound, PublishError>,
     ) -> Result<Self, PublishError> {
+        let mut settings = settings.clone();
+        let points = Points::take(&mut settings, bind)?;
         let settings: Settings = read(
-            settings,
-            "a saml2 provider may have `issuer`, `algorithm`, `certificate`, `lifetime_seconds`, `confirmation`, `name_id_format`, `attributes`, `relying_parties`",
+            &settings,
+            "a saml2 provider may have `issuer`, `algorithm`, `certificate`, `lifetime_seconds`, `confirmation`, `name_id_format`, `attributes`, `relying_parties`, and plugins as `conditions`, `subject`, `authn_statements`, `attribute_statements`, `authz_decision_statements`, `attribute_mapper`, `authn_context_mapper`",
         )?;
         let issuer = settings.issuer.unwrap_or_else(|| own_issuer.to_owned());
         check_entity("issuer", &issuer)?;
@@ -124,7 +130,12 @@ impl SamlProvider {
                 ConfirmationName::SenderVouches => Confirmation::SenderVouches,
             },
             name_id_format: settings.name_id_format,
-            attributes: attributes(&settings.attributes)?,
+            attributes: if points.map_attributes() {
+                AttributeMap::default()
+            } else {
+                attributes(&settings.attributes)?
+            },
+            points: points.with_map(&settings.attributes),
             parties,
         })
     }
@@ -146,7 +157,11 @@ impl SamlProvider {
             .unwrap_or(uri::NAME_ID_UNSPECIFIED)
     }
 
-    fn make(&self, issuance: &Issuance<'_>, call: &Call<'_>) -> Result<IssuedToken, IssueError> {
+    async fn make(
+        &self,
+        issuance: &Issuance<'_>,
+        call: &Call<'_>,
+    ) -> Result<IssuedToken, IssueError> {
         // A reader would take whom it names for who acts, and history in `act` is never dropped (TX-50).
         if issuance.actors().is_some() {
             return Err(IssueError::Impossible(
@@ -167,7 +182,7 @@ impl SamlProvider {
             .authentication_context
             .as_deref()
             .filter(|context| fluent_uri::Uri::parse(*context).is_ok());
-        let mut assertion = Draft {
+        let draft = Draft {
             id: id.clone(),
             issuer: &self.issuer,
             relying_party: audience,
@@ -182,12 +197,17 @@ impl SamlProvider {
             authenticated_at: subject.authenticated_at.unwrap_or(call.now).min(call.now),
             authn_context_class: context.unwrap_or(uri::UNSPECIFIED),
             attributes: self.attributes.attributes(subject),
-        }
-        .assemble();
-        if subject.authenticated_at.is_none() {
-            // When it was is not known, and no other moment is true.
-            assertion.authn_statements.clear();
-        }
+        };
+        // When it was is not known, and no other moment is true.
+        let authenticated = subject.authenticated_at.is_some();
+        let assertion = self
+            .points
+            .assemble(draft, authenticated, issuance, call)
+            .await?;
+        let conditions = assertion.conditions.as_ref();
+        let expires_at = conditions
+            .and_then(|conditions| conditions.not_on_or_after)
+            .unwrap_or(expires_at);
         let protection = Protection {
             signing: Some(&self.key),
             sealing: party.and_then(Party::sealing),
@@ -214,7 +234,7 @@ impl Provider for SamlProvider {
         issuance: &'a Issuance<'a>,
         call: &'a Call<'a>,
     ) -> BoxFuture<'a, Result<IssuedToken, IssueError>> {
-        Box::pin(std::future::ready(self.make(issuance, call)))
+        Box::pin(self.make(issuance, call))
     }
 }
 
