@@ -8,5 +8,6 @@ pub mod http;
 pub mod issuer;
 pub mod plugins;
 pub mod server;
+pub mod sts;
 pub mod ticket;
 pub mod upstream;

@@ -159,6 +159,9 @@ pub enum PolicyRefusal {
     /// The actor token is itself delegated: two histories cannot be told in one chain.
     #[error("the actor token carries a delegation of its own")]
     ActorDelegated,
+    /// The actor token is bound to a key that the caller did not prove (DP-43).
+    #[error("the actor token is bound to a key that was not proven")]
+    ActorNotProven,
     /// The actor already stands in the subject's chain (AB-31).
     #[error("the actor already acted in this chain")]
     ActorRepeats,
@@ -174,6 +177,12 @@ pub enum PolicyRefusal {
     /// The subject token was not addressed to this client (TX-14).
     #[error("the client may not present this subject token")]
     NotPresentable,
+    /// Issued tokens must be bound, and no key was proven to bind them to.
+    #[error("tokens of this client must be bound to a key, and none was proven")]
+    NothingToBindTo,
+    /// The subject token is bound to a key that the caller did not prove (SX-12).
+    #[error("the subject token is bound to a key that was not proven")]
+    NotProven,
     /// One token in two roles (TX-16).
     #[error("subject and actor are the same token")]
     SameToken,

@@ -18,6 +18,8 @@ pub struct Exchanged {
     pub subject: String,
     /// Who acts, newest first.
     pub actors: Option<crate::ActorChain>,
+    /// The keys it is bound to.
+    pub confirmation: Option<crate::Confirmation>,
 }
 
 /// Validates what was presented, asks policy, and issues.
@@ -50,6 +52,7 @@ pub async fn exchange(
         None => None,
     };
     let mut issuance = policy::authorize(instance, request, &subject, actor.as_ref(), call)?;
+    issuance.bind_as(transformation.provider.can_bind())?;
     for decider in &instance.deciders {
         let issued = transformation.provider.token_type();
         let decision = decider

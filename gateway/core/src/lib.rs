@@ -6,6 +6,7 @@
 
 pub mod actor;
 pub mod client;
+pub mod confirmation;
 pub mod decider;
 pub mod declared;
 pub mod error;
@@ -22,11 +23,13 @@ pub mod scope;
 pub mod time;
 pub mod token;
 pub mod validator;
+pub mod wanted_confirmation;
 
 use std::pin::Pin;
 
 pub use actor::{Actor, ActorChain, MayAct};
-pub use client::{Client, MayPresent};
+pub use client::{Binding, Client, MayPresent};
+pub use confirmation::Confirmation;
 pub use decider::{DecideError, Decider, Decision, Widened};
 pub use declared::Declared;
 pub use error::{
@@ -45,6 +48,7 @@ pub use scope::Scope;
 pub use time::Timestamp;
 pub use token::{Token, TokenType};
 pub use validator::Validator;
+pub use wanted_confirmation::WantedConfirmation;
 
 /// A boxed future that may move between threads: what a role's `dyn` method returns.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

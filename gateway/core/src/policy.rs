@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use crate::{
-    Actor, ActorChain, Call, Client, Decision, ExchangeError, ExchangeRequest, Exchanged, Instance,
-    IssuedToken, MayPresent, PolicyRefusal, Presented, Principal, RelyingParty, Scope,
-    TargetRefusal, Timestamp, Widened,
+    Actor, ActorChain, Call, Client, Confirmation, Decision, ExchangeError, ExchangeRequest,
+    Exchanged, Instance, IssueError, IssuedToken, MayPresent, PolicyRefusal, Presented, Principal,
+    RelyingParty, Scope, TargetRefusal, Timestamp, WantedConfirmation, Widened,
 };
 
 /// Permission to issue one token. Only [`authorize`] makes one.
@@ -21,6 +21,9 @@ pub struct Issuance<'a> {
     scope: Scope,
     not_after: Option<Timestamp>,
     nonce: Option<&'a str>,
+    confirmation: Option<Confirmation>,
+    must_be_bound: bool,
+    wanted_confirmation: Option<&'a WantedConfirmation>,
 }
 
 impl<'a> Issuance<'a> {
@@ -70,6 +73,30 @@ impl<'a> Issuance<'a> {
         self.nonce
     }
 
+    /// The keys to bind the token to. None means a bearer token.
+    pub const fn confirmation(&self) -> Option<&Confirmation> {
+        self.confirmation.as_ref()
+    }
+
+    /// Fits the binding to a provider that can or cannot write it (DP-42).
+    pub(crate) fn bind_as(&mut self, can_bind: bool) -> Result<(), IssueError> {
+        if can_bind {
+            return Ok(());
+        }
+        if self.must_be_bound {
+            return Err(IssueError::Impossible(
+                "a token of this type cannot be bound to a key, and this one must be",
+            ));
+        }
+        self.confirmation = None;
+        Ok(())
+    }
+
+    /// How whoever presents the token shall be confirmed, if the caller said so.
+    pub const fn wanted_confirmation(&self) -> Option<&'a WantedConfirmation> {
+        self.wanted_confirmation
+    }
+
     /// The end of a token that should live `lifetime` seconds from `now`, within what is allowed.
     pub fn ends_at(&self, now: Timestamp, lifetime: u64) -> Timestamp {
         let wanted = now.plus(lifetime);
@@ -112,6 +139,7 @@ impl<'a> Issuance<'a> {
             audiences: self.audiences,
             subject: self.subject.subject.clone(),
             actors: self.actors.map(Cow::into_owned),
+            confirmation: self.confirmation,
         }
     }
 }
@@ -125,6 +153,7 @@ pub fn authorize<'a>(
     call: &Call<'_>,
 ) -> Result<Issuance<'a>, ExchangeError> {
     let client = request.client;
+    check_proven(subject, actor, call)?;
     check_presentable(client, subject, actor)?;
     check_may_act(subject, actor)?;
     if let Some(actor) = actor {
@@ -134,6 +163,7 @@ pub fn authorize<'a>(
     let (audiences, targets) = targets(instance, request)?;
     let scope = scope(request, subject, &targets)?;
     let not_after = not_after(client, subject, actor, &targets, call)?;
+    let (confirmation, must_be_bound) = confirmation(client, subject, call)?;
     Ok(Issuance {
         presented: &request.subject,
         subject,
@@ -143,7 +173,62 @@ pub fn authorize<'a>(
         scope,
         not_after,
         nonce: request.nonce.as_deref(),
+        confirmation,
+        must_be_bound,
+        wanted_confirmation: request.wanted_confirmation.as_ref(),
     })
+}
+
+/// SX-12, DP-43, MT-10: whoever presents a bound token proves its keys on this very request.
+fn check_proven(
+    subject: &Principal,
+    actor: Option<&Principal>,
+    call: &Call<'_>,
+) -> Result<(), PolicyRefusal> {
+    let is_proven = |principal: &Principal| {
+        principal
+            .confirmation
+            .as_ref()
+            .is_none_or(|keys| keys.is_met(&call.proofs))
+    };
+    if !is_proven(subject) {
+        return Err(PolicyRefusal::NotProven);
+    }
+    if actor.is_some_and(|actor| !is_proven(actor)) {
+        return Err(PolicyRefusal::ActorNotProven);
+    }
+    Ok(())
+}
+
+/// DP-20, DP-42, MT-04: what the issued token is bound to, and whether it may be issued unbound. Keys of the
+/// subject stay; a proof asks for its key; the client's own rule adds to both.
+fn confirmation(
+    client: &Client,
+    subject: &Principal,
+    call: &Call<'_>,
+) -> Result<(Option<Confirmation>, bool), PolicyRefusal> {
+    let binding = client.binding;
+    let kept = subject
+        .confirmation
+        .as_ref()
+        .filter(|_| !binding.may_unbind);
+    let own = |proven: Option<&str>| proven.map(ToOwned::to_owned);
+    let proofs = &call.proofs;
+    // A gateway that unbinds verified somebody else's proof, which asks for nothing.
+    let proven_key = own(proofs.dpop_thumbprint).filter(|_| !binding.may_unbind);
+    let wants_certificate =
+        binding.to_certificate || kept.is_some_and(|keys| keys.certificate.is_some());
+    let bound = Confirmation {
+        key: proven_key,
+        certificate: own(proofs.certificate_thumbprint).filter(|_| wants_certificate),
+    };
+    if (binding.to_dpop_key && bound.key.is_none())
+        || (binding.to_certificate && bound.certificate.is_none())
+    {
+        return Err(PolicyRefusal::NothingToBindTo);
+    }
+    let must = kept.is_some() || binding.to_dpop_key || binding.to_certificate;
+    Ok((Some(bound).filter(|bound| !bound.is_empty()), must))
 }
 
 /// TX-14, AB-15, AB-16: a token addressed to somebody else is not this client's to exchange. With an actor

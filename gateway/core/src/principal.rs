@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::{ActorChain, MayAct, Scope, Timestamp};
+use crate::{ActorChain, Confirmation, MayAct, Scope, Timestamp};
 
 /// The verified content of a token, in terms every provider understands.
 ///
@@ -32,6 +32,8 @@ pub struct Principal {
     pub actors: Option<ActorChain>,
     /// Who may act for the subject.
     pub may_act: Option<MayAct>,
+    /// The keys the token is bound to; policy asks for proof of them (SX-12).
+    pub confirmation: Option<Confirmation>,
     /// Everything else that was verified, by claim name.
     pub claims: Map<String, Value>,
 }

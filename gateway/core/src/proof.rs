@@ -7,6 +7,8 @@ pub struct Proofs<'a> {
     /// The certificates of the TLS connection, or those a trusted TLS offloader passed on (RFC 9440), in
     /// DER, the presenter's own first. Empty without one.
     pub certificates: &'a [Vec<u8>],
+    /// base64url of the SHA-256 of the first of them (`x5t#S256`, RFC 8705 §3.1).
+    pub certificate_thumbprint: Option<&'a str>,
     /// The RFC 7638 thumbprint (base64url of SHA-256) of the key behind a `DPoP` proof that was verified for
     /// this request (RFC 9449 §6.1).
     pub dpop_thumbprint: Option<&'a str>,

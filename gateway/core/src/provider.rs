@@ -7,6 +7,12 @@ pub trait Provider: Send + Sync {
     /// The type of what [`issue`](Self::issue) returns, always.
     fn token_type(&self) -> &TokenType;
 
+    /// Whether it writes [`Issuance::confirmation`] into its tokens. A grant that must stay bound is refused
+    /// otherwise.
+    fn can_bind(&self) -> bool {
+        false
+    }
+
     /// Issues one token. The permission is proof that policy was asked.
     fn issue<'a>(
         &'a self,

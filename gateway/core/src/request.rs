@@ -1,6 +1,6 @@
 //! What a face asks of the engine.
 
-use crate::{Client, Proofs, Timestamp, Token, TokenType};
+use crate::{Client, Proofs, Timestamp, Token, TokenType, WantedConfirmation};
 
 /// A token as presented, with the type its presenter declared.
 #[derive(Clone, Debug)]
@@ -30,6 +30,9 @@ pub struct ExchangeRequest<'a> {
     pub scope: Option<crate::Scope>,
     /// A value to bind the answer to the question, copied into an ID token.
     pub nonce: Option<String>,
+    /// How whoever presents the answer shall be confirmed; none leaves it to the provider's settings. Only
+    /// for token types that can say it: others take no notice.
+    pub wanted_confirmation: Option<WantedConfirmation>,
 }
 
 /// The circumstances of one request: time and randomness are drawn once, by the face.

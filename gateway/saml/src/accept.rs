@@ -76,6 +76,8 @@ pub struct Presenter<'a> {
     pub identity: Option<&'a str>,
     /// The certificate whose key the presenter has proved to hold, in DER form.
     pub certificate: Option<&'a [u8]>,
+    /// The thumbprint of the key whose possession the presenter has proved for this message (RFC 9449 §6.1).
+    pub key_thumbprint: Option<&'a str>,
     /// Its network address.
     pub address: Option<&'a str>,
     /// Which request the document must answer.
@@ -111,14 +113,23 @@ pub trait Replay: Send + Sync {
 pub struct Accepted {
     /// How the presenter was confirmed.
     pub confirmation: SubjectConfirmation,
-    /// The certificate of the key that the presenter was confirmed by, in DER form, if by one.
-    pub holder: Option<Vec<u8>>,
+    /// The key that the presenter was confirmed by, if by one.
+    pub holder: Option<Holder>,
     /// The earliest of all ends it names.
     pub expires_at: Timestamp,
     /// Audiences that all restrictions have in common.
     pub audiences: Vec<String>,
     /// What it says.
     pub assertion: Assertion,
+}
+
+/// A key whose holder presented an assertion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// That of this certificate, in DER form, shown by the transport.
+    Certificate(Vec<u8>),
+    /// One with this RFC 7638 thumbprint, shown by the message.
+    Key(String),
 }
 
 /// An assertion that would be accepted, had it not perhaps been used before. Only

@@ -6,7 +6,10 @@ use std::fmt;
 use aws_lc_rs::digest;
 use cambist_core::Timestamp;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
-use x509_cert::der::{Decode, Encode, asn1::ObjectIdentifier};
+use x509_cert::der::{
+    Decode, Encode, Reader, SliceReader,
+    asn1::{ObjectIdentifier, UintRef},
+};
 
 use crate::algorithm::KeyKind;
 
@@ -110,6 +113,22 @@ impl Certificate {
         thumbprint(&self.der)
     }
 
+    /// The RFC 7638 thumbprint of its key (base64url of SHA-256), as a `DPoP` proof names it (RFC 9449 §6.1).
+    pub fn key_thumbprint(&self) -> Option<String> {
+        let text = |bytes: &[u8]| base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes);
+        // The members in this order and no space between them (RFC 7638 §3.3).
+        let jwk = match self.kind {
+            KeyKind::Rsa => {
+                let (modulus, exponent) = rsa_parts(&self.key)?;
+                let (modulus, exponent) = (text(&modulus), text(&exponent));
+                format!(r#"{{"e":"{exponent}","kty":"RSA","n":"{modulus}"}}"#)
+            }
+            KeyKind::P256 => ec_jwk("P-256", &self.key, 32)?,
+            KeyKind::P384 => ec_jwk("P-384", &self.key, 48)?,
+        };
+        Some(text(&thumbprint(jwk.as_bytes())))
+    }
+
     /// The key alone: an `RSAPublicKey`, or a point of the curve.
     pub(crate) fn key(&self) -> &[u8] {
         &self.key
@@ -119,6 +138,47 @@ impl Certificate {
     pub(crate) fn key_with_algorithm(&self) -> &[u8] {
         &self.key_with_algorithm
     }
+}
+
+fn rsa_parts(key: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let mut reader = SliceReader::new(key).ok()?;
+    reader
+        .sequence(|parts| {
+            let (modulus, exponent) = (UintRef::decode(parts)?, UintRef::decode(parts)?);
+            Ok((modulus.as_bytes().to_vec(), exponent.as_bytes().to_vec()))
+        })
+        .ok()
+}
+
+/// Of a point that is not compressed (SEC 1 §2.3.3).
+fn ec_jwk(curve: &str, point: &[u8], size: usize) -> Option<String> {
+    let (&form, coordinates) = point.split_first()?;
+    let (x, y) = coordinates.split_at_checked(size)?;
+    if form != 4 || y.len() != size {
+        return None;
+    }
+    let text = |bytes: &[u8]| base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes);
+    let (x, y) = (text(x), text(y));
+    Some(format!(
+        r#"{{"crv":"{curve}","kty":"EC","x":"{x}","y":"{y}"}}"#
+    ))
+}
+
+/// Whether two certificates (DER) are of one key, of whatever kind it is.
+pub(crate) fn is_same_key(one: &[u8], other: &[u8]) -> bool {
+    let key = |der: &[u8]| {
+        if der.len() > MAX_CERTIFICATE_BYTES {
+            return None;
+        }
+        let parsed = x509_cert::Certificate::from_der(der).ok()?;
+        parsed.tbs_certificate.subject_public_key_info.to_der().ok()
+    };
+    one == other || key(one).is_some_and(|found| Some(found) == key(other))
+}
+
+/// Whether this is a certificate at all (DER): enough for one that only names a key to somebody else.
+pub fn is_certificate(der: &[u8]) -> bool {
+    der.len() <= MAX_CERTIFICATE_BYTES && x509_cert::Certificate::from_der(der).is_ok()
 }
 
 /// The SHA-256 digest of a certificate in DER form.

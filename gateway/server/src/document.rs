@@ -42,6 +42,9 @@ pub struct InstanceDocument {
     /// Bounds on delegation chains.
     #[serde(default, skip_serializing_if = "LimitsDocument::is_default")]
     pub limits: LimitsDocument,
+    /// Proof of possession (RFC 9449).
+    #[serde(default, skip_serializing_if = "DpopDocument::is_default")]
+    pub dpop: DpopDocument,
     /// The REST STS face, if the instance has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest_sts: Option<RestStsDocument>,
@@ -150,6 +153,10 @@ pub struct RelyingPartyDocument {
 /// Who may ask, with its allow-lists. What is not listed is not allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a permission of its own in the document"
+)]
 pub struct ClientDocument {
     /// The secret in clear, on the way in only: it is hashed before anything is stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -175,6 +182,15 @@ pub struct ClientDocument {
     /// Longest life of a token issued to it, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_lifetime_seconds: Option<u64>,
+    /// Whether every token it gets must be bound to a key it proves by `DPoP` (RFC 9449 §5.2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dpop_bound_access_tokens: bool,
+    /// Whether every token it gets must be bound to its TLS certificate (RFC 8705 §3.4).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tls_client_certificate_bound_access_tokens: bool,
+    /// Whether it may receive a bearer token for a bound one whose key it proved.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unbinding: bool,
 }
 
 /// An actor a client may bring.
@@ -212,6 +228,25 @@ impl LimitsDocument {
     }
 }
 
+/// How an instance treats `DPoP` proofs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DpopDocument {
+    /// Whether a proof needs a nonce that the gateway gave out (RFC 9449 §8). A client that has none is told
+    /// one, at the cost of another request.
+    pub nonce_required: bool,
+}
+
+impl DpopDocument {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature serde asks for"
+    )]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// How an instance answers on the REST STS face, where token types go by short names.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -224,6 +259,9 @@ pub struct RestStsDocument {
     pub transforms: Vec<RestTransformDocument>,
     /// Audiences every issued token is addressed to; each a relying party.
     pub audiences: BTreeSet<String>,
+    /// Of these, the audiences of an output token type that is not for all of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub output_audiences: BTreeMap<String, BTreeSet<String>>,
     /// The `instance_state` this was published from, when it was published through `/sts-publish/rest`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_state: Option<Value>,

@@ -1,8 +1,11 @@
 //! What every request can reach, and the circumstances of one.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::{Arc, OnceLock},
+    time::SystemTime,
+};
 
-use aws_lc_rs::rand;
+use aws_lc_rs::{digest, rand};
 use cambist_core::{Call, Proofs, Timestamp};
 
 use crate::{
@@ -10,6 +13,7 @@ use crate::{
     config::Config,
     data_directory::{AdminToken, DataDirectory},
     directory::UserDirectory,
+    dpop::Dpop,
     heavy::HeavyPool,
     publisher::Publisher,
     registry::Published,
@@ -29,6 +33,8 @@ pub struct Gateway {
     pub heavy: HeavyPool,
     /// Where every exchange is recorded.
     pub audit: Audit,
+    /// Checks and remembers proofs of possession.
+    pub dpop: Dpop,
     /// Who signs in with a password.
     pub users: Arc<UserDirectory>,
     /// Who may administer.
@@ -50,6 +56,7 @@ pub struct Circumstances {
     pub certificates: Option<Arc<[Vec<u8>]>>,
     /// Whence it came.
     pub peer: Option<std::net::SocketAddr>,
+    certificate_thumbprint: OnceLock<String>,
 }
 
 impl Circumstances {
@@ -66,6 +73,7 @@ impl Circumstances {
             random: *random,
             certificates: None,
             peer,
+            certificate_thumbprint: OnceLock::new(),
         })
     }
 
@@ -78,9 +86,19 @@ impl Circumstances {
             random: self.random,
             proofs: Proofs {
                 certificates: self.certificates.as_deref().unwrap_or_default(),
+                certificate_thumbprint: self.certificate_thumbprint(),
                 dpop_thumbprint: None,
             },
         }
+    }
+
+    /// `x5t#S256` of the caller's own certificate (RFC 8705 §3.1): computed when it is first asked for.
+    pub fn certificate_thumbprint(&self) -> Option<&str> {
+        let own = self.certificates.as_deref()?.first()?;
+        Some(self.certificate_thumbprint.get_or_init(|| {
+            let digest = digest::digest(&digest::SHA256, own);
+            base64_simd::URL_SAFE_NO_PAD.encode_to_string(digest.as_ref())
+        }))
     }
 }
 

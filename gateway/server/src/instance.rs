@@ -27,6 +27,8 @@ pub struct PublishedInstance {
     pub clients: HashMap<String, RegisteredClient>,
     /// The REST STS face, if it has one.
     pub rest: Option<RestFace>,
+    /// Whether `DPoP` proofs need a nonce of ours (RFC 9449 §8).
+    pub dpop_nonce_required: bool,
     /// Its JWK set, serialised (RFC 7517 §5).
     pub jwks: Bytes,
     /// Its authorization server metadata, serialised (RFC 8414 §2).

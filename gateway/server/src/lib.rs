@@ -8,6 +8,7 @@ pub mod config;
 pub mod data_directory;
 pub mod directory;
 pub mod document;
+pub mod dpop;
 pub mod egress;
 pub mod face;
 pub mod gateway;

@@ -131,6 +131,9 @@ async fn authorize(
 /// RFC 6750 §2.1, for the upstream's sake as strictly as for ours.
 fn to_authorization(exchanged: Exchanged) -> Result<Authorization, Refusal> {
     let issued = exchanged.issued;
+    if exchanged.confirmation.is_some() {
+        return Err(Refusal::NotBearer("it is bound to a key of somebody else"));
+    }
     if issued.usage != Usage::Bearer {
         return Err(Refusal::NotBearer("it is not an access token"));
     }

@@ -258,6 +258,7 @@ impl RouteExchange for Exchange<'_> {
             resources: Vec::new(),
             scope: None,
             nonce: None,
+            wanted_confirmation: None,
         };
         let call = self.circumstances.call(&self.instance.id);
         let outcome = cambist_core::exchange(&self.instance.engine, &request, &call).await;

@@ -95,6 +95,10 @@ impl Provider for AccessToken {
         &SHAPE.token_type
     }
 
+    fn can_bind(&self) -> bool {
+        true
+    }
+
     fn issue<'a>(
         &'a self,
         issuance: &'a Issuance<'a>,

@@ -197,6 +197,7 @@ impl Fixture {
             resources: Vec::new(),
             scope: None,
             nonce: Some("n-0S6_WzA2Mj".to_owned()),
+            wanted_confirmation: None,
         };
         exchange(&instance, &request, &call()).await
     }
@@ -257,6 +258,7 @@ pub(crate) fn client(audiences: &[&str], impersonation: bool) -> Client {
         is_named: true,
         actors: Vec::new(),
         max_lifetime: None,
+        binding: cambist_core::Binding::default(),
     }
 }
 

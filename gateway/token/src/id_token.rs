@@ -81,6 +81,10 @@ impl Provider for IdToken {
         &SHAPE.token_type
     }
 
+    fn can_bind(&self) -> bool {
+        true
+    }
+
     fn issue<'a>(
         &'a self,
         issuance: &'a Issuance<'a>,

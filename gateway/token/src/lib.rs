@@ -5,6 +5,7 @@
 //! that can be wrong with settings is wrong then, as a [`BuildError`], and never at a request.
 
 mod access_token;
+pub mod dpop;
 mod id_token;
 pub mod issuer;
 pub mod jose;

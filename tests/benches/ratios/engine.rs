@@ -127,6 +127,7 @@ fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
             resources: Vec::new(),
             scope: None,
             nonce: None,
+            wanted_confirmation: None,
         };
         runtime.block_on(exchange(&instance.engine, &request, &call))
     };

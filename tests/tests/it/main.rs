@@ -8,12 +8,14 @@
 mod delegation;
 mod exchange;
 mod jwks;
+mod oauth_dpop;
 mod plugin_hostile;
 mod plugin_lifecycle;
 mod plugins;
 mod proxy;
 mod publish;
 mod refusals;
+mod rest_sts_saml2;
 mod restart;
 mod saml;
 mod saml_points;

@@ -262,7 +262,7 @@ fn judged() -> Vec<(&'static str, Value, Option<Rejection>)> {
         ),
         (
             "bound to a key",
-            with("cnf", json!({"jkt": "x"})),
+            with("cnf", json!({"jwk": {}})),
             Some(Rejection::Refused),
         ),
     ]
@@ -433,6 +433,7 @@ async fn issue(
         resources: Vec::new(),
         scope: None,
         nonce: Some("n-1".to_owned()),
+        wanted_confirmation: None,
     };
     let call = Call {
         random: [random; 16],
@@ -454,6 +455,7 @@ fn client(audiences: &[&str]) -> Client {
         is_named: true,
         actors: Vec::new(),
         max_lifetime: None,
+        binding: cambist_core::Binding::default(),
     }
 }
 

@@ -3,8 +3,9 @@
 
 use cambist_core::Timestamp;
 
-use super::{Acceptance, Accepted, Examined, Once, Presenter};
+use super::{Acceptance, Accepted, Examined, Holder, Once, Presenter};
 use crate::{
+    certificate::{self, Certificate},
     model::{
         Assertion, Conditions, ConfirmationMethod, KeyInfo, NameId, Sealable, SubjectConfirmation,
     },
@@ -50,7 +51,7 @@ impl Acceptance {
             .filter_map(|statement| statement.session_not_on_or_after)
             .fold(end, Timestamp::min);
         let holder = match confirmation.method {
-            ConfirmationMethod::HolderOfKey => presenter.certificate.map(<[u8]>::to_vec),
+            ConfirmationMethod::HolderOfKey => presenter.holder_among(&confirmation.keys),
             _ => None,
         };
         Ok(Examined {
@@ -207,18 +208,10 @@ impl Acceptance {
         }
         match method {
             ConfirmationMethod::Bearer => Ok(()),
-            ConfirmationMethod::HolderOfKey => {
-                let is_held = presenter.certificate.is_some_and(|shown| {
-                    keys.iter()
-                        .filter_map(KeyInfo::leaf)
-                        .any(|certificate| certificate == shown)
-                });
-                if is_held {
-                    Ok(())
-                } else {
-                    Err(Unconfirmed::Key)
-                }
-            }
+            ConfirmationMethod::HolderOfKey => presenter
+                .holder_among(keys)
+                .map(drop)
+                .ok_or(Unconfirmed::Key),
             ConfirmationMethod::SenderVouches => {
                 let attests = presenter.identity.is_some_and(|identity| {
                     self.attesters.iter().any(|attester| attester == identity)
@@ -231,6 +224,24 @@ impl Acceptance {
             }
             ConfirmationMethod::Other(_) => Err(Unconfirmed::Method),
         }
+    }
+}
+
+impl Presenter<'_> {
+    /// The key it has proved to hold, if that is one of these. The key counts: a certificate may have been
+    /// renewed since.
+    fn holder_among(&self, keys: &[KeyInfo]) -> Option<Holder> {
+        let named = || keys.iter().filter_map(KeyInfo::leaf);
+        if let Some(shown) = self.certificate
+            && named().any(|certificate| certificate::is_same_key(certificate, shown))
+        {
+            return Some(Holder::Certificate(shown.to_vec()));
+        }
+        let proved = self.key_thumbprint?;
+        named()
+            .filter_map(|certificate| Certificate::from_der(certificate).ok()?.key_thumbprint())
+            .find(|thumbprint| thumbprint == proved)
+            .map(Holder::Key)
     }
 }
 

@@ -3,7 +3,7 @@
 use cambist_core::Principal;
 use serde_json::{Map, Value, json};
 
-use super::Accepted;
+use super::{Accepted, Holder};
 use crate::{
     certificate,
     model::{Attribute, AttributeValue, NameId, Sealable},
@@ -49,11 +49,9 @@ impl From<&Accepted> for Principal {
         for attribute in attributes {
             add(&mut claims, attribute);
         }
-        // RFC 8705 §3.1: what is issued in exchange for a key's holder can be bound to that key again.
-        if let Some(certificate) = &accepted.holder {
-            let print = certificate::thumbprint(certificate);
-            let print = base64_simd::URL_SAFE_NO_PAD.encode_to_string(print);
-            claims.insert("cnf".to_owned(), json!({ "x5t#S256": print }));
+        // What is issued in exchange for a key's holder can be bound to that key again.
+        if let Some(holder) = &accepted.holder {
+            claims.insert("cnf".to_owned(), holder.confirmation());
         }
         // The latest is how the subject authenticated for what is told here.
         let authn = assertion
@@ -73,6 +71,20 @@ impl From<&Accepted> for Principal {
                 .and_then(|statement| statement.authn_context.class_ref.clone()),
             claims,
             ..Self::default()
+        }
+    }
+}
+
+impl Holder {
+    /// The key as a `cnf` claim (RFC 8705 §3.1, RFC 9449 §6.1).
+    fn confirmation(&self) -> Value {
+        match self {
+            Self::Certificate(der) => {
+                let print = certificate::thumbprint(der);
+                let print = base64_simd::URL_SAFE_NO_PAD.encode_to_string(print);
+                json!({ "x5t#S256": print })
+            }
+            Self::Key(thumbprint) => json!({ "jkt": thumbprint }),
         }
     }
 }

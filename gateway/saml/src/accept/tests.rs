@@ -143,7 +143,7 @@ fn all_that_an_assertion_can_hold_is_read_back() {
     };
     let accepted = examine_by(&acceptance(), &signed(&model), &presenter).unwrap();
     assert_eq!(accepted.assertion, model);
-    assert_eq!(accepted.holder.as_deref(), Some(holder));
+    assert_eq!(accepted.holder, Some(Holder::Certificate(holder.to_vec())));
 }
 
 #[test]

@@ -119,6 +119,7 @@ impl Route {
             is_named: false,
             actors: Vec::new(),
             max_lifetime: None,
+            binding: cambist_core::Binding::default(),
         };
         Ok(Self {
             name: name.to_owned(),

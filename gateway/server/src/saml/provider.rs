@@ -1,82 +1,46 @@
 //! Assertions out.
 
+mod confirmation;
 mod party;
+mod settings;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use cambist_core::{
     BoxFuture, Call, Issuance, IssueError, IssuedToken, Provider, Token, TokenType, Usage,
 };
 use cambist_plugin::{Bound, Point};
 use cambist_saml::{
-    algorithm::SignatureAlgorithm,
-    draft::{Confirmation, Draft, identifier},
+    draft::{Draft, identifier},
     issue::{Protection, issue},
-    mapping::{AttributeMap, MapError},
+    mapping::AttributeMap,
     model::NameId,
     signing::SigningKey,
     transport, uri,
-    write::Spelling,
 };
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{SamlBench, certificate, check_entity, check_seconds, check_uri, points::Points, read};
+use super::{SamlBench, check_entity, check_seconds, check_uri, points::Points, read};
 use crate::publish_error::PublishError;
-use party::{Party, PartySettings};
+use confirmation::OwnConfirmation;
+use party::Party;
+use settings::{Authentication, Settings};
 
 const TOKEN_TYPE: TokenType = TokenType::SAML2;
 const DEFAULT_LIFETIME: u64 = 600;
 const LONGEST_LIFETIME: u64 = 86_400;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Settings {
-    #[serde(default)]
-    issuer: Option<String>,
-    #[serde(default)]
-    algorithm: AlgorithmName,
-    #[serde(default)]
-    certificate: Option<String>,
-    #[serde(default)]
-    lifetime_seconds: Option<u64>,
-    #[serde(default)]
-    confirmation: ConfirmationName,
-    #[serde(default)]
-    name_id_format: Option<String>,
-    #[serde(default)]
-    attributes: BTreeMap<String, String>,
-    #[serde(default)]
-    relying_parties: BTreeMap<String, PartySettings>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-enum AlgorithmName {
-    #[default]
-    #[serde(rename = "RS256")]
-    Rs256,
-    #[serde(rename = "ES256")]
-    Es256,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum ConfirmationName {
-    #[default]
-    Bearer,
-    SenderVouches,
-}
 
 /// Issues signed assertions, encrypted for relying parties that want it.
 pub struct SamlProvider {
     token_type: TokenType,
     issuer: String,
     key: Arc<SigningKey>,
+    signs: bool,
     lifetime: u64,
-    confirmation: Confirmation<'static>,
+    confirmation: OwnConfirmation,
+    authentication: Authentication,
+    authn_context_classes: HashMap<TokenType, String>,
     name_id_format: Option<String>,
     attributes: AttributeMap,
     points: Points,
@@ -96,10 +60,7 @@ impl SamlProvider {
     ) -> Result<Self, PublishError> {
         let mut settings = settings.clone();
         let points = Points::take(&mut settings, bind)?;
-        let settings: Settings = read(
-            &settings,
-            "a saml2 provider may have `issuer`, `algorithm`, `certificate`, `lifetime_seconds`, `confirmation`, `name_id_format`, `attributes`, `relying_parties`, and plugins as `conditions`, `subject`, `authn_statements`, `attribute_statements`, `authz_decision_statements`, `attribute_mapper`, `authn_context_mapper`",
-        )?;
+        let settings: Settings = read(&settings, settings::HINT)?;
         let issuer = settings.issuer.unwrap_or_else(|| own_issuer.to_owned());
         check_entity("issuer", &issuer)?;
         let lifetime = settings.lifetime_seconds.unwrap_or(DEFAULT_LIFETIME);
@@ -120,20 +81,31 @@ impl SamlProvider {
             let party = Party::build(wanted).map_err(|error| error.within(&path))?;
             parties.insert(audience, party);
         }
+        for (token_type, class) in &settings.authn_context_classes {
+            let path = format!("authn_context_classes.{token_type}");
+            check_uri(&path, class, uri::PASSWORD_PROTECTED_TRANSPORT)?;
+        }
         Ok(Self {
             token_type: TOKEN_TYPE,
             issuer,
-            key: key(settings.algorithm, settings.certificate.as_deref(), bench)?,
+            key: settings::key(settings.algorithm, settings.certificate.as_deref(), bench)?,
+            signs: settings.sign,
             lifetime,
-            confirmation: match settings.confirmation {
-                ConfirmationName::Bearer => Confirmation::Bearer,
-                ConfirmationName::SenderVouches => Confirmation::SenderVouches,
-            },
+            confirmation: OwnConfirmation::build(
+                settings.confirmation,
+                settings.holder_certificate.as_deref(),
+            )?,
+            authentication: settings.authentication,
+            authn_context_classes: settings
+                .authn_context_classes
+                .into_iter()
+                .map(|(token_type, class)| (TokenType::new(token_type), class))
+                .collect(),
             name_id_format: settings.name_id_format,
             attributes: if points.map_attributes() {
                 AttributeMap::default()
             } else {
-                attributes(&settings.attributes)?
+                settings::attributes(&settings.attributes)?
             },
             points: points.with_map(&settings.attributes),
             parties,
@@ -157,6 +129,19 @@ impl SamlProvider {
             .unwrap_or(uri::NAME_ID_UNSPECIFIED)
     }
 
+    /// As the subject's source named it, or as the operator says of tokens of its type.
+    fn authn_context_class<'a>(&'a self, issuance: &Issuance<'a>) -> &'a str {
+        let told = issuance.subject().authentication_context.as_deref();
+        told.filter(|context| fluent_uri::Uri::parse(*context).is_ok())
+            .or_else(|| {
+                let known = &self.authn_context_classes;
+                known
+                    .get(&issuance.presented().token_type)
+                    .map(String::as_str)
+            })
+            .unwrap_or(uri::UNSPECIFIED)
+    }
+
     async fn make(
         &self,
         issuance: &Issuance<'_>,
@@ -177,11 +162,7 @@ impl SamlProvider {
         let party = self.parties.get(audience);
         let subject = issuance.subject();
         let expires_at = issuance.ends_at(call.now, self.lifetime);
-        let id = identifier(&call.random);
-        let context = subject
-            .authentication_context
-            .as_deref()
-            .filter(|context| fluent_uri::Uri::parse(*context).is_ok());
+        let id = long_identifier(&call.random);
         let draft = Draft {
             id: id.clone(),
             issuer: &self.issuer,
@@ -189,17 +170,18 @@ impl SamlProvider {
             recipient: party.and_then(Party::recipient),
             issued_at: call.now,
             expires_at,
-            confirmation: self.confirmation,
+            confirmation: self.confirmation.for_one(issuance, call)?,
             name_id: NameId {
                 format: self.name_id_format.clone(),
                 ..NameId::new(subject.subject.as_str())
             },
             authenticated_at: subject.authenticated_at.unwrap_or(call.now).min(call.now),
-            authn_context_class: context.unwrap_or(uri::UNSPECIFIED),
+            authn_context_class: self.authn_context_class(issuance),
             attributes: self.attributes.attributes(subject),
         };
-        // When it was is not known, and no other moment is true.
-        let authenticated = subject.authenticated_at.is_some();
+        // When it was may not be known, and then no other moment is true.
+        let authenticated =
+            subject.authenticated_at.is_some() || self.authentication != Authentication::Subject;
         let assertion = self
             .points
             .assemble(draft, authenticated, issuance, call)
@@ -209,9 +191,9 @@ impl SamlProvider {
             .and_then(|conditions| conditions.not_on_or_after)
             .unwrap_or(expires_at);
         let protection = Protection {
-            signing: Some(&self.key),
+            signing: self.signs.then_some(&*self.key),
             sealing: party.and_then(Party::sealing),
-            spelling: Spelling::default(),
+            spelling: party.map(Party::spelling).unwrap_or_default(),
         };
         let document = issue(&assertion, &protection)?;
         Ok(IssuedToken {
@@ -222,6 +204,12 @@ impl SamlProvider {
             id: Some(id),
         })
     }
+}
+
+/// Forty hexadecimal digits, as readers of a REST STS's assertions expect; what was drawn is shorter.
+fn long_identifier(random: &[u8]) -> String {
+    let spread = digest(&SHA256, random);
+    identifier(spread.as_ref().get(..20).unwrap_or(random))
 }
 
 impl Provider for SamlProvider {
@@ -236,63 +224,4 @@ impl Provider for SamlProvider {
     ) -> BoxFuture<'a, Result<IssuedToken, IssueError>> {
         Box::pin(self.make(issuance, call))
     }
-}
-
-fn key(
-    algorithm: AlgorithmName,
-    pem: Option<&str>,
-    bench: &SamlBench,
-) -> Result<Arc<SigningKey>, PublishError> {
-    let (name, algorithm) = match algorithm {
-        AlgorithmName::Rs256 => ("RS256", SignatureAlgorithm::RsaSha256),
-        AlgorithmName::Es256 => ("ES256", SignatureAlgorithm::EcdsaSha256),
-    };
-    let key = bench.key(algorithm).ok_or_else(|| {
-        PublishError::new(
-            "algorithm",
-            format!("this gateway has no key for `{name}`"),
-            "use RS256 or ES256",
-        )
-    })?;
-    let Some(pem) = pem else {
-        return Ok(Arc::clone(key));
-    };
-    let certificate = certificate("certificate", pem)?;
-    key.with_certificate(certificate)
-        .map(Arc::new)
-        .map_err(|error| {
-            PublishError::new(
-                "certificate",
-                error.to_string(),
-                format!(
-                    "send a certificate of the gateway's {name} key (GET /admin/v1/keys), or leave it out"
-                ),
-            )
-        })
-}
-
-fn attributes(entries: &BTreeMap<String, String>) -> Result<AttributeMap, PublishError> {
-    let hint = "map an attribute to a claim, to `claim;binary` or to a text in double quotes";
-    for (name, source) in entries {
-        if [name, source]
-            .iter()
-            .any(|text| text.chars().any(char::is_control))
-        {
-            return Err(PublishError::new(
-                format!("attributes.{name}"),
-                "holds a control character",
-                hint,
-            ));
-        }
-    }
-    let pairs = entries
-        .iter()
-        .map(|(name, source)| (name.as_str(), source.as_str()));
-    AttributeMap::parse(pairs).map_err(|error| {
-        let path = match &error {
-            MapError::Name(name) | MapError::Source(name) => format!("attributes.{name}"),
-            MapError::TooMany => "attributes".to_owned(),
-        };
-        PublishError::new(path, error.to_string(), hint)
-    })
 }

@@ -1,13 +1,14 @@
 //! Assertions from one instance to another, and what cannot be published.
 
+mod holding;
 mod issuing;
 mod publishing;
 
 use std::sync::Arc;
 
 use cambist_core::{
-    BoxFuture, Call, ExchangeError, ExchangeRequest, Exchanged, Presented, Rejection, Timestamp,
-    Token, TokenType, Usage, ValidateError, exchange,
+    BoxFuture, Call, ExchangeError, ExchangeRequest, Exchanged, Presented, Proofs, Rejection,
+    Timestamp, Token, TokenType, Usage, ValidateError, WantedConfirmation, exchange,
 };
 use cambist_saml::{
     SelfSigned,
@@ -159,11 +160,28 @@ fn target(certificate: &str) -> Value {
     })
 }
 
+/// What a caller brings beside the subject token.
+#[derive(Clone, Default)]
+struct Beside<'a> {
+    proofs: Proofs<'a>,
+    wanted: Option<WantedConfirmation>,
+}
+
 async fn ask(
     instance: &PublishedInstance,
     token: &[u8],
     token_type: TokenType,
     now: Timestamp,
+) -> Result<Exchanged, ExchangeError> {
+    ask_with(instance, token, token_type, now, Beside::default()).await
+}
+
+async fn ask_with(
+    instance: &PublishedInstance,
+    token: &[u8],
+    token_type: TokenType,
+    now: Timestamp,
+    beside: Beside<'_>,
 ) -> Result<Exchanged, ExchangeError> {
     let request = ExchangeRequest {
         client: &instance.clients["web"].client,
@@ -177,13 +195,14 @@ async fn ask(
         resources: Vec::new(),
         scope: None,
         nonce: None,
+        wanted_confirmation: beside.wanted,
     };
     let call = Call {
         now,
         instance: &instance.id,
         correlation: "0123456789abcdef",
         random: [0xab; 16],
-        proofs: cambist_core::Proofs::default(),
+        proofs: beside.proofs,
     };
     exchange(&instance.engine, &request, &call).await
 }

@@ -1,8 +1,8 @@
 //! Assertions in.
 
 use cambist_core::{
-    BoxFuture, Call, Declared, Principal, RESERVED_CLAIMS, Rejection, Scope, Token, ValidateError,
-    Validator,
+    BoxFuture, Call, Confirmation, Declared, Principal, RESERVED_CLAIMS, Rejection, Scope, Token,
+    ValidateError, Validator,
 };
 use cambist_saml::{
     accept::{Acceptance, MAX_DOCUMENT_BYTES, Once, Presenter, TrustedIssuer},
@@ -48,7 +48,7 @@ struct IssuerSettings {
     certificates: Vec<String>,
 }
 
-/// Accepts bearer assertions of configured issuers, each once.
+/// Accepts assertions of configured issuers from their bearers and from holders of their keys, each once.
 pub struct SamlValidator {
     acceptance: Acceptance,
     declared: Declared,
@@ -173,13 +173,23 @@ impl Validator for SamlValidator {
         Box::pin(async move {
             let document = transport::decode_token(token.as_bytes()).map_err(Rejection::from)?;
             let replay = self.used.at(call.now);
-            // Nobody has proved anything but to have it, so only a bearer can be confirmed.
-            let presenter = Presenter::default();
+            // Who asks is not known here, so nobody can be confirmed by name or by attesting for others.
+            let presenter = Presenter {
+                certificate: call.proofs.certificates.first().map(Vec::as_slice),
+                key_thumbprint: call.proofs.dpop_thumbprint,
+                ..Presenter::default()
+            };
             let accepted = self
                 .acceptance
                 .accept(&document, &presenter, call.now, &replay)
                 .await?;
             let mut principal = Principal::from(&accepted);
+            // The key that was proven to hold it stays with it.
+            principal.confirmation = principal
+                .claims
+                .remove("cnf")
+                .map(|cnf| Confirmation::from_claim(&cnf))
+                .transpose()?;
             principal
                 .claims
                 .retain(|name, _| !RESERVED_CLAIMS.contains(&name.as_str()));

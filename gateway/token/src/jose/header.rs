@@ -8,6 +8,8 @@ use serde::{
     de::{Deserializer, Error, MapAccess, Visitor},
 };
 
+use serde_json::{Map, Value};
+
 use super::json::Strict;
 
 const MAX_BYTES: usize = 4 * 1024;
@@ -23,8 +25,10 @@ pub(super) struct Header {
     pub(super) key_id: Option<String>,
     /// `typ`.
     pub(super) typ: Option<String>,
+    /// `jwk`: the signer's own key, which only proofs of possession may bring along (RFC 9449 §4.2).
+    pub(super) key: Option<Map<String, Value>>,
     /// Whether a member stands there that would change how the token is verified: `crit`, `b64`, `zip`
-    /// (SJ-07, SJ-21, JE-02), or a key or a pointer to one (SJ-04).
+    /// (SJ-07, SJ-21, JE-02), or a pointer to a key (SJ-04).
     pub(super) is_steering: bool,
 }
 
@@ -67,13 +71,16 @@ impl<'de> Visitor<'de> for Members {
                 "kid" => header.key_id = Some(members.next_value::<Text<'de>>()?.0.into_owned()),
                 "typ" => header.typ = Some(members.next_value::<Text<'de>>()?.0.into_owned()),
                 other => {
-                    header.is_steering |= matches!(
-                        other,
-                        "b64" | "crit" | "jku" | "jwk" | "x5c" | "x5u" | "zip"
-                    );
-                    members.next_value_seed(Strict {
+                    header.is_steering |=
+                        matches!(other, "b64" | "crit" | "jku" | "x5c" | "x5u" | "zip");
+                    let value = members.next_value_seed(Strict {
                         depth: MAX_DEPTH - 1,
                     })?;
+                    match (other, value) {
+                        ("jwk", Value::Object(key)) => header.key = Some(key),
+                        ("jwk", _) => header.is_steering = true,
+                        _ => {}
+                    }
                 }
             }
             seen.push(name);

@@ -1,11 +1,12 @@
 //! One public key of a key set (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2).
 
 use aws_lc_rs::{
-    hmac,
+    digest, hmac,
     signature::{
         self, EcdsaVerificationAlgorithm, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents,
     },
 };
+use cambist_core::Rejection;
 use serde_json::{Map, Value};
 
 use super::{Algorithm, base64url};
@@ -105,6 +106,47 @@ fn check_purpose(jwk: &Map<String, Value>) -> Result<(), Unusable> {
         }
         Some(_) => Err(Refused("`key_ops` is not a list of strings")),
     }
+}
+
+/// Reads the public key that a proof of possession brings along (RFC 9449 §4.2) and its thumbprint.
+pub(super) fn presented(
+    jwk: &Map<String, Value>,
+    algorithm: Algorithm,
+) -> Result<(Verifier, String), Rejection> {
+    if is_secret(jwk) {
+        return Err(Rejection::Malformed);
+    }
+    let key = parse(jwk).map_err(|_| Rejection::Malformed)?;
+    let verifier = key
+        .verifiers
+        .into_iter()
+        .find(|(known, _)| *known == algorithm)
+        .map(|(_, verifier)| verifier)
+        .ok_or(Rejection::AlgorithmNotAllowed)?;
+    Ok((verifier, thumbprint(jwk).ok_or(Rejection::Malformed)?))
+}
+
+/// The SHA-256 thumbprint of a public key (RFC 7638 §3, RFC 8037 §2), in base64url.
+pub(super) fn thumbprint(jwk: &Map<String, Value>) -> Option<String> {
+    let members: &[&str] = match text(jwk, "kty")? {
+        "EC" => &["crv", "kty", "x", "y"],
+        "OKP" => &["crv", "kty", "x"],
+        "RSA" => &["e", "kty", "n"],
+        _ => return None,
+    };
+    let covered: Option<Map<String, Value>> = members
+        .iter()
+        .map(|name| {
+            Some((
+                (*name).to_owned(),
+                Value::String(text(jwk, name)?.to_owned()),
+            ))
+        })
+        .collect();
+    // `serde_json` writes members in alphabetical order and without spaces, as RFC 7638 §3.3 wants it.
+    let canonical = Value::Object(covered?).to_string();
+    let digest = digest::digest(&digest::SHA256, canonical.as_bytes());
+    Some(base64url::encode(digest.as_ref()))
 }
 
 fn ec(jwk: &Map<String, Value>) -> Result<Vec<(Algorithm, Verifier)>, Unusable> {

@@ -10,6 +10,7 @@ use super::{
     Algorithm, KeySet, base64url,
     header::{self, Header},
     json,
+    jwk::{self, Verifier},
 };
 
 /// Largest accepted token, in bytes.
@@ -149,7 +150,7 @@ impl<'a> Unverified<'a> {
         if !algorithms.contains(&self.algorithm) {
             return Err(Rejection::AlgorithmNotAllowed);
         }
-        if self.header.is_steering {
+        if self.header.is_steering || self.header.key.is_some() {
             return Err(Rejection::Malformed);
         }
         let fits = match &self.header.typ {
@@ -174,10 +175,31 @@ impl<'a> Unverified<'a> {
         self.judge(expected)
     }
 
-    /// Verifies header and signature: afterwards it is the issuer that speaks.
-    fn authenticate(&self, expected: &Expected<'_>) -> Result<(), Rejection> {
-        self.check_header(expected)?;
-        let verifier = expected.keys.choose(self.key_id(), self.algorithm)?;
+    /// Verifies a proof of possession: signed by the very key its header brings along, which must be a public
+    /// one. Returns its claims, the key's thumbprint (RFC 7638) and nothing judged about either.
+    pub(crate) fn verify_possession(
+        self,
+        typ: &str,
+        algorithms: &[Algorithm],
+    ) -> Result<(Map<String, Value>, String), Rejection> {
+        let named = self.header.typ.as_deref().map(short_type);
+        if !named.is_some_and(|named| named.eq_ignore_ascii_case(typ)) {
+            return Err(Rejection::WrongType);
+        }
+        if !algorithms.contains(&self.algorithm) || self.algorithm.is_symmetric() {
+            return Err(Rejection::AlgorithmNotAllowed);
+        }
+        if self.header.is_steering {
+            return Err(Rejection::Malformed);
+        }
+        let members = self.header.key.as_ref().ok_or(Rejection::Malformed)?;
+        let (verifier, thumbprint) = jwk::presented(members, self.algorithm)?;
+        self.check_signature(&verifier)?;
+        let claims = json::object(&self.payload, json::MAX_DEPTH).ok_or(Rejection::Malformed)?;
+        Ok((claims, thumbprint))
+    }
+
+    fn check_signature(&self, verifier: &Verifier) -> Result<(), Rejection> {
         // SJ-14: a fixed length, so that a signature has one spelling and no DER form is tried.
         if self
             .algorithm
@@ -188,6 +210,13 @@ impl<'a> Unverified<'a> {
             return Err(Rejection::BadSignature);
         }
         Ok(())
+    }
+
+    /// Verifies header and signature: afterwards it is the issuer that speaks.
+    fn authenticate(&self, expected: &Expected<'_>) -> Result<(), Rejection> {
+        self.check_header(expected)?;
+        let verifier = expected.keys.choose(self.key_id(), self.algorithm)?;
+        self.check_signature(verifier)
     }
 
     fn judge(self, expected: &Expected<'_>) -> Result<Verified, Rejection> {

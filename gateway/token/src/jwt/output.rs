@@ -5,8 +5,8 @@ mod wording;
 use std::{collections::BTreeMap, sync::Arc};
 
 use cambist_core::{
-    Actor, ActorChain, Call, Fault, Issuance, IssueError, IssuedToken, RESERVED_CLAIMS, Scope,
-    Timestamp, Token, TokenType, Usage,
+    Actor, ActorChain, Call, Confirmation, Fault, Issuance, IssueError, IssuedToken,
+    RESERVED_CLAIMS, Scope, Timestamp, Token, TokenType, Usage,
 };
 use serde::{
     Serialize, Serializer,
@@ -145,6 +145,7 @@ impl JwtOutput {
             acr,
             amr,
             act: Act(&actors),
+            cnf: issuance.confirmation().map(Cnf::of),
             mapped: Mapped {
                 names: &self.mapped,
                 claims: &subject.claims,
@@ -253,6 +254,8 @@ struct Claims<'a> {
     amr: &'a [String],
     #[serde(skip_serializing_if = "Act::is_empty")]
     act: Act<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Cnf<'a>>,
     #[serde(flatten)]
     mapped: Mapped<'a>,
 }
@@ -280,6 +283,24 @@ impl Serialize for Audience<'_> {
                     .try_for_each(|audience| list.serialize_element(audience))?;
                 list.end()
             }
+        }
+    }
+}
+
+/// The keys the token is bound to (RFC 7800 §3.1).
+#[derive(Serialize)]
+struct Cnf<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jkt: Option<&'a str>,
+    #[serde(rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
+    certificate: Option<&'a str>,
+}
+
+impl<'a> Cnf<'a> {
+    fn of(keys: &'a Confirmation) -> Self {
+        Self {
+            jkt: keys.key.as_deref(),
+            certificate: keys.certificate.as_deref(),
         }
     }
 }

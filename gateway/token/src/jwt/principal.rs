@@ -1,6 +1,6 @@
 //! From verified claims to a principal, the same for every JWT kind.
 
-use cambist_core::{ActorChain, MayAct, Principal, Rejection, Scope};
+use cambist_core::{ActorChain, Confirmation, MayAct, Principal, Rejection, Scope};
 use serde_json::{Map, Value};
 
 use crate::jose::{Verified, moment};
@@ -19,10 +19,6 @@ pub(super) fn read(
         expires_at,
         ..
     } = verified;
-    // SX-12: a sender-constrained token (RFC 7800) is worth nothing without its proof, and none comes here.
-    if claims.contains_key("cnf") {
-        return Err(Rejection::Refused);
-    }
     let client = match client_claim {
         Some(name) => text(&claims, name)?,
         None => match text(&claims, "client_id")? {
@@ -54,6 +50,10 @@ pub(super) fn read(
         may_act: claims
             .remove("may_act")
             .map(|may_act| MayAct::from_claim(&may_act))
+            .transpose()?,
+        confirmation: claims
+            .remove("cnf")
+            .map(|cnf| Confirmation::from_claim(&cnf))
             .transpose()?,
         claims: {
             for consumed in ["aud", "auth_time", "exp"] {

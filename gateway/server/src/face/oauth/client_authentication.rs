@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{form::TokenForm, refusal::Refusal};
 use crate::{
-    heavy::HeavyPool,
+    gateway::{Circumstances, Gateway},
     instance::{PublishedInstance, RegisteredClient},
 };
 
@@ -21,16 +21,21 @@ const FAILED: Refusal = Refusal::InvalidClient("client authentication failed");
 
 /// Who asks. Exactly one method must have been used (SC-04).
 pub async fn authenticate<'i>(
+    gateway: &Gateway,
+    instance: &'i PublishedInstance,
     headers: &HeaderMap,
     form: &TokenForm,
-    instance: &'i PublishedInstance,
-    heavy: &HeavyPool,
+    _circumstances: &Circumstances,
 ) -> Result<&'i RegisteredClient, Refusal> {
     let credentials = credentials(headers, form)?;
     let Some(client) = instance.clients.get(&credentials.id) else {
         return Err(FAILED);
     };
-    match client.secret.matches(&credentials.secret, heavy).await {
+    match client
+        .secret
+        .matches(&credentials.secret, &gateway.heavy)
+        .await
+    {
         Ok(true) => Ok(client),
         Ok(false) => Err(FAILED),
         Err(Fault::Overloaded(_) | Fault::Unavailable(_)) => Err(Refusal::TemporarilyUnavailable),

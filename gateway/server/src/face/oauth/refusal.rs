@@ -1,11 +1,12 @@
 //! The one table from an error to what an OAuth client sees (RFC 6749 §5.2, RFC 8693 §2.2.2).
 
 use bytes::Bytes;
-use cambist_core::{ExchangeError, Fault};
+use cambist_core::{ExchangeError, Fault, PolicyRefusal};
+use cambist_token::dpop::ProofError;
 use hyper::{HeaderMap, Response, StatusCode, header, header::HeaderValue};
 use serde_json::json;
 
-use crate::body::Body;
+use crate::{body::Body, dpop::DpopRefusal};
 
 /// A refused token request. Texts are constant: they say which parameter is at fault, never what about a
 /// token or secret was wrong.
@@ -13,6 +14,14 @@ use crate::body::Body;
 pub enum Refusal {
     /// The client did not prove who it is.
     InvalidClient(&'static str),
+    /// The proof of possession is not acceptable (RFC 9449 §5).
+    InvalidDpopProof(&'static str),
+    /// The assertion that is the grant is not acceptable (RFC 7523 §3.1).
+    InvalidGrant(&'static str),
+    /// The client may not use this grant.
+    UnauthorizedClient(&'static str),
+    /// The proof of possession needs a nonce of ours (RFC 9449 §8).
+    UseDpopNonce,
     /// The request is malformed, or a token in it is not acceptable.
     InvalidRequest(&'static str),
     /// The scope is malformed or too wide.
@@ -54,6 +63,12 @@ impl From<&ExchangeError> for Refusal {
             ExchangeError::NoTransformation { .. } => {
                 Self::InvalidRequest("this exchange of token types is not offered")
             }
+            ExchangeError::Policy(PolicyRefusal::NotProven | PolicyRefusal::ActorNotProven) => {
+                Self::InvalidRequest("a token is bound to a key that was not proven")
+            }
+            ExchangeError::Policy(PolicyRefusal::NothingToBindTo) => Self::InvalidRequest(
+                "tokens of this client must be bound to a key, and none was proven",
+            ),
             ExchangeError::Policy(_) | ExchangeError::Decided(_) => {
                 Self::InvalidRequest("the exchange is not allowed")
             }
@@ -66,10 +81,41 @@ impl From<&ExchangeError> for Refusal {
     }
 }
 
+impl From<DpopRefusal> for Refusal {
+    fn from(refusal: DpopRefusal) -> Self {
+        match refusal {
+            DpopRefusal::Several => Self::InvalidDpopProof("send one DPoP header"),
+            DpopRefusal::Proof(error) => Self::InvalidDpopProof(match error {
+                ProofError::Malformed => "the proof is not a signed JWT with its public key",
+                ProofError::Algorithm => "the proof's algorithm is not accepted",
+                ProofError::Signature => "the proof's signature is wrong",
+                ProofError::Claims => "the proof lacks a claim, or one is malformed",
+                ProofError::Method => "the proof is for another method",
+                ProofError::Target => "the proof is for another URI",
+                ProofError::Time => "the proof is too old or from the future",
+            }),
+            DpopRefusal::Replayed => Self::InvalidDpopProof("the proof was used before"),
+            DpopRefusal::Token => Self::InvalidDpopProof("the proof is for another token"),
+            DpopRefusal::Nonce => Self::UseDpopNonce,
+            DpopRefusal::Full => Self::TemporarilyUnavailable,
+        }
+    }
+}
+
 impl Refusal {
     const fn parts(self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::InvalidClient(text) => (StatusCode::UNAUTHORIZED, "invalid_client", text),
+            Self::InvalidDpopProof(text) => (StatusCode::BAD_REQUEST, "invalid_dpop_proof", text),
+            Self::InvalidGrant(text) => (StatusCode::BAD_REQUEST, "invalid_grant", text),
+            Self::UnauthorizedClient(text) => {
+                (StatusCode::BAD_REQUEST, "unauthorized_client", text)
+            }
+            Self::UseDpopNonce => (
+                StatusCode::BAD_REQUEST,
+                "use_dpop_nonce",
+                "make the DPoP proof with the nonce in this answer",
+            ),
             Self::InvalidRequest(text) => (StatusCode::BAD_REQUEST, "invalid_request", text),
             Self::InvalidScope(text) => (StatusCode::BAD_REQUEST, "invalid_scope", text),
             Self::InvalidTarget(text) => (StatusCode::BAD_REQUEST, "invalid_target", text),
@@ -96,7 +142,7 @@ impl Refusal {
             Self::UnsupportedGrantType => (
                 StatusCode::BAD_REQUEST,
                 "unsupported_grant_type",
-                "only token exchange is offered",
+                "this grant type is not offered",
             ),
             Self::MethodNotAllowed => (
                 StatusCode::METHOD_NOT_ALLOWED,

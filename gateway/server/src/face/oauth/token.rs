@@ -4,7 +4,8 @@ use cambist_core::{
     ExchangeError, ExchangeRequest, Exchanged, Presented, Timestamp, Token, TokenType, Usage,
     exchange,
 };
-use hyper::{HeaderMap, Method, Response, header};
+use cambist_token::dpop::{self, Proof};
+use hyper::{HeaderMap, Method, Response, header, header::HeaderValue};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -16,6 +17,7 @@ use super::{
 use crate::{
     audit::Event,
     body::Body,
+    dpop::{DpopRefusal, NONCE, Wanted},
     face::shown,
     gateway::{Circumstances, Gateway},
     instance::{PublishedInstance, RegisteredClient},
@@ -39,7 +41,8 @@ pub async fn handle(
     }
     let mut event = Event::new("oauth", instance, circumstances);
     let outcome = token(gateway, instance, headers, body, circumstances, &mut event).await;
-    let response = match outcome {
+    let is_challenge = matches!(outcome, Err(Failure::Refused(Refusal::UseDpopNonce)));
+    let mut response = match outcome {
         Ok(exchanged) => {
             event.issued(&exchanged);
             issued(&exchanged, circumstances.now)
@@ -54,6 +57,13 @@ pub async fn handle(
             refusal.response(correlation, refusal::plugin_message(&error))
         }
     };
+    offer_nonce(
+        &mut response,
+        gateway,
+        instance,
+        circumstances,
+        is_challenge,
+    );
     // A token whose issuance cannot be recorded does not leave (AU-01).
     if gateway.audit.record(event).is_err() && response.status().is_success() {
         return Refusal::TemporarilyUnavailable.response(correlation, None);
@@ -85,7 +95,8 @@ async fn token(
     }
     let mut form = form::parse(body)?;
     let client =
-        client_authentication::authenticate(headers, &form, instance, &gateway.heavy).await?;
+        client_authentication::authenticate(gateway, instance, headers, &form, circumstances)
+            .await?;
     event.client(&client.client.id);
     match form.grant_type.as_deref() {
         Some(TOKEN_EXCHANGE) => {}
@@ -94,10 +105,55 @@ async fn token(
     }
     let request = request(&mut form, client)?;
     event.asked(&request);
-    let call = circumstances.call(&instance.id);
+    let proof = proof(gateway, instance, headers, &request, circumstances)?;
+    let mut call = circumstances.call(&instance.id);
+    call.proofs.dpop_thumbprint = proof.as_ref().map(|proof| proof.thumbprint.as_str());
     exchange(&instance.engine, &request, &call)
         .await
         .map_err(Failure::Exchange)
+}
+
+/// RFC 9449 §5. A proof that names a token names one of those in the request (DP-40).
+fn proof(
+    gateway: &Gateway,
+    instance: &PublishedInstance,
+    headers: &HeaderMap,
+    request: &ExchangeRequest<'_>,
+    circumstances: &Circumstances,
+) -> Result<Option<Proof>, Refusal> {
+    let wanted = Wanted {
+        method: "POST",
+        uri: &format!("{}/token", instance.issuer),
+        nonce_required: instance.dpop_nonce_required,
+        now: circumstances.now,
+    };
+    let proof = gateway.dpop.check(headers, &wanted)?;
+    let named = proof.as_ref().and_then(|proof| proof.token_hash.as_deref());
+    let is_presented = |hash: &str| {
+        std::iter::once(&request.subject)
+            .chain(&request.actor)
+            .any(|presented| dpop::token_hash(presented.token.as_bytes()) == hash)
+    };
+    if named.is_some_and(|hash| !is_presented(hash)) {
+        return Err(DpopRefusal::Token.into());
+    }
+    Ok(proof)
+}
+
+/// RFC 9449 §8, §8.2: the nonce for the next proof goes along with every answer where one is needed.
+fn offer_nonce(
+    response: &mut Response<Body>,
+    gateway: &Gateway,
+    instance: &PublishedInstance,
+    circumstances: &Circumstances,
+    is_challenge: bool,
+) {
+    if let (true, Ok(nonce)) = (
+        instance.dpop_nonce_required || is_challenge,
+        HeaderValue::from_str(&gateway.dpop.nonce(circumstances.now)),
+    ) {
+        response.headers_mut().insert(NONCE, nonce);
+    }
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
@@ -146,6 +202,7 @@ fn request<'c>(
         resources: std::mem::take(&mut form.resources),
         scope: form.scope.take(),
         nonce: None,
+        wanted_confirmation: None,
     })
 }
 
@@ -178,12 +235,21 @@ struct TokenResponse<'a> {
     scope: Option<String>,
 }
 
+/// TX-31: whether the holder must send `DPoP` proofs with it.
+fn is_key_bound(exchanged: &Exchanged) -> bool {
+    exchanged
+        .confirmation
+        .as_ref()
+        .is_some_and(|keys| keys.key.is_some())
+}
+
 fn issued(exchanged: &Exchanged, now: Timestamp) -> Response<Body> {
     let issued = &exchanged.issued;
     let answer = TokenResponse {
         access_token: &shown(&issued.token),
         issued_token_type: &issued.token_type,
         token_type: match issued.usage {
+            Usage::Bearer if is_key_bound(exchanged) => "DPoP",
             Usage::Bearer => "Bearer",
             Usage::NotApplicable => "N_A",
         },

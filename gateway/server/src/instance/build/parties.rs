@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use cambist_core::{Actor, Client, MayPresent, RelyingParty};
+use cambist_core::{Actor, Binding, Client, MayPresent, RelyingParty};
 
 use crate::{
     document::{ClientDocument, InstanceDocument},
@@ -121,6 +121,11 @@ fn client(
                 })
                 .collect(),
             max_lifetime: wanted.max_lifetime_seconds,
+            binding: Binding {
+                to_dpop_key: wanted.dpop_bound_access_tokens,
+                to_certificate: wanted.tls_client_certificate_bound_access_tokens,
+                may_unbind: wanted.unbinding,
+            },
         },
     })
 }

@@ -46,6 +46,7 @@ fn sx_17_the_client_policy_is_for_one_audience_and_unnamed() {
         is_named: false,
         actors: Vec::new(),
         max_lifetime: None,
+        binding: cambist_core::Binding::default(),
     };
     assert_eq!(*build(&json!({})).unwrap().client(), expected);
     let narrowed = build(&json!({"scopes": ["read"]})).unwrap();

@@ -61,6 +61,7 @@ impl RouteExchange for Fake {
             audiences: vec![route.audience().to_owned()],
             subject: "alice".to_owned(),
             actors: None,
+            confirmation: None,
         })
     }
 

@@ -4,6 +4,7 @@ use cambist_saml::{
     algorithm::{Cipher, KeyTransport},
     encryption::RecipientKey,
     issue::{Extent, Sealing},
+    write::Spelling,
 };
 use serde::Deserialize;
 
@@ -17,6 +18,29 @@ pub(super) struct PartySettings {
     recipient: Option<String>,
     #[serde(default)]
     encryption: Option<EncryptionSettings>,
+    #[serde(default)]
+    spelling: SpellingSettings,
+}
+
+/// What some relying parties cannot read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct SpellingSettings {
+    typed_key_confirmation: bool,
+    typed_values: bool,
+}
+
+impl Default for SpellingSettings {
+    fn default() -> Self {
+        let Spelling {
+            typed_key_confirmation,
+            typed_values,
+        } = Spelling::default();
+        Self {
+            typed_key_confirmation,
+            typed_values,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -67,6 +91,7 @@ enum TransportName {
 pub(super) struct Party {
     recipient: Option<String>,
     sealing: Option<(RecipientKey, Extent)>,
+    spelling: Spelling,
 }
 
 impl Party {
@@ -82,11 +107,19 @@ impl Party {
         Ok(Self {
             recipient: settings.recipient,
             sealing,
+            spelling: Spelling {
+                typed_key_confirmation: settings.spelling.typed_key_confirmation,
+                typed_values: settings.spelling.typed_values,
+            },
         })
     }
 
     pub(super) fn recipient(&self) -> Option<&str> {
         self.recipient.as_deref()
+    }
+
+    pub(super) const fn spelling(&self) -> Spelling {
+        self.spelling
     }
 
     pub(super) fn sealing(&self) -> Option<Sealing<'_>> {

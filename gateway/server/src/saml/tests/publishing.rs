@@ -25,7 +25,20 @@ async fn a_provider_that_cannot_be_names_its_member() {
         (json!({"certificate": house.ec}), "certificate"),
         (json!({"lifetime_seconds": 0}), "lifetime_seconds"),
         (json!({"lifetime_seconds": 86_401}), "lifetime_seconds"),
-        (json!({"confirmation": "holder-of-key"}), "confirmation"),
+        (json!({"confirmation": "by-magic"}), "confirmation"),
+        (
+            json!({"confirmation": "holder-of-key", "holder_certificate": "x"}),
+            "holder_certificate",
+        ),
+        (
+            json!({"holder_certificate": house.ec}),
+            "holder_certificate",
+        ),
+        (json!({"authentication": "guess"}), "authentication"),
+        (
+            json!({"authn_context_classes": {"urn:t": "strong"}}),
+            "authn_context_classes.urn:t",
+        ),
         (json!({"name_id_format": "email"}), "name_id_format"),
         (json!({"attributes": {"mail": ""}}), "attributes.mail"),
         (
@@ -145,15 +158,19 @@ async fn without_a_key_there_are_no_assertions() {
 }
 
 #[tokio::test]
-async fn the_rest_sts_does_not_offer_assertions() {
+async fn only_assertions_are_an_output_called_saml2() {
     let house = House::new().await;
-    let mut document = source(json!({}));
-    document["rest_sts"] = json!({
-        "inputs": {"USERNAME": "password"}, "outputs": {"SAML2": "assertion"}, "audiences": [TARGET],
-        "transforms": [{"input": "USERNAME", "output": "SAML2"}]
-    });
+    let with_output = |name: &str| {
+        let mut document = source(json!({}));
+        document["rest_sts"] = json!({
+            "inputs": {"USERNAME": "password"}, "outputs": {name: "assertion"}, "audiences": [TARGET],
+            "transforms": [{"input": "USERNAME", "output": name}]
+        });
+        document
+    };
+    house.build("alpha/source", &with_output("SAML2")).unwrap();
     assert_eq!(
-        refused(&house, "alpha/source", &document),
-        "rest_sts.outputs.SAML2"
+        refused(&house, "alpha/source", &with_output("ASSERTION")),
+        "rest_sts.outputs.ASSERTION"
     );
 }

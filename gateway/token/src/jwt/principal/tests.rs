@@ -160,10 +160,10 @@ async fn sx_07_tx_57_act_is_an_object_of_bounded_depth() {
 }
 
 #[tokio::test]
-async fn sx_12_a_sender_constrained_token_without_proof_is_refused() {
+async fn sx_12_a_binding_that_cannot_be_proven_is_refused() {
     for cnf in [
-        json!({"jkt": "abc"}),
-        json!({"x5t#S256": "abc"}),
+        json!({"jwk": {"kty": "EC"}}),
+        json!({"jkt": "abc", "kid": "k"}),
         json!({}),
         json!(null),
     ] {
@@ -190,4 +190,14 @@ async fn claims_about_authentication_must_have_their_form() {
             "{name} {value}"
         );
     }
+}
+
+#[tokio::test]
+async fn sx_12_the_keys_of_a_bound_token_are_told() {
+    let cnf = json!({"jkt": "abc", "x5t#S256": "def"});
+    let principal = read(&with(access_claims(), "cnf", cnf.clone()))
+        .await
+        .unwrap();
+    assert_eq!(principal.confirmation.unwrap().to_claim(), cnf);
+    assert!(!principal.claims.contains_key("cnf"));
 }
