@@ -68,7 +68,6 @@ impl Subject for Every {
             standard.confirmations.clear();
         }
         for confirmation in &mut standard.confirmations {
-            confirmation.address = Some("192.0.2.7".to_owned());
             match fault {
                 "method" => confirmation.method = ConfirmationMethod::SenderVouches,
                 "recipient" => {
