@@ -85,7 +85,7 @@ async fn p87_what_the_seven_points_say_stands_inside_the_signature() -> Outcome 
     let class = format!(">urn:example:class:{presented}</saml:AuthnContextClassRef>");
     for said in [
         "<saml:OneTimeUse></saml:OneTimeUse>",
-        "<saml:ProxyRestriction Count=\"0\">",
+        "<saml:ProxyRestriction Count=\"3\">",
         ">pseudonym-dana</saml:NameID>",
         "Address=\"192.0.2.7\"",
         "SessionIndex=\"session-1\"",

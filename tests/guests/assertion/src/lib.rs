@@ -28,7 +28,7 @@ impl Conditions for Every {
         standard.not_before = standard.not_before.map(|at| at - 60);
         standard.not_on_or_after = standard.not_on_or_after.map(|at| at - 100);
         standard.proxy_restriction = Some(ProxyRestriction {
-            count: Some(0),
+            count: Some(3),
             audiences: Vec::new(),
         });
         match told(call) {
