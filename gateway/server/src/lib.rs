@@ -14,6 +14,7 @@ pub mod face;
 pub mod gateway;
 pub mod heavy;
 pub mod instance;
+pub mod ledger;
 pub mod listener;
 pub mod outside;
 pub mod proxy;
@@ -23,6 +24,7 @@ pub mod registry;
 pub mod router;
 pub mod saml;
 pub mod serve;
+pub mod sessions;
 pub mod store;
 pub mod vault;
 

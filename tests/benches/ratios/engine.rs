@@ -8,7 +8,7 @@ use cambist_core::{
     exchange,
 };
 use cambist_token::{
-    IssuerConfig, Keyring, PasswordDirectory, Profile, TrustedIssuer,
+    IssuerConfig, Keyring, NoSessions, PasswordDirectory, Profile, SessionDirectory, TrustedIssuer,
     jose::{Algorithm, SigningKey},
 };
 use serde_json::json;
@@ -56,48 +56,7 @@ pub(crate) fn rows() -> Result<Vec<Row>, Failure> {
     ])
 }
 
-fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
-    let (key, _) = SigningKey::generate(algorithm)?;
-    let mut config = IssuerConfig::new("https://idp.example", vec!["web".to_owned()]);
-    config.jwks = Some(
-        json!({"keys": [key.public_jwk()]})
-            .as_object()
-            .cloned()
-            .ok_or("no object")?,
-    );
-    let issuer = Arc::new(
-        TrustedIssuer::build(config, Arc::new(Nowhere)).map_err(|error| format!("{error:?}"))?,
-    );
-    let (own, _) = SigningKey::generate(Algorithm::Es256)?;
-    let keyring = Arc::new(Keyring::new(vec![Arc::new(own)]));
-    let directory: Arc<dyn PasswordDirectory> = Arc::new(Nowhere);
-    let document = serde_json::from_value(json!({
-        "validators": {"partner": {"kind": "id_token", "issuers": ["partner"], "subject_prefix": "partner:", "scopes": ["orders:read"]}},
-        "providers": {"access": {"kind": "access_token"}},
-        "transformations": [{"subject": "partner", "issue": "access"}],
-        "relying_parties": {ORDERS: {"scopes": ["orders:read"]}},
-        "clients": {"web": {"secret_hash": format!("sha256:{}", "0".repeat(64)), "audiences": [ORDERS], "scopes": ["orders:read"]}}
-    }))?;
-    // Nothing here is of SAML, but an instance is not built without the memory of used assertions.
-    let background = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let data = tempfile::tempdir()?;
-    let store = background.block_on(Store::open(&data.path().join("cambist.db")))?;
-    let saml = SamlBench::new(Vec::new(), store, background.handle().clone());
-    let shelf = cambist::instance::Shelf {
-        saml: &saml,
-        secret: &|_| None,
-        key: &|_| None,
-        base_url: "https://sts.example",
-        keyring: &keyring,
-        directory: &directory,
-        issuer: &|_| Some(Arc::clone(&issuer)),
-        plugin: &|_| None,
-    };
-    let instance = cambist::instance::build("orders", 1, &document, &shelf)?;
-    let client = &instance.clients.get("web").ok_or("no client")?.client;
-    let now = now();
+fn partner_token(key: &SigningKey, now: u64) -> Result<String, Failure> {
     let token = key.sign_jwt(
         "JWT",
         &json!({
@@ -106,6 +65,66 @@ fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
             "name": "Dana Example", "acr": "urn:example:loa:2", "amr": ["pwd", "otp"]
         }),
     )?;
+    Ok(token)
+}
+
+fn partner(key: &SigningKey) -> Result<Arc<TrustedIssuer>, Failure> {
+    let mut config = IssuerConfig::new("https://idp.example", vec!["web".to_owned()]);
+    config.jwks = Some(
+        json!({"keys": [key.public_jwk()]})
+            .as_object()
+            .cloned()
+            .ok_or("no object")?,
+    );
+    let issuer =
+        TrustedIssuer::build(config, Arc::new(Nowhere)).map_err(|error| format!("{error:?}"))?;
+    Ok(Arc::new(issuer))
+}
+
+fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
+    let (key, _) = SigningKey::generate(algorithm)?;
+    let issuer = partner(&key)?;
+    let (own, _) = SigningKey::generate(Algorithm::Es256)?;
+    let keyring = Arc::new(Keyring::new(vec![Arc::new(own)]));
+    let directory: Arc<dyn PasswordDirectory> = Arc::new(Nowhere);
+    let document = serde_json::from_value(json!({
+        "validators": {"partner": {"kind": "id_token", "issuers": ["partner"], "subject_prefix": "partner:", "scopes": ["orders:read"]}},
+        "providers": {"access": {"kind": "access_token"}},
+        "transformations": [{"subject": "partner", "issue": "access"}],
+        "relying_parties": {ORDERS: {"scopes": ["orders:read"]}},
+        "ledger": {"persistence": "revocations"},
+        "clients": {"web": {"secret_hash": format!("sha256:{}", "0".repeat(64)), "audiences": [ORDERS], "scopes": ["orders:read"]}}
+    }))?;
+    // Nothing here is of SAML, but an instance is not built without the memory of used assertions.
+    let background = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let data = tempfile::tempdir()?;
+    let store = background.block_on(Store::open(&data.path().join("cambist.db")))?;
+    // Nothing is written while the engine is measured, only looked up.
+    let ledger = background.block_on(cambist::ledger::Ledger::open(
+        store.clone(),
+        background.handle().clone(),
+        Timestamp(now()),
+    ))?;
+    let saml = SamlBench::new(Vec::new(), store, background.handle().clone());
+    let shelf = cambist::instance::Shelf {
+        ledger: &ledger,
+        saml: &saml,
+        secret: &|_| None,
+        key: &|_| None,
+        key_store: &|_| None,
+        base_url: "https://sts.example",
+        keyring: &keyring,
+        directory: &directory,
+        sessions: &(Arc::new(NoSessions) as Arc<dyn SessionDirectory>),
+        issuer: &|_| Some(Arc::clone(&issuer)),
+        plugin: &|_| None,
+    };
+    let instance = cambist::instance::build("orders", 1, &document, &shelf)?;
+    let client = &instance.clients.get("web").ok_or("no client")?.client;
+    let now = now();
+    let token = partner_token(&key, now)?;
     let call = Call {
         now: Timestamp(now),
         instance: "orders",

@@ -7,7 +7,7 @@ use hyper::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Problem, etag, plugins, secrets};
+use super::{Problem, etag, plugins, secrets, tokens};
 use crate::{
     body::{self, Body},
     config::Limits,
@@ -50,6 +50,9 @@ pub(super) async fn handle(
             json_response(StatusCode::OK, &json!({"issuers": names}), None)
         }
         ("issuers", name) if !name.is_empty() => issuer(gateway, &head, body, name).await,
+        ("tokens" | "tokens:revoke" | "cut-offs", name) => {
+            tokens::handle(gateway, &head, body, collection, name).await
+        }
         ("users", "") if head.method == Method::POST => add_user(gateway, body).await,
         ("keys", "") if head.method == Method::GET => {
             json_response(StatusCode::OK, &gateway.publisher.public_keys(), None)
@@ -99,7 +102,14 @@ async fn instance(gateway: &Gateway, head: &Parts, body: Incoming, id: &str) -> 
             } else {
                 StatusCode::OK
             };
-            let answer = json!({"id": id, "revision": revision, "issuer": issuer, "token_endpoint": format!("{issuer}/token")});
+            let mut answer = json!({"id": id, "revision": revision, "issuer": issuer, "token_endpoint": format!("{issuer}/token")});
+            // What others' metadata said, as it was understood.
+            if let Some(published) = gateway.published.load().instance(id)
+                && !published.imported.is_empty()
+                && let Some(answer) = answer.as_object_mut()
+            {
+                answer.insert("saml_metadata".to_owned(), json!(published.imported));
+            }
             json_response(status, &answer, Some(revision))
         }
         Method::DELETE => {
