@@ -15,6 +15,7 @@ mod plugin_lifecycle;
 mod plugins;
 mod proxy;
 mod proxy_certificates;
+mod proxy_routes;
 mod proxy_tls;
 mod publish;
 mod refusals;
