@@ -71,7 +71,7 @@ impl Publisher {
             .registry
             .routes
             .values()
-            .filter(|route| route.instance() == id)
+            .filter(|route| route.instance() == Some(id))
             .map(|route| format!("route `{}`", route.name()))
             .collect();
         if !users.is_empty() {
