@@ -19,6 +19,7 @@ pub mod instance;
 pub mod ldap;
 pub mod ledger;
 pub mod listener;
+pub mod opaque;
 pub mod outside;
 pub mod proxy;
 pub mod publish_error;

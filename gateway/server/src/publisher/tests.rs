@@ -7,7 +7,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cambist_core::{BoxFuture, Fetch, FetchError, Fetched, Rejection, ValidateError};
 use cambist_plugin::{Compilation, HostLimits, PluginHost, PluginRejected};
-use cambist_token::{Profile, jose::SigningKey};
+use cambist_token::{
+    Profile,
+    jose::{Algorithm, SigningKey},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -65,11 +68,7 @@ async fn publisher(directory: &TempDir) -> Publisher {
     let heavy = HeavyPool::new(handle, 1, 4);
     let (key, _) = SigningKey::generate(Algorithm::Es256).unwrap();
     let saml = SamlBench::new(Vec::new(), store.clone(), Handle::current());
-    let ledger = Ledger::open(
-        store.clone(),
-        Handle::current(),
-        cambist_core::Timestamp(1_700_000_000),
-    );
+    let ledger = Ledger::open(store.clone(), Handle::current(), Timestamp(1_700_000_000));
     let ledger = ledger.await.unwrap();
     let workshop = Workshop {
         ledger,

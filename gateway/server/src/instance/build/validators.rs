@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     document::{InstanceDocument, PartDocument},
+    opaque::{self, OpaqueValidator},
     publish_error::PublishError,
     saml::{self, Frame, SamlValidator},
     x509::{self, X509Validator},
@@ -46,6 +47,7 @@ pub(super) fn validators(
         let path = format!("validators.{name}");
         let validator = match part.kind.as_str() {
             "plugin" => plugin_validator(part, binder),
+            opaque::KIND => opaque_validator(part, binder),
             saml::KIND => saml_validator(name, part, frame),
             _ if part.settings.contains_key(authenticated::MEMBER) => {
                 authenticated::validator(part, bench, binder)
@@ -79,7 +81,7 @@ pub(super) fn builtin_validator(
             .iter()
             .filter(|b| b.validator.is_some())
             .map(|b| b.kind)
-            .chain([saml::KIND, x509::KIND, "plugin"])
+            .chain([opaque::KIND, saml::KIND, x509::KIND, "plugin"])
     };
     let unknown = || unknown_kind(&part.kind, known());
     let builtin = BUILTINS
@@ -103,6 +105,19 @@ pub(super) fn builtin_validator(
         validator,
         declared: declared(&part.settings)?,
         is_foreign,
+    })
+}
+
+fn opaque_validator(
+    part: &PartDocument,
+    binder: &Binder<'_>,
+) -> Result<BuiltValidator, PublishError> {
+    let validator = OpaqueValidator::build(&part.settings, binder.instance, binder.shelf.ledger)?;
+    Ok(BuiltValidator {
+        token_type: TokenType::ACCESS_TOKEN,
+        declared: validator.declared().clone(),
+        validator: Arc::new(validator),
+        is_foreign: false,
     })
 }
 
