@@ -99,12 +99,11 @@ pub fn build(
         shelf,
         uses: RefCell::default(),
     };
-    let directory = authenticated::passwords(shelf, &realm);
     let bench = Bench {
         issuer: &issuer,
         realm: &realm,
         keyring: shelf.keyring,
-        directory: &directory,
+        directory: &authenticated::passwords(shelf, &realm),
         sessions: shelf.sessions,
         trusted_issuer: shelf.issuer,
         mappers: &binder,
