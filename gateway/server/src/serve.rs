@@ -221,12 +221,13 @@ fn gateway(
     );
     let users = Arc::new(UserDirectory::new(store.clone(), heavy.clone()));
     let directory: Arc<dyn PasswordDirectory> = users.clone();
-    let clock = || ServeError::Io(io::Error::other("the clock stands before 1970"));
+    let started =
+        now().ok_or_else(|| ServeError::Io(io::Error::other("the clock stands before 1970")))?;
     let sessions = background.block_on(SessionStore::open(
         config.sessions.clone(),
         store.clone(),
         handle.clone(),
-        now().ok_or_else(clock)?,
+        started,
     ))?;
     background.spawn(sessions.clone().tend());
     let rules = EgressRules {
@@ -249,8 +250,6 @@ fn gateway(
     let published = Arc::new(Published::new(Registry::default()));
     let keyring = Arc::new(keys::open(&data)?);
     let saml = SamlBench::new(keys::open_saml(&data)?, store.clone(), handle.clone());
-    let started =
-        now().ok_or_else(|| ServeError::Io(io::Error::other("the clock stands before 1970")))?;
     let ledger = background.block_on(Ledger::open(store.clone(), handle.clone(), started))?;
     let workshop = Workshop {
         base_url: base_url.clone(),
