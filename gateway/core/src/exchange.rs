@@ -2,7 +2,7 @@
 
 use crate::{
     Call, DecideError, ExchangeError, ExchangeRequest, Fault, Instance, IssuedToken, PolicyRefusal,
-    Presented, Principal, policy,
+    Presented, Principal, Provider, TokenType, policy,
 };
 
 /// What an exchange produced, with the facts its audit record needs.
@@ -51,10 +51,54 @@ pub async fn exchange(
         Some(presented) => Some(validate_actor(instance, presented, call).await?),
         None => None,
     };
-    let mut issuance = policy::authorize(instance, request, &subject, actor.as_ref(), call)?;
-    issuance.bind_as(transformation.provider.can_bind())?;
+    let provider = transformation.provider.as_ref();
+    issue(instance, provider, request, &subject, actor.as_ref(), call).await
+}
+
+/// Issues a token that speaks of the client which asks (RFC 6749 §4.4). Nothing is presented: what
+/// `request` says of subject and actor is not looked at.
+pub async fn issue_to_client(
+    instance: &Instance,
+    request: &ExchangeRequest<'_>,
+    call: &Call<'_>,
+) -> Result<Exchanged, ExchangeError> {
+    let offered = instance
+        .for_clients
+        .as_ref()
+        .ok_or_else(|| ExchangeError::NoTransformation {
+            subject: TokenType::CLIENT,
+            requested: "any".to_owned(),
+        })?;
+    let client = request.client;
+    let subject = Principal {
+        subject: format!("{}{}", offered.subject_prefix, client.id),
+        client: Some(client.id.clone()),
+        scope: client.scope.clone(),
+        ..Principal::default()
+    };
+    issue(
+        instance,
+        offered.provider.as_ref(),
+        request,
+        &subject,
+        None,
+        call,
+    )
+    .await
+}
+
+async fn issue(
+    instance: &Instance,
+    provider: &dyn Provider,
+    request: &ExchangeRequest<'_>,
+    subject: &Principal,
+    actor: Option<&Principal>,
+    call: &Call<'_>,
+) -> Result<Exchanged, ExchangeError> {
+    let mut issuance = policy::authorize(instance, request, subject, actor, call)?;
+    issuance.bind_as(provider.can_bind())?;
     for decider in &instance.deciders {
-        let issued = transformation.provider.token_type();
+        let issued = provider.token_type();
         let decision = decider
             .decide(&issuance, &request.subject.token_type, issued, call)
             .await?;
@@ -62,7 +106,7 @@ pub async fn exchange(
             .narrow(decision, call.now)
             .map_err(|widened| DecideError::Fault(Fault::Internal(widened.to_string())))?;
     }
-    let issued = transformation.provider.issue(&issuance, call).await?;
+    let issued = provider.issue(&issuance, call).await?;
     Ok(issuance.into_exchanged(issued))
 }
 

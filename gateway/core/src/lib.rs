@@ -35,9 +35,9 @@ pub use declared::Declared;
 pub use error::{
     ExchangeError, Fault, IssueError, PolicyRefusal, Rejection, TargetRefusal, ValidateError,
 };
-pub use exchange::{Exchanged, exchange};
+pub use exchange::{Exchanged, exchange, issue_to_client};
 pub use fetch::{Fetch, FetchError, Fetched};
-pub use instance::{Instance, Limits, RelyingParty, Transformation};
+pub use instance::{ForClients, Instance, Limits, RelyingParty, Transformation};
 pub use mapper::Mapper;
 pub use policy::Issuance;
 pub use principal::{Principal, RESERVED_CLAIMS};

@@ -17,6 +17,7 @@ use crate::{
     heavy::HeavyPool,
     publisher::Publisher,
     registry::Published,
+    used::UsedAssertions,
 };
 
 /// The running gateway, shared by all listeners.
@@ -35,6 +36,8 @@ pub struct Gateway {
     pub audit: Audit,
     /// Checks and remembers proofs of possession.
     pub dpop: Dpop,
+    /// Remembers client assertions.
+    pub used_assertions: UsedAssertions,
     /// Who signs in with a password.
     pub users: Arc<UserDirectory>,
     /// Who may administer.

@@ -1,17 +1,22 @@
 //! A published instance: an immutable snapshot that a request loads once and keeps to its end.
 
+pub mod authentication;
 pub mod build;
 pub mod client_secret;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use cambist_core::Client;
 
+pub use authentication::{Authentication, AuthenticationDocument};
 pub use build::{Shelf, build};
 pub use client_secret::ClientSecret;
 
-use crate::face::rest_sts::RestFace;
+use crate::face::{oauth::grant::Grant, rest_sts::RestFace};
 
 /// Everything a request to one instance needs, resolved when it was published.
 pub struct PublishedInstance {
@@ -43,8 +48,10 @@ pub struct PublishedInstance {
 pub struct RegisteredClient {
     /// Its allow-lists.
     pub client: Client,
-    /// What is known of its secret.
-    pub secret: ClientSecret,
+    /// How it proves who it is.
+    pub authentication: Authentication,
+    /// Grants it may use.
+    pub grants: BTreeSet<Grant>,
 }
 
 /// Other published things an instance was built from.

@@ -24,6 +24,7 @@ pub mod router;
 pub mod saml;
 pub mod serve;
 pub mod store;
+pub mod used;
 pub mod vault;
 
 pub use cli::{Cli, run};

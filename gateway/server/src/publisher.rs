@@ -175,6 +175,7 @@ impl Publisher {
             keyring: &self.workshop.keyring,
             saml: &self.workshop.saml,
             directory: &self.workshop.directory,
+            fetch: &self.workshop.fetch,
             issuer: &issuer,
             plugin: &plugin,
             secret: &secret,

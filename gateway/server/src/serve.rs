@@ -38,6 +38,7 @@ use crate::{
     router::PublicHandler,
     saml::SamlBench,
     store::{Store, StoreError},
+    used::UsedAssertions,
     vault::{Vault, VaultError},
 };
 
@@ -217,6 +218,7 @@ fn gateway(
     let plugin_host = PluginHost::new(plugin_limits(&config), compilation, Arc::new(outside))?;
     let published = Arc::new(Published::new(Registry::default()));
     let keyring = Arc::new(keys::open(&data)?);
+    let used_assertions = UsedAssertions::new(store.clone(), handle.clone());
     let saml = SamlBench::new(keys::open_saml(&data)?, store.clone(), handle.clone());
     let workshop = Workshop {
         base_url: base_url.clone(),
@@ -240,6 +242,7 @@ fn gateway(
         heavy,
         audit: Audit::open(&data.path().join("audit.jsonl"))?,
         dpop: Dpop::new().ok_or_else(|| io::Error::other("no randomness"))?,
+        used_assertions,
         users,
         admin_token: data.admin_token()?,
         _data: data,

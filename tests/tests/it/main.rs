@@ -8,6 +8,7 @@
 mod delegation;
 mod exchange;
 mod jwks;
+mod oauth_clients;
 mod oauth_dpop;
 mod plugin_hostile;
 mod plugin_lifecycle;

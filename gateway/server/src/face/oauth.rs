@@ -2,6 +2,7 @@
 
 pub mod client_authentication;
 pub mod form;
+pub mod grant;
 pub mod metadata;
 pub mod refusal;
 pub mod resource;

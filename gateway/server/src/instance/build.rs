@@ -11,7 +11,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use cambist_core::{Instance, Limits, Provider, TokenType, Transformation, Validator};
+use cambist_core::{
+    Fetch, ForClients, Instance, Limits, Provider, TokenType, Transformation, Validator,
+};
 use cambist_plugin::{GrantedSecret, Plugin, PluginKey, Point};
 use cambist_token::{
     BUILTINS, Bench, PasswordDirectory, TrustedIssuer,
@@ -43,6 +45,8 @@ pub struct Shelf<'a> {
     pub saml: &'a SamlBench,
     /// Where user names and passwords are checked.
     pub directory: &'a Arc<dyn PasswordDirectory>,
+    /// The way to clients' keys.
+    pub fetch: &'a Arc<dyn Fetch>,
     /// Registered issuers.
     pub issuer: &'a dyn Fn(&str) -> Option<Arc<TrustedIssuer>>,
     /// Plugins by reference: `name`, `name@1.2.0` or `name@sha256:…`.
@@ -104,7 +108,8 @@ pub fn build(
     let transformations = transformations(document, &validators, &providers)?;
     let actors = actors(document, &validators)?;
     let (relying_parties, resources) = relying_parties(document)?;
-    let clients = clients(document, &relying_parties)?;
+    let clients = clients(document, &relying_parties, &issuer, shelf.fetch)?;
+    let for_clients = for_clients(document, &providers)?;
     let rest = rest(document, &validators, &providers, &relying_parties)?;
     let jwks = Bytes::from(shelf.keyring.jwks(&algorithms).to_string());
     let metadata = metadata::document(
@@ -120,6 +125,7 @@ pub fn build(
     let engine = Instance {
         transformations,
         actors,
+        for_clients,
         relying_parties,
         resources,
         deciders,
@@ -279,6 +285,22 @@ fn actors(
         );
     }
     Ok(built)
+}
+
+fn for_clients(
+    document: &InstanceDocument,
+    providers: &Providers,
+) -> Result<Option<ForClients>, PublishError> {
+    let Some(wanted) = &document.client_credentials else {
+        return Ok(None);
+    };
+    let provider = providers
+        .get(&wanted.issue)
+        .ok_or_else(|| unknown_name("client_credentials.issue", &wanted.issue, "providers"))?;
+    Ok(Some(ForClients {
+        provider: Arc::clone(provider),
+        subject_prefix: wanted.subject_prefix.clone(),
+    }))
 }
 
 fn rest(

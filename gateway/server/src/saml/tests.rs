@@ -7,8 +7,9 @@ mod publishing;
 use std::sync::Arc;
 
 use cambist_core::{
-    BoxFuture, Call, ExchangeError, ExchangeRequest, Exchanged, Presented, Proofs, Rejection,
-    Timestamp, Token, TokenType, Usage, ValidateError, WantedConfirmation, exchange,
+    BoxFuture, Call, ExchangeError, ExchangeRequest, Exchanged, Fetch, FetchError, Fetched,
+    Presented, Proofs, Rejection, Timestamp, Token, TokenType, Usage, ValidateError,
+    WantedConfirmation, exchange,
 };
 use cambist_saml::{
     SelfSigned,
@@ -61,6 +62,17 @@ impl PasswordDirectory for Dana {
     }
 }
 
+/// No network.
+struct Nowhere;
+
+impl Fetch for Nowhere {
+    fn get<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Fetched, FetchError>> {
+        Box::pin(std::future::ready(Err(FetchError::Forbidden(
+            url.to_owned(),
+        ))))
+    }
+}
+
 fn key(algorithm: SignatureAlgorithm) -> Generated {
     let certificate = SelfSigned {
         name: "test",
@@ -102,11 +114,13 @@ impl House {
 
     fn build(&self, id: &str, document: &Value) -> Result<PublishedInstance, PublishError> {
         let passwords: Arc<dyn PasswordDirectory> = Arc::new(Dana);
+        let fetch: Arc<dyn Fetch> = Arc::new(Nowhere);
         let shelf = Shelf {
             base_url: "http://127.0.0.1:8080",
             keyring: &self.keyring,
             saml: &self.bench,
             directory: &passwords,
+            fetch: &fetch,
             issuer: &|_| None,
             plugin: &|_| None,
             secret: &|_| None,

@@ -7,7 +7,7 @@ use cambist_core::RelyingParty;
 use cambist_token::jose::Algorithm;
 use serde_json::json;
 
-use super::token::TOKEN_EXCHANGE;
+use super::grant::Grant;
 
 /// The document of the instance with this issuer identifier: exactly what it offers. `algorithms` are those
 /// it signs with and publishes keys for.
@@ -21,7 +21,7 @@ pub fn document<'a>(
         "issuer": issuer,
         "token_endpoint": format!("{issuer}/token"),
         "jwks_uri": format!("{issuer}/jwks"),
-        "grant_types_supported": [TOKEN_EXCHANGE],
+        "grant_types_supported": [Grant::TokenExchange.name()],
         "response_types_supported": [],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,

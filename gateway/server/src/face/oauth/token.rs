@@ -1,17 +1,13 @@
 //! The token endpoint (RFC 8693 §2).
 
-use cambist_core::{
-    ExchangeError, ExchangeRequest, Exchanged, Presented, Timestamp, Token, TokenType, Usage,
-    exchange,
-};
+use cambist_core::{ExchangeError, ExchangeRequest, Exchanged, Timestamp, TokenType, Usage};
 use cambist_token::dpop::{self, Proof};
 use hyper::{HeaderMap, Method, Response, header, header::HeaderValue};
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use super::{
-    client_authentication,
-    form::{self, TokenForm},
+    client_authentication, form,
+    grant::Grant,
     refusal::{self, Refusal, json_headers},
 };
 use crate::{
@@ -20,11 +16,8 @@ use crate::{
     dpop::{DpopRefusal, NONCE, Wanted},
     face::shown,
     gateway::{Circumstances, Gateway},
-    instance::{PublishedInstance, RegisteredClient},
+    instance::PublishedInstance,
 };
-
-/// The grant type this endpoint serves (RFC 8693 §2.1).
-pub const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 /// Answers one request to an instance's token endpoint. `body` is already within the size limit.
 pub async fn handle(
@@ -51,8 +44,8 @@ pub async fn handle(
             event.refused(refusal.code(), None);
             refusal.response(correlation, None)
         }
-        Err(Failure::Exchange(error)) => {
-            let refusal = Refusal::from(&error);
+        Err(Failure::Exchange(grant, error)) => {
+            let refusal = grant.refusal(&error);
             event.refused(refusal.code(), Some(error.to_string()));
             refusal.response(correlation, refusal::plugin_message(&error))
         }
@@ -73,7 +66,7 @@ pub async fn handle(
 
 enum Failure {
     Refused(Refusal),
-    Exchange(ExchangeError),
+    Exchange(Grant, ExchangeError),
 }
 
 impl From<Refusal> for Failure {
@@ -98,19 +91,15 @@ async fn token(
         client_authentication::authenticate(gateway, instance, headers, &form, circumstances)
             .await?;
     event.client(&client.client.id);
-    match form.grant_type.as_deref() {
-        Some(TOKEN_EXCHANGE) => {}
-        Some(_) => return Err(Refusal::UnsupportedGrantType.into()),
-        None => return Err(Refusal::InvalidRequest("grant_type is missing").into()),
-    }
-    let request = request(&mut form, client)?;
+    let grant = Grant::of(&form, client)?;
+    let client = grant.client(client, instance);
+    let request = grant.request(&mut form, &client)?;
     event.asked(&request);
     let proof = proof(gateway, instance, headers, &request, circumstances)?;
     let mut call = circumstances.call(&instance.id);
     call.proofs.dpop_thumbprint = proof.as_ref().map(|proof| proof.thumbprint.as_str());
-    exchange(&instance.engine, &request, &call)
-        .await
-        .map_err(Failure::Exchange)
+    let outcome = grant.run(instance, &request, &call).await;
+    outcome.map_err(|error| Failure::Exchange(grant, error))
 }
 
 /// RFC 9449 §5. A proof that names a token names one of those in the request (DP-40).
@@ -166,63 +155,6 @@ fn is_form(headers: &HeaderMap) -> bool {
             .trim()
             .eq_ignore_ascii_case("application/x-www-form-urlencoded")
     })
-}
-
-fn request<'c>(
-    form: &mut TokenForm,
-    client: &'c RegisteredClient,
-) -> Result<ExchangeRequest<'c>, Refusal> {
-    if form.foreign_extension.is_some() {
-        return Err(Refusal::InvalidRequest(
-            "the request uses an extension that is not offered",
-        ));
-    }
-    let subject = presented(form.subject_token.take(), form.subject_token_type.take())?.ok_or(
-        Refusal::InvalidRequest("subject_token and subject_token_type are required"),
-    )?;
-    let actor = match (form.actor_token.take(), form.actor_token_type.take()) {
-        (None, Some(_)) => {
-            return Err(Refusal::InvalidRequest(
-                "actor_token_type was sent without actor_token",
-            ));
-        }
-        (Some(_), None) => {
-            return Err(Refusal::InvalidRequest(
-                "actor_token needs actor_token_type",
-            ));
-        }
-        (token, token_type) => presented(token, token_type)?,
-    };
-    Ok(ExchangeRequest {
-        client: &client.client,
-        subject,
-        actor,
-        requested_token_type: form.requested_token_type.take().map(TokenType::new),
-        audiences: std::mem::take(&mut form.audiences),
-        resources: std::mem::take(&mut form.resources),
-        scope: form.scope.take(),
-        nonce: None,
-        wanted_confirmation: None,
-    })
-}
-
-fn presented(
-    token: Option<Zeroizing<String>>,
-    token_type: Option<String>,
-) -> Result<Option<Presented>, Refusal> {
-    match (token, token_type) {
-        (Some(mut token), Some(token_type)) => {
-            let token = Token::new(std::mem::take(&mut *token).into_bytes());
-            Ok(Some(Presented {
-                token,
-                token_type: TokenType::new(token_type),
-            }))
-        }
-        (None, None) => Ok(None),
-        _ => Err(Refusal::InvalidRequest(
-            "a token and its type must be sent together",
-        )),
-    }
 }
 
 #[derive(Serialize)]

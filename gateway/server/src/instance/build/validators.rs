@@ -167,6 +167,9 @@ fn declared(settings: &Map<String, Value>) -> Result<Declared, PublishError> {
     })
 }
 
+/// Stands for `client_credentials` among the names of validators, none of which is empty.
+const CLIENTS: &str = "";
+
 /// TX-60: two foreign sources may not speak of the same `sub` by accident.
 pub(super) fn check_subject_namespaces(
     document: &InstanceDocument,
@@ -176,6 +179,10 @@ pub(super) fn check_subject_namespaces(
         return Ok(());
     }
     let mut seen: HashMap<&str, &str> = HashMap::new();
+    // BC-10: clients are subjects too.
+    if let Some(own) = &document.client_credentials {
+        seen.insert(&own.subject_prefix, CLIENTS);
+    }
     for (name, validator) in validators {
         let several_issuers = document
             .validators
@@ -191,7 +198,10 @@ pub(super) fn check_subject_namespaces(
         if clash.is_some() || several_issuers {
             let other = clash.map_or_else(
                 || "another of its issuers".to_owned(),
-                |other| format!("`validators.{other}`"),
+                |other| match other {
+                    CLIENTS => "the clients of `client_credentials`".to_owned(),
+                    other => format!("`validators.{other}`"),
+                },
             );
             return Err(PublishError::new(
                 format!("validators.{name}.subject_prefix"),
