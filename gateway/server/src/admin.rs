@@ -7,7 +7,7 @@ mod plugins;
 mod problem;
 mod secrets;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use hyper::{
     HeaderMap, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue,
@@ -20,7 +20,7 @@ use crate::{
     config::{Config, Limits},
     face::{rest, rest_publish, rest_sts::common_rest::Caller},
     gateway::{Circumstances, Gateway, now},
-    listener::Handler,
+    listener::{Connection, Handler},
     serve::plugin_limits,
 };
 
@@ -74,8 +74,8 @@ fn rest_of(path: &str) -> &str {
 }
 
 impl Handler for AdminHandler {
-    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        let Some(circumstances) = Circumstances::draw(Some(peer)) else {
+    async fn handle(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
+        let Some(circumstances) = Circumstances::draw(Some(connection)) else {
             return status(StatusCode::SERVICE_UNAVAILABLE);
         };
         let path = request.uri().path().to_owned();
@@ -87,7 +87,11 @@ impl Handler for AdminHandler {
             "/metrics" => {
                 let exchanges = self.gateway.audit.counters().render();
                 let registry = self.gateway.published.load();
-                text(exchanges + &metrics::plugins(&registry))
+                text(
+                    exchanges
+                        + &metrics::plugins(&registry)
+                        + &metrics::certificates(&self.gateway.terminators),
+                )
             }
             _ if bare == "/sts-publish/rest" || bare.starts_with("/sts-publish/rest/") => {
                 let mount = path

@@ -291,6 +291,9 @@ pub struct RestStsDocument {
     pub transforms: Vec<RestTransformDocument>,
     /// Audiences every issued token is addressed to; each a relying party.
     pub audiences: BTreeSet<String>,
+    /// Of these, the audiences of an output token type that is not for all of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub output_audiences: BTreeMap<String, BTreeSet<String>>,
     /// The `instance_state` this was published from, when it was published through `/sts-publish/rest`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_state: Option<Value>,

@@ -15,6 +15,7 @@ use crate::{
     directory::UserDirectory,
     dpop::Dpop,
     heavy::HeavyPool,
+    listener::{Connection, tls::Terminator},
     publisher::Publisher,
     registry::Published,
     used::UsedAssertions,
@@ -42,6 +43,8 @@ pub struct Gateway {
     pub users: Arc<UserDirectory>,
     /// Who may administer.
     pub admin_token: AdminToken,
+    /// What ends TLS, on the listeners that do.
+    pub terminators: Vec<Arc<Terminator>>,
     /// Held for its lock: one gateway per directory.
     pub(crate) _data: DataDirectory,
 }
@@ -57,7 +60,10 @@ pub struct Circumstances {
     pub random: [u8; 16],
     /// The certificates the caller proved to hold in the TLS handshake, in DER, its own first.
     pub certificates: Option<Arc<[Vec<u8>]>>,
-    /// Whence it came.
+    /// Whether those lead to an authority configured for the listener. If not, the caller has the key, and
+    /// nothing else is known about it.
+    pub is_anchored: bool,
+    /// Whence it came: the client, or whom a trusted hop names as such.
     pub peer: Option<std::net::SocketAddr>,
     certificate_thumbprint: OnceLock<String>,
 }
@@ -65,7 +71,7 @@ pub struct Circumstances {
 impl Circumstances {
     /// Reads the clock and draws randomness. None when the machine has no randomness to give, or its clock
     /// stands before 1970; nothing may be issued then.
-    pub fn draw(peer: Option<std::net::SocketAddr>) -> Option<Self> {
+    pub fn draw(connection: Option<&Connection>) -> Option<Self> {
         let mut drawn = [0; 24];
         rand::fill(&mut drawn).ok()?;
         let (random, correlation) = drawn.split_first_chunk::<16>()?;
@@ -74,8 +80,9 @@ impl Circumstances {
             now: now()?,
             correlation: format!("{correlation:016x}"),
             random: *random,
-            certificates: None,
-            peer,
+            certificates: connection.and_then(|connection| connection.certificates.clone()),
+            is_anchored: connection.is_some_and(|connection| connection.is_anchored),
+            peer: connection.map(Connection::client_address),
             certificate_thumbprint: OnceLock::new(),
         })
     }

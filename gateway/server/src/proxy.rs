@@ -10,7 +10,7 @@ mod route;
 mod table;
 mod upstream;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use cambist_core::{ExchangeError, Exchanged, Presented, Timestamp, Token, Usage};
 use hyper::{
@@ -31,7 +31,7 @@ pub use self::{
     table::RouteTable,
     upstream::{ResponseStream, Upstreams},
 };
-use crate::body::Body;
+use crate::{body::Body, listener::Connection};
 
 /// What the proxy asks of the engine. One of these holds one published instance for one request, so that
 /// revision and exchange belong together (AB-26).
@@ -54,13 +54,13 @@ pub trait RouteExchange: Sync {
 /// ends here (AB-21).
 pub async fn forward(
     request: Request<Incoming>,
-    peer: SocketAddr,
+    connection: &Connection,
     route: &Arc<Route>,
     exchange: &impl RouteExchange,
     upstreams: &Upstreams,
     correlation: &str,
 ) -> Response<Body> {
-    match try_forward(request, peer, route, exchange, upstreams).await {
+    match try_forward(request, connection, route, exchange, upstreams).await {
         Ok(response) => response,
         Err(refusal) => {
             refusal.log(route.name(), correlation);
@@ -71,7 +71,7 @@ pub async fn forward(
 
 async fn try_forward(
     request: Request<Incoming>,
-    peer: SocketAddr,
+    connection: &Connection,
     route: &Route,
     exchange: &impl RouteExchange,
     upstreams: &Upstreams,
@@ -86,7 +86,8 @@ async fn try_forward(
         Said {
             host: &route.origin.authority,
             authorization,
-            client: peer.ip(),
+            client: connection.client,
+            is_secure: connection.is_secure,
         },
     )?;
     let limits = Limits {

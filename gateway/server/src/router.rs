@@ -1,6 +1,6 @@
 //! The public listener: which path belongs to which face. The published state is loaded here, once.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use cambist_core::{ExchangeError, ExchangeRequest, Exchanged, Presented, Timestamp, TokenType};
@@ -16,7 +16,7 @@ use crate::{
     },
     gateway::{Circumstances, Gateway},
     instance::{PublishedInstance, SharedInstance},
-    listener::Handler,
+    listener::{Connection, Handler},
     proxy::{self, Route, RouteExchange, Upstreams},
     registry::Registry,
 };
@@ -77,16 +77,23 @@ fn target(path: &str) -> Target<'_> {
 }
 
 impl Handler for PublicHandler {
-    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        let Some(circumstances) = Circumstances::draw(Some(peer)) else {
+    async fn handle(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
+        let Some(circumstances) = Circumstances::draw(Some(connection)) else {
             return plain(StatusCode::SERVICE_UNAVAILABLE);
         };
         let registry = self.gateway.published.load();
         let path = request.uri().path();
-        match target(path) {
+        let target = if connection.roles.sts {
+            target(path)
+        } else {
+            Target::Proxy
+        };
+        match target {
+            Target::Proxy if !connection.roles.proxy => plain(StatusCode::NOT_FOUND),
             Target::Proxy => {
                 let registry = Arc::clone(&registry);
-                self.proxy(request, peer, registry, circumstances).await
+                self.proxy(request, connection, registry, circumstances)
+                    .await
             }
             Target::Token(id) => {
                 let instance = registry.instance(id).cloned();
@@ -202,7 +209,7 @@ impl PublicHandler {
     async fn proxy(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        connection: &Connection,
         registry: Arc<Registry>,
         circumstances: Circumstances,
     ) -> Response<Body> {
@@ -226,7 +233,7 @@ impl PublicHandler {
         };
         proxy::forward(
             request,
-            peer,
+            connection,
             route,
             &exchange,
             &self.upstreams,

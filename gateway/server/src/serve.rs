@@ -3,6 +3,7 @@
 mod banner;
 mod keys;
 mod log;
+mod sockets;
 
 use std::{
     io,
@@ -16,11 +17,11 @@ use cambist_plugin::{CodeCache, Compilation, HeavyLimits, HostError, HostLimits,
 use cambist_token::PasswordDirectory;
 use rustls::ClientConfig;
 use tokio::{
-    net::TcpListener,
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
 };
 
+use self::sockets::Sockets;
 use crate::{
     admin::AdminHandler,
     audit::Audit,
@@ -31,7 +32,10 @@ use crate::{
     egress::{Egress, EgressRules, tls::trust_roots},
     gateway::Gateway,
     heavy::HeavyPool,
-    listener::{self, Drain, Workers, bind_alone, bind_shared},
+    listener::{
+        self, Drain, Workers,
+        tls::{self, Terminator, TlsError},
+    },
     outside::{self, GatewayOutside},
     publisher::{PublishFailure, Publisher, Workshop},
     registry::{Published, Registry},
@@ -55,6 +59,17 @@ pub enum ServeError {
         address: SocketAddr,
         /// Why.
         source: io::Error,
+    },
+    /// A listener is configured without an address.
+    #[error("listener.{0} has no address")]
+    NoAddress(String),
+    /// A listener cannot encrypt as configured.
+    #[error("listener {listener}: {source}")]
+    Tls {
+        /// Its name in the configuration.
+        listener: String,
+        /// Why.
+        source: Box<TlsError>,
     },
     /// The plugin host cannot run here.
     #[error(transparent)]
@@ -88,6 +103,8 @@ pub struct Running {
     pub public: SocketAddr,
     /// Where the admin listener is.
     pub admin: SocketAddr,
+    /// Where further listeners are, by name.
+    pub further: Vec<(String, SocketAddr)>,
     /// The shared state.
     pub gateway: Arc<Gateway>,
     background: Runtime,
@@ -100,6 +117,9 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     log::start(&config.log).map_err(ServeError::Log)?;
     let running = start_with(config, Some(this_program()?))?;
     banner::print(&running);
+    running
+        .background
+        .spawn(reload_when_told(running.gateway.terminators.clone()));
     let waited = running.background.block_on(stopped());
     tracing::info!("draining");
     running.stop();
@@ -111,6 +131,24 @@ async fn stopped() -> io::Result<()> {
     tokio::select! {
         outcome = tokio::signal::ctrl_c() => outcome,
         _ = terminate.recv() => Ok(()),
+    }
+}
+
+/// Reads certificates again on SIGHUP, without waiting for the next look at their files.
+async fn reload_when_told(terminators: Vec<Arc<Terminator>>) {
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else {
+        tracing::warn!("SIGHUP cannot be listened to");
+        return;
+    };
+    while hangups.recv().await.is_some() {
+        let terminators = terminators.clone();
+        // It ends with the process.
+        let _ = tokio::task::spawn_blocking(move || {
+            for terminator in &terminators {
+                terminator.reload();
+            }
+        })
+        .await;
     }
 }
 
@@ -143,43 +181,25 @@ fn start_with(config: Config, compiler: Option<PathBuf>) -> Result<Running, Serv
     let sockets = Sockets::bind(&config, &background)?;
     let base_url = config.public.base_url(sockets.public);
     let roots = trust_roots(config.egress.ca_file.as_deref()).map_err(ServeError::Trust)?;
-    let gateway = Arc::new(gateway(config, base_url, &roots, &background, compiler)?);
     let (public, admin) = (sockets.public, sockets.admin);
+    let further = sockets.further.clone();
+    let terminators = sockets.terminators.clone();
+    background.spawn(tls::follow(terminators.clone()));
+    let gateway = gateway(config, base_url, &roots, &background, compiler)?;
+    let gateway = Arc::new(Gateway {
+        terminators,
+        ..gateway
+    });
     let (workers, drain) = listen(&gateway, sockets, &roots, &background)?;
     Ok(Running {
         public,
         admin,
+        further,
         gateway,
         background,
         workers,
         drain,
     })
-}
-
-/// Bound before anything is opened, so that a taken address touches nothing.
-struct Sockets {
-    public: SocketAddr,
-    public_listeners: Vec<std::net::TcpListener>,
-    admin: SocketAddr,
-    admin_listener: TcpListener,
-}
-
-impl Sockets {
-    fn bind(config: &Config, background: &Runtime) -> Result<Self, ServeError> {
-        let failed = |address| move |source| ServeError::Listen { address, source };
-        let (public, public_listeners) =
-            bind_shared(config.public.listen, config.public.worker_count())
-                .map_err(failed(config.public.listen))?;
-        let admin_listener = background
-            .block_on(async { bind_alone(config.admin.listen) })
-            .map_err(failed(config.admin.listen))?;
-        Ok(Self {
-            public,
-            public_listeners,
-            admin: admin_listener.local_addr()?,
-            admin_listener,
-        })
-    }
 }
 
 fn gateway(
@@ -245,6 +265,7 @@ fn gateway(
         used_assertions,
         users,
         admin_token: data.admin_token()?,
+        terminators: Vec::new(),
         _data: data,
     })
 }
@@ -271,21 +292,22 @@ fn listen(
     background: &Runtime,
 ) -> Result<(Workers, Drain), ServeError> {
     let drain = Drain::default();
-    let limits = gateway.config.limits.clone();
     let workers = listener::start(
-        sockets.public_listeners,
+        gateway.config.public.worker_count(),
+        sockets.shared,
         || PublicHandler::new(Arc::clone(gateway), Arc::clone(roots)),
-        &limits,
         &drain,
         gateway.config.shutdown.drain_time(),
     )?;
     let admin = Arc::new(AdminHandler::new(Arc::clone(gateway)));
-    background.spawn(listener::serve(
-        sockets.admin_listener,
-        admin,
-        limits,
-        drain.clone(),
-    ));
+    for (door, socket) in sockets.alone {
+        background.spawn(listener::serve(
+            socket,
+            door,
+            Arc::clone(&admin),
+            drain.clone(),
+        ));
+    }
     Ok((workers, drain))
 }
 

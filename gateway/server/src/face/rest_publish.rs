@@ -12,9 +12,12 @@ mod state;
 use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::rest_sts::common_rest::{
-    Caller, Content, ContentType, RestError, RestRequest, RestResponse, if_match,
-    refuse_conditions, render, shown,
+use super::rest_sts::{
+    OPENIDCONNECT, SAML2,
+    common_rest::{
+        Caller, Content, ContentType, RestError, RestRequest, RestResponse, if_match,
+        refuse_conditions, render, shown,
+    },
 };
 use crate::{
     document::InstanceDocument,
@@ -301,12 +304,11 @@ fn failed(failure: PublishFailure) -> RestError {
             RestError::new(StatusCode::CONFLICT, failure.to_string())
         }
         PublishFailure::Invalid(error) => {
-            let is_custom =
-                error.path.starts_with("validators.") && error.path.ends_with(".plugin");
+            let operation = custom_operation(&error.path);
             let error = document::in_state(error);
-            if is_custom {
+            if let Some(operation) = operation {
                 let message = format!(
-                    "Custom token validator instantiation failed. Correct class name, or expose in classpath, and \
+                    "Custom token {operation} instantiation failed. Correct class name, or expose in classpath, and \
                      republish sts instance: {error}"
                 );
                 return RestError::new(StatusCode::CONFLICT, message);
@@ -326,6 +328,20 @@ fn failed(failure: PublishFailure) -> RestError {
                 "The configuration store failed; nothing has changed.",
             )
         }
+    }
+}
+
+/// What kind of custom operation the plugin at this path of a document is for, if it is for one.
+fn custom_operation(path: &str) -> Option<&'static str> {
+    let (table, rest) = path.split_once('.')?;
+    let (name, _) = rest.rsplit_once(".plugin")?;
+    match table {
+        "validators" => Some("validator"),
+        // Parts of builtin providers are mappers, which the contract calls by their members.
+        "providers" if !matches!(name.split('.').next(), Some(OPENIDCONNECT | SAML2)) => {
+            Some("provider")
+        }
+        _ => None,
     }
 }
 

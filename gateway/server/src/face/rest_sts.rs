@@ -8,11 +8,12 @@ mod failure;
 mod translate;
 mod unpersisted;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use cambist_core::{
     Call, Client, ExchangeError, ExchangeRequest, Exchanged, Instance, MayPresent, Scope, TokenType,
 };
+use cambist_saml::transport;
 use common_rest::{
     Caller, Content, ContentType, RestError, RestRequest, RestResponse, refuse_conditions, render,
 };
@@ -28,6 +29,8 @@ use crate::document::RestStsDocument;
 pub const USERNAME: &str = "USERNAME";
 /// Input and output type for an `OpenID` Connect ID token.
 pub const OPENIDCONNECT: &str = "OPENIDCONNECT";
+/// Output type for a SAML 2.0 assertion.
+pub const SAML2: &str = "SAML2";
 
 /// How an instance answers on this face, every name resolved.
 #[derive(Clone, Debug)]
@@ -40,6 +43,8 @@ pub struct RestFace {
     pub outputs: HashMap<String, TokenType>,
     /// The pairs of names that may be translated.
     transforms: HashSet<(String, String)>,
+    /// Whom tokens of an output type are for, where that is not everybody.
+    output_audiences: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl RestFace {
@@ -58,7 +63,15 @@ impl RestFace {
             inputs,
             outputs,
             transforms: pairs.collect(),
+            output_audiences: document.output_audiences.clone(),
         }
+    }
+
+    /// Whom a token of this output type is for.
+    fn audiences(&self, output: &str) -> Vec<String> {
+        let all = &self.client.audiences;
+        let wanted = self.output_audiences.get(output).unwrap_or(all);
+        wanted.iter().cloned().collect()
     }
 
     /// The types behind a pair of names, if the pair may be translated.
@@ -136,7 +149,7 @@ async fn translated(
     face: &RestFace,
     call: &Call<'_>,
 ) -> (Result<Content, RestError>, Result<Exchanged, ExchangeError>) {
-    let input = translation.input;
+    let (input, output) = (translation.input, translation.output);
     let request = ExchangeRequest {
         client: &face.client,
         subject: translation.subject,
@@ -146,24 +159,41 @@ async fn translated(
         resources: Vec::new(),
         scope: None,
         nonce: translation.nonce,
-        wanted_confirmation: None,
+        wanted_confirmation: translation.confirmation,
     };
     let outcome = cambist_core::exchange(instance, &request, call).await;
     let answer = match &outcome {
-        Ok(exchanged) => Ok(issued(exchanged)),
+        Ok(exchanged) => issued(exchanged, &output),
         Err(error) => Err(failure::rest_error(error, &input)),
     };
     (answer, outcome)
 }
 
-fn issued(exchanged: &Exchanged) -> Content {
-    let text = shown(&exchanged.issued.token).into_owned();
-    let mut members = Map::new();
-    members.insert("issued_token".to_owned(), Value::String(text));
-    Content {
+/// The answer. An assertion is XML here, not the base64url that RFC 8693 has it travel in; what a custom
+/// provider makes is the whole answer if it is a JSON object.
+fn issued(exchanged: &Exchanged, output: &str) -> Result<Content, RestError> {
+    let token = &exchanged.issued.token;
+    if !matches!(output, OPENIDCONNECT | SAML2)
+        && let Ok(Value::Object(members)) = serde_json::from_slice(token.as_bytes())
+    {
+        return Ok(Content {
+            members,
+            ..Content::default()
+        });
+    }
+    let text = if output == SAML2 {
+        let document = transport::decode_token(token.as_bytes())
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        document.ok_or_else(failure::not_an_assertion)?
+    } else {
+        shown(token).into_owned()
+    };
+    let members = Map::from_iter([("issued_token".to_owned(), Value::String(text))]);
+    Ok(Content {
         members,
         ..Content::default()
-    }
+    })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,7 +30,10 @@ use self::{
 use super::{PublishedInstance, Uses, realm};
 use crate::{
     document::{InstanceDocument, PartDocument},
-    face::{oauth::metadata, rest_sts::RestFace},
+    face::{
+        oauth::metadata,
+        rest_sts::{RestFace, SAML2},
+    },
     publish_error::PublishError,
     saml::{self, SamlBench, SamlProvider},
 };
@@ -313,6 +316,16 @@ fn rest(
         return Ok(None);
     };
     check_audiences("rest_sts.audiences", &rest.audiences, parties)?;
+    for (name, audiences) in &rest.output_audiences {
+        let path = format!("rest_sts.output_audiences.{name}");
+        if audiences.is_empty() || !audiences.is_subset(&rest.audiences) {
+            return Err(PublishError::new(
+                path,
+                "is no part of `rest_sts.audiences`",
+                "name one or more of them",
+            ));
+        }
+    }
     let mut inputs = HashMap::new();
     for (name, validator) in &rest.inputs {
         let found = validators.get(validator).ok_or_else(|| {
@@ -325,12 +338,12 @@ fn rest(
         let found = providers.get(provider).ok_or_else(|| {
             unknown_name(&format!("rest_sts.outputs.{name}"), provider, "providers")
         })?;
-        // RFC 8693 has assertions in base64url, and what asks there expects XML.
-        if *found.token_type() == TokenType::SAML2 {
+        // An output that is written as XML must be an assertion, and no other can be written so.
+        if (name == SAML2) != (*found.token_type() == TokenType::SAML2) {
             return Err(PublishError::new(
                 format!("rest_sts.outputs.{name}"),
-                "issues SAML assertions, which the REST STS does not offer",
-                "ask for them at the instance's token endpoint",
+                format!("`{provider}` issues `{}`", found.token_type()),
+                "call the output SAML2 if, and only if, its provider is of kind `saml2`",
             ));
         }
         outputs.insert(name.clone(), found.token_type().clone());

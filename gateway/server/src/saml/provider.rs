@@ -6,6 +6,7 @@ mod settings;
 
 use std::{collections::HashMap, sync::Arc};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use cambist_core::{
     BoxFuture, Call, Issuance, IssueError, IssuedToken, Provider, Token, TokenType, Usage,
 };
@@ -146,7 +147,7 @@ impl SamlProvider {
         let party = self.parties.get(audience);
         let subject = issuance.subject();
         let expires_at = issuance.ends_at(call.now, self.lifetime);
-        let id = identifier(&call.random);
+        let id = long_identifier(&call.random);
         let mut assertion = Draft {
             id: id.clone(),
             issuer: &self.issuer,
@@ -182,6 +183,12 @@ impl SamlProvider {
             id: Some(id),
         })
     }
+}
+
+/// Forty hexadecimal digits, as readers of a REST STS's assertions expect; what was drawn is shorter.
+fn long_identifier(random: &[u8]) -> String {
+    let spread = digest(&SHA256, random);
+    identifier(spread.as_ref().get(..20).unwrap_or(random))
 }
 
 impl Provider for SamlProvider {

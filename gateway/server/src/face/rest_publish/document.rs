@@ -1,21 +1,24 @@
 //! From an `instance_state` to the document that every instance is published from, and from an error in
 //! the one to the member of the other.
 
-use std::collections::BTreeMap;
+mod saml2;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use super::{
     secret::Secret,
-    state::{self, CustomOperation, IdTokenState, InstanceState, name},
+    state::{self, CustomOperation, IdTokenState, InstanceState, MAPPERS, Saml2State, name},
 };
 use crate::{
     document::{
         InstanceDocument, PartDocument, RelyingPartyDocument, RestStsDocument,
         RestTransformDocument, TransformationDocument,
     },
-    face::rest_sts::{OPENIDCONNECT, USERNAME},
+    face::rest_sts::{OPENIDCONNECT, SAML2, USERNAME},
     publish_error::PublishError,
+    saml,
 };
 
 /// What plugin token types are called here: this and the custom name.
@@ -61,13 +64,38 @@ pub(super) fn document(
         );
         rest.outputs
             .insert(OPENIDCONNECT.to_owned(), OPENIDCONNECT.to_owned());
-        rest.audiences = id_token.audience.iter().cloned().collect();
-        let parties = id_token
-            .audience
-            .iter()
-            .map(|name| (name.clone(), RelyingPartyDocument::default()));
-        document.relying_parties = parties.collect();
+        let audience: BTreeSet<String> = id_token.audience.iter().cloned().collect();
+        rest.output_audiences
+            .insert(OPENIDCONNECT.to_owned(), audience);
     }
+    if let Some(saml2) = &state.saml2 {
+        let provider = PartDocument {
+            kind: saml::KIND.to_owned(),
+            settings: saml2::provider(saml2)?,
+        };
+        document.providers.insert(SAML2.to_owned(), provider);
+        rest.outputs.insert(SAML2.to_owned(), SAML2.to_owned());
+        rest.output_audiences
+            .insert(SAML2.to_owned(), [saml2.party().to_owned()].into());
+    }
+    for transform in &state.custom_transforms {
+        if let Some(operation) = named(&state.custom_providers, &transform.output) {
+            let output = &operation.token_type;
+            let settings = plugin(&state, operation);
+            document
+                .providers
+                .insert(output.clone(), part("plugin", settings));
+            rest.outputs.insert(output.clone(), output.clone());
+            rest.output_audiences
+                .insert(output.clone(), custom_audience(&state, output));
+        }
+    }
+    rest.audiences = rest.output_audiences.values().flatten().cloned().collect();
+    let parties = rest
+        .audiences
+        .iter()
+        .map(|name| (name.clone(), RelyingPartyDocument::default()));
+    document.relying_parties = parties.collect();
     rest.instance_state = Some(state.to_json());
     document.rest_sts = Some(rest);
     Ok(document)
@@ -87,22 +115,39 @@ fn validator(state: &InstanceState, input: &str) -> PartDocument {
             json!({ "issuers": [mapping.map(|mapping| &mapping.value)] }),
         ),
         custom => {
-            let is_it = |operation: &&CustomOperation| operation.token_type == custom;
-            let plugin = state
-                .custom_validators
-                .iter()
-                .find(is_it)
-                .map(|operation| &operation.plugin);
-            let settings: BTreeMap<String, String> = mapping
-                .map(|mapping| mapping.context.clone())
-                .unwrap_or_default();
-            let token_type = format!("{CUSTOM_TYPE}{custom}");
+            let operation = named(&state.custom_validators, custom);
             part(
                 "plugin",
-                json!({ "plugin": plugin, "token_type": token_type, "config": settings }),
+                operation.map_or(Value::Null, |operation| plugin(state, operation)),
             )
         }
     }
+}
+
+fn named<'s>(operations: &'s [CustomOperation], name: &str) -> Option<&'s CustomOperation> {
+    operations
+        .iter()
+        .find(|operation| operation.token_type == name)
+}
+
+/// The settings of a plugin: the mapping-context of its token type is what it is told.
+fn plugin(state: &InstanceState, operation: &CustomOperation) -> Value {
+    let mapping = state.deployment.mappings.get(&operation.token_type);
+    let config: BTreeMap<String, String> = mapping
+        .map(|mapping| mapping.context.clone())
+        .unwrap_or_default();
+    let token_type = format!("{CUSTOM_TYPE}{}", operation.token_type);
+    json!({ "plugin": operation.plugin, "token_type": token_type, "config": config })
+}
+
+/// Whom a custom token is for: the audience of the instance's ID tokens or assertions; with neither, whoever
+/// understands the type.
+fn custom_audience(state: &InstanceState, output: &str) -> BTreeSet<String> {
+    if let Some(id_token) = &state.id_token {
+        return id_token.audience.iter().cloned().collect();
+    }
+    let party = state.saml2.as_ref().map(Saml2State::party);
+    [party.map_or_else(|| format!("{CUSTOM_TYPE}{output}"), ToOwned::to_owned)].into()
 }
 
 fn part(kind: &str, settings: Value) -> PartDocument {
@@ -137,6 +182,13 @@ fn id_token_provider(
         provider
             .settings
             .insert("authorized_party".to_owned(), Value::String(party.clone()));
+    }
+    for ((ours, _), plugin) in MAPPERS.iter().zip(&state.mappers) {
+        if let Some(plugin) = plugin {
+            provider
+                .settings
+                .insert((*ours).to_owned(), json!({ "plugin": plugin }));
+        }
     }
     if let Some(shortest) = state.algorithm.shortest_secret() {
         let secret = client_secret(state, previous, shortest)?;
@@ -203,12 +255,19 @@ fn state_path(path: &str) -> String {
     ];
     if let Some(rest) = path.strip_prefix("providers.OPENIDCONNECT") {
         let member = rest.trim_start_matches('.');
-        let known = PROVIDER
+        let known = MAPPERS
             .iter()
+            .chain(&PROVIDER)
             .find_map(|(ours, theirs)| Some((theirs, member.strip_prefix(ours)?)));
         return match known {
             Some((theirs, rest)) => format!("{}.{theirs}{rest}", name::ID_TOKEN),
             None => name::ID_TOKEN.to_owned(),
+        };
+    }
+    if let Some(rest) = path.strip_prefix("providers.SAML2") {
+        return match saml2::member(rest.trim_start_matches('.')) {
+            Some((theirs, rest)) => format!("{}.{theirs}{rest}", name::SAML2),
+            None => name::SAML2.to_owned(),
         };
     }
     if path.starts_with("validators.OPENIDCONNECT") {
@@ -216,6 +275,9 @@ fn state_path(path: &str) -> String {
     }
     if path.starts_with("validators.") {
         return name::CUSTOM_VALIDATORS.to_owned();
+    }
+    if path.starts_with("providers.") {
+        return name::CUSTOM_PROVIDERS.to_owned();
     }
     if path.starts_with("relying_parties") {
         return format!("{}.{}", name::ID_TOKEN, state::AUDIENCE);

@@ -3,13 +3,13 @@
 mod deployment;
 mod id_token;
 mod rules;
-mod saml2;
+pub(super) mod saml2;
 
 use serde_json::{Value, json};
 
 pub(super) use deployment::Deployment;
-pub(super) use id_token::{AUDIENCE, CLIENT_SECRET, IdTokenState};
-use saml2::Saml2State;
+pub(super) use id_token::{AUDIENCE, CLIENT_SECRET, IdTokenState, MAPPERS};
+pub(super) use saml2::{Encrypted, Saml2State};
 
 use super::members::Members;
 use crate::publish_error::PublishError;

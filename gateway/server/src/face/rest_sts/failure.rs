@@ -107,6 +107,11 @@ fn fault_error(fault: &Fault, message: &str) -> RestError {
     }
 }
 
+/// 500 for an output that is called an assertion and is none.
+pub(super) fn not_an_assertion() -> RestError {
+    internal("The token could not be generated: internal error.")
+}
+
 fn internal(message: &str) -> RestError {
     RestError::new(StatusCode::INTERNAL_SERVER_ERROR, message)
 }

@@ -1,12 +1,14 @@
 //! Reading a `translate` request, in the order that decides which error wins.
 
-use cambist_core::{Presented, Token, TokenType};
+use cambist_core::{Presented, Token, TokenType, WantedConfirmation};
 use serde_json::{Map, Value};
 
 use super::{
     OPENIDCONNECT, RestFace, USERNAME,
     common_rest::{RestError, shown},
 };
+
+mod output;
 
 /// A well-formed `translate` request. Nothing has been validated yet.
 #[derive(Clone, Debug)]
@@ -17,9 +19,13 @@ pub struct Translation {
     pub subject: Presented,
     /// What to make of it.
     pub requested_token_type: TokenType,
+    /// The output type's name, as the caller wrote it.
+    pub output: String,
     /// A value to copy into the issued token.
     pub nonce: Option<String>,
-    /// Whom it will be addressed to: all audiences the instance was published with.
+    /// How whoever presents the issued token will be confirmed, for types that say so.
+    pub confirmation: Option<WantedConfirmation>,
+    /// Whom it will be addressed to: all audiences the instance was published with for this output.
     pub audiences: Vec<String>,
 }
 
@@ -46,27 +52,27 @@ pub(super) fn read(body: Value, face: &RestFace) -> Result<Translation, RestErro
         "Output token state must be set!",
     )?;
     let input_name = token_type(&input)?.to_owned();
-    let output_name = token_type(&output)?;
+    let output_name = token_type(&output)?.to_owned();
     let (input_type, output_type) = face
-        .pair(&input_name, output_name)
-        .ok_or_else(|| unsupported(&input_name, output_name))?;
+        .pair(&input_name, &output_name)
+        .ok_or_else(|| unsupported(&input_name, &output_name))?;
     let token = match input_name.as_str() {
         USERNAME => username(&input)?,
         OPENIDCONNECT => Token::new(text(&input, "oidc_id_token", "OpenIdConnect Id Token")?),
         _ => Token::new(Value::Object(members(&input).cloned().unwrap_or_default()).to_string()),
     };
-    if output_name == OPENIDCONNECT {
-        check_consent(&output)?;
-    }
+    let wanted = output::read(&output_name, &output)?;
     Ok(Translation {
         subject: Presented {
             token,
             token_type: input_type.clone(),
         },
         requested_token_type: output_type.clone(),
-        nonce: nonce(&output)?,
-        audiences: face.client.audiences.iter().cloned().collect(),
+        nonce: wanted.nonce,
+        confirmation: wanted.confirmation,
+        audiences: face.audiences(&output_name),
         input: input_name,
+        output: output_name,
     })
 }
 
@@ -130,31 +136,6 @@ fn text<'v>(input: &'v Value, member: &str, what: &str) -> Result<&'v str, RestE
             "The json representation of a {what} does not contain a {member} field."
         ))
     })
-}
-
-/// The client's statement that the end user agrees.
-fn check_consent(output: &Value) -> Result<(), RestError> {
-    if output.get("allow_access") == Some(&Value::Bool(true)) {
-        Ok(())
-    } else {
-        Err(RestError::bad_request(
-            "The allow_access must be set to true in the token request, the JSON boolean true and nothing else.",
-        ))
-    }
-}
-
-/// Longest nonce that is copied into a token, in bytes.
-const LONGEST_NONCE: usize = 512;
-
-fn nonce(output: &Value) -> Result<Option<String>, RestError> {
-    match output.get("nonce") {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(nonce)) if nonce.len() > LONGEST_NONCE => Err(RestError::bad_request(
-            format!("The nonce is longer than {LONGEST_NONCE} bytes."),
-        )),
-        Some(Value::String(nonce)) => Ok(Some(nonce.clone()).filter(|nonce| !nonce.is_empty())),
-        Some(_) => Err(RestError::bad_request("The nonce must be a JSON string.")),
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    net::SocketAddr,
     sync::{
         Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -21,7 +22,7 @@ use tokio::{
 };
 
 use super::super::*;
-use crate::egress::tls::trusting;
+use crate::{egress::tls::trusting, listener::Connection};
 
 /// The token clients present.
 pub(super) const ORIGINAL: &str = "original.token";
@@ -149,7 +150,15 @@ impl Gateway {
                     );
                     async move {
                         Ok::<_, Infallible>(
-                            forward(request, peer, &route, &*fake, &upstreams, "c-1").await,
+                            forward(
+                                request,
+                                &Connection::plain(peer),
+                                &route,
+                                &*fake,
+                                &upstreams,
+                                "c-1",
+                            )
+                            .await,
                         )
                     }
                 });

@@ -158,15 +158,19 @@ async fn without_a_key_there_are_no_assertions() {
 }
 
 #[tokio::test]
-async fn the_rest_sts_does_not_offer_assertions() {
+async fn only_assertions_are_an_output_called_saml2() {
     let house = House::new().await;
-    let mut document = source(json!({}));
-    document["rest_sts"] = json!({
-        "inputs": {"USERNAME": "password"}, "outputs": {"SAML2": "assertion"}, "audiences": [TARGET],
-        "transforms": [{"input": "USERNAME", "output": "SAML2"}]
-    });
+    let with_output = |name: &str| {
+        let mut document = source(json!({}));
+        document["rest_sts"] = json!({
+            "inputs": {"USERNAME": "password"}, "outputs": {name: "assertion"}, "audiences": [TARGET],
+            "transforms": [{"input": "USERNAME", "output": name}]
+        });
+        document
+    };
+    house.build("alpha/source", &with_output("SAML2")).unwrap();
     assert_eq!(
-        refused(&house, "alpha/source", &document),
-        "rest_sts.outputs.SAML2"
+        refused(&house, "alpha/source", &with_output("ASSERTION")),
+        "rest_sts.outputs.ASSERTION"
     );
 }

@@ -23,6 +23,13 @@ const KEY_ALIAS: &str = "oidc-signature-key-alias";
 const KEY_PASSWORD: &str = "oidc-signature-key-password";
 pub(in super::super) const CLIENT_SECRET: &str = "oidc-client-secret";
 
+/// The plugins that decide claims, `acr` and `amr`, and what an ID token provider calls them.
+pub(in super::super) const MAPPERS: [(&str, &str); 3] = [
+    ("claim_mapper", CLAIM_MAPPER),
+    ("acr_mapper", CONTEXT_MAPPER),
+    ("amr_mapper", METHODS_MAPPER),
+];
+
 pub(super) const ALL: [&str; 15] = [
     ISSUER,
     REFERENCE,
@@ -57,6 +64,8 @@ pub(in super::super) struct IdTokenState {
     pub(in super::super) authorized_party: Option<String>,
     pub(in super::super) claim_map: BTreeMap<String, String>,
     pub(in super::super) client_secret: Option<Secret>,
+    /// References to plugins, in the order of [`MAPPERS`].
+    pub(in super::super) mappers: [Option<String>; 3],
     keystore: Option<String>,
     keystore_password: Option<Secret>,
     key_alias: Option<String>,
@@ -112,15 +121,6 @@ impl Signing {
 impl IdTokenState {
     pub(super) fn read(members: &Members<'_>) -> Result<Self, PublishError> {
         members.only(&ALL)?;
-        for mapper in [CLAIM_MAPPER, CONTEXT_MAPPER, METHODS_MAPPER] {
-            if members.text(mapper)?.is_some() {
-                return Err(members.wrong(
-                    mapper,
-                    "is not offered by this build",
-                    "leave it out or null",
-                ));
-            }
-        }
         let state = Self {
             issuer: members.required(ISSUER)?,
             algorithm: Signing::read(members)?,
@@ -130,6 +130,11 @@ impl IdTokenState {
             authorized_party: members.text(AUTHORIZED_PARTY)?,
             claim_map: members.map(CLAIM_MAP)?,
             client_secret: Secret::read(members, CLIENT_SECRET)?,
+            mappers: [
+                members.text(CLAIM_MAPPER)?,
+                members.text(CONTEXT_MAPPER)?,
+                members.text(METHODS_MAPPER)?,
+            ],
             keystore: members.text(KEYSTORE)?,
             keystore_password: Secret::read(members, KEYSTORE_PASSWORD)?,
             key_alias: members.text(KEY_ALIAS)?,
@@ -174,6 +179,7 @@ impl IdTokenState {
     }
 
     pub(super) fn to_json(&self) -> Value {
+        let [claims, context, methods] = &self.mappers;
         json!({
             ISSUER: self.issuer,
             REFERENCE: if self.embeds_key { "JWK" } else { "NONE" },
@@ -182,9 +188,9 @@ impl IdTokenState {
             AUTHORIZED_PARTY: self.authorized_party,
             ALGORITHM: self.algorithm.name(),
             CLAIM_MAP: self.claim_map,
-            CLAIM_MAPPER: Value::Null,
-            CONTEXT_MAPPER: Value::Null,
-            METHODS_MAPPER: Value::Null,
+            CLAIM_MAPPER: claims,
+            CONTEXT_MAPPER: context,
+            METHODS_MAPPER: methods,
             KEYSTORE: self.keystore,
             KEYSTORE_PASSWORD: Secret::redacted(self.keystore_password.as_ref()),
             KEY_ALIAS: self.key_alias,

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use super::{CustomOperation, InstanceState, Transform, deployment::MAPPINGS, name};
 use crate::{
-    face::rest_sts::{OPENIDCONNECT, USERNAME},
+    face::rest_sts::{OPENIDCONNECT, SAML2, USERNAME},
     publish_error::PublishError,
 };
 
-const SAML2: &str = "SAML2";
 const BUILTIN_INPUTS: [&str; 4] = [USERNAME, OPENIDCONNECT, "X509", "OPENAM"];
 const BUILTIN_OUTPUTS: [&str; 2] = [SAML2, OPENIDCONNECT];
 /// The mapping-context member without which an ID token cannot be handed on.
@@ -29,17 +28,8 @@ pub(super) fn check(state: &InstanceState) -> Result<(), PublishError> {
             "list at least one transform",
         ));
     }
-    if let Some(provider) = state.custom_providers.first() {
-        return Err(PublishError::new(
-            format!("{}[0]", name::CUSTOM_PROVIDERS),
-            format!(
-                "custom output `{}` is not offered by this build",
-                provider.token_type
-            ),
-            "custom types are offered as inputs only",
-        ));
-    }
-    custom_names(&state.custom_validators)?;
+    custom_names(name::CUSTOM_VALIDATORS, &state.custom_validators)?;
+    custom_names(name::CUSTOM_PROVIDERS, &state.custom_providers)?;
     for (index, transform) in state.transforms.iter().enumerate() {
         let path = format!("{}[{index}]", name::TRANSFORMS);
         builtin_names(transform, &path)?;
@@ -64,13 +54,13 @@ pub(super) fn check(state: &InstanceState) -> Result<(), PublishError> {
     Ok(())
 }
 
-fn custom_names(operations: &[CustomOperation]) -> Result<(), PublishError> {
+fn custom_names(list: &str, operations: &[CustomOperation]) -> Result<(), PublishError> {
     let mut seen = BTreeSet::new();
     for (index, operation) in operations.iter().enumerate() {
         let name = operation.token_type.as_str();
         let wrong = |reason, hint| {
             Err(PublishError::new(
-                format!("{}[{index}].customTokenName", name::CUSTOM_VALIDATORS),
+                format!("{list}[{index}].customTokenName"),
                 reason,
                 hint,
             ))
@@ -117,23 +107,12 @@ fn uses_custom(
     transform: &Transform,
     path: &str,
 ) -> Result<(), PublishError> {
+    let named = |operations: &[CustomOperation], token_type: &str| {
+        operations.iter().any(|o| o.token_type == token_type)
+    };
     let is_builtin_input = BUILTIN_INPUTS.contains(&transform.input.as_str());
-    let has_validator = state
-        .custom_validators
-        .iter()
-        .any(|v| v.token_type == transform.input);
     let is_builtin_output = BUILTIN_OUTPUTS.contains(&transform.output.as_str());
-    if !is_builtin_output {
-        return Err(PublishError::new(
-            format!("{path}.outputTokenType"),
-            format!(
-                "custom output `{}` is not offered by this build",
-                transform.output
-            ),
-            format!("use {OPENIDCONNECT}"),
-        ));
-    }
-    if !has_validator && !is_builtin_input {
+    if !is_builtin_input && !named(&state.custom_validators, &transform.input) {
         return Err(PublishError::new(
             format!("{path}.inputTokenType"),
             format!(
@@ -143,7 +122,17 @@ fn uses_custom(
             format!("name its plugin in {}", name::CUSTOM_VALIDATORS),
         ));
     }
-    if is_builtin_input {
+    if !is_builtin_output && !named(&state.custom_providers, &transform.output) {
+        return Err(PublishError::new(
+            format!("{path}.outputTokenType"),
+            format!(
+                "No custom token provider found for token type `{}`",
+                transform.output
+            ),
+            format!("name its plugin in {}", name::CUSTOM_PROVIDERS),
+        ));
+    }
+    if is_builtin_input && is_builtin_output {
         return Err(PublishError::new(
             path,
             "has no custom type",
@@ -162,28 +151,16 @@ fn offered(state: &InstanceState, transform: &Transform, path: &str) -> Result<(
             format!("use {USERNAME}, {OPENIDCONNECT} or a custom type"),
         ));
     }
-    if transform.output == SAML2 {
-        let (reason, hint) = match state.saml2 {
-            None => (
-                "SAML2 output needs saml2-config, and is not offered by this build",
-                "use OPENIDCONNECT",
-            ),
-            Some(_) => (
-                "SAML2 output is not offered by this build",
-                "use OPENIDCONNECT",
-            ),
-        };
+    let missing = match transform.output.as_str() {
+        SAML2 => state.saml2.is_none().then_some(name::SAML2),
+        OPENIDCONNECT => state.id_token.is_none().then_some(name::ID_TOKEN),
+        _ => None,
+    };
+    if let Some(block) = missing {
         return Err(PublishError::new(
-            format!("{path}.outputTokenType"),
-            reason,
-            hint,
-        ));
-    }
-    if state.id_token.is_none() {
-        return Err(PublishError::new(
-            name::ID_TOKEN,
-            format!("is missing, and {path} issues {OPENIDCONNECT}"),
-            "describe the ID tokens to issue",
+            block,
+            format!("is missing, and {path} issues {}", transform.output),
+            "describe the tokens to issue",
         ));
     }
     if transform.input == OPENIDCONNECT {

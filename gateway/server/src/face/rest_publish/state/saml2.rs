@@ -1,4 +1,4 @@
-//! `saml2-config`: checked, kept and read back. No transform of this build issues SAML2, so none uses it.
+//! `saml2-config`: the assertions an instance issues.
 
 use std::collections::BTreeMap;
 
@@ -11,29 +11,41 @@ use super::{
 };
 use crate::publish_error::PublishError;
 
-pub(super) const ISSUER: &str = "issuer-name";
-const SP: &str = "saml2-sp-entity-id";
-const LIFETIME: &str = "saml2-token-lifetime-seconds";
-pub(super) const ATTRIBUTE_MAP: &str = "saml2-attribute-map";
+pub(in super::super) const ISSUER: &str = "issuer-name";
+pub(in super::super) const SP: &str = "saml2-sp-entity-id";
+pub(in super::super) const ACS: &str = "saml2-sp-acs-url";
+pub(in super::super) const NAME_ID_FORMAT: &str = "saml2-name-id-format";
+pub(in super::super) const LIFETIME: &str = "saml2-token-lifetime-seconds";
+pub(in super::super) const KEY_TRANSPORT: &str = "saml2-key-transport-algorithm";
+pub(in super::super) const ATTRIBUTE_MAP: &str = "saml2-attribute-map";
 const SIGN: &str = "saml2-sign-assertion";
 const ENCRYPT_ASSERTION: &str = "saml2-encrypt-assertion";
 const ENCRYPT_ATTRIBUTES: &str = "saml2-encrypt-attributes";
 const ENCRYPT_NAME_ID: &str = "saml2-encrypt-nameid";
-const ENCRYPTION: &str = "saml2-encryption-algorithm";
-const STRENGTH: &str = "saml2-encryption-algorithm-strength";
-const KEYSTORE: &str = "saml2-keystore-filename";
+pub(in super::super) const ENCRYPTION: &str = "saml2-encryption-algorithm";
+pub(in super::super) const STRENGTH: &str = "saml2-encryption-algorithm-strength";
+pub(in super::super) const KEYSTORE: &str = "saml2-keystore-filename";
 const KEYSTORE_PASSWORD: &str = "saml2-keystore-password";
-const ENCRYPTION_ALIAS: &str = "saml2-encryption-key-alias";
-const SIGNATURE_ALIAS: &str = "saml2-signature-key-alias";
+pub(in super::super) const ENCRYPTION_ALIAS: &str = "saml2-encryption-key-alias";
+pub(in super::super) const SIGNATURE_ALIAS: &str = "saml2-signature-key-alias";
 const SIGNATURE_PASSWORD: &str = "saml2-signature-key-password";
 
 const FLAGS: [&str; 4] = [SIGN, ENCRYPT_ASSERTION, ENCRYPT_ATTRIBUTES, ENCRYPT_NAME_ID];
 const SECRETS: [&str; 2] = [KEYSTORE_PASSWORD, SIGNATURE_PASSWORD];
-const TEXTS: [&str; 16] = [
+const TEXTS: [&str; 9] = [
     ISSUER,
     SP,
-    "saml2-sp-acs-url",
-    "saml2-name-id-format",
+    ACS,
+    NAME_ID_FORMAT,
+    ENCRYPTION,
+    KEY_TRANSPORT,
+    KEYSTORE,
+    ENCRYPTION_ALIAS,
+    SIGNATURE_ALIAS,
+];
+
+/// Names of plugins, in the order of what they make.
+const PLUGINS: [&str; 7] = [
     "saml2-custom-conditions-provider-class-name",
     "saml2-custom-subject-provider-class-name",
     "saml2-custom-authentication-statements-provider-class-name",
@@ -41,11 +53,6 @@ const TEXTS: [&str; 16] = [
     "saml2-custom-authz-decision-statements-provider-class-name",
     "saml2-custom-attribute-mapper-class-name",
     "saml2-custom-authn-context-mapper-class-name",
-    ENCRYPTION,
-    "saml2-key-transport-algorithm",
-    KEYSTORE,
-    ENCRYPTION_ALIAS,
-    SIGNATURE_ALIAS,
 ];
 
 /// Every member's name.
@@ -54,18 +61,26 @@ pub(super) fn all() -> impl Iterator<Item = &'static str> {
         .into_iter()
         .chain(SECRETS)
         .chain(TEXTS)
+        .chain(PLUGINS)
         .chain([LIFETIME, STRENGTH, ATTRIBUTE_MAP])
 }
 
-/// How assertions would be issued.
+/// How much of an assertion is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Encrypted {
+    Assertion,
+    Parts { name_id: bool, attributes: bool },
+}
+
+/// How assertions are issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct Saml2State {
     texts: BTreeMap<&'static str, Option<String>>,
     flags: BTreeMap<&'static str, bool>,
     secrets: BTreeMap<&'static str, Option<Secret>>,
-    lifetime: u64,
-    strength: u64,
-    attribute_map: BTreeMap<String, String>,
+    pub(in super::super) lifetime: u64,
+    pub(in super::super) strength: u64,
+    pub(in super::super) attribute_map: BTreeMap<String, String>,
 }
 
 impl Saml2State {
@@ -81,6 +96,15 @@ impl Saml2State {
             strength: members.number(STRENGTH)?.unwrap_or(0),
             attribute_map: members.map(ATTRIBUTE_MAP)?,
         };
+        for name in PLUGINS {
+            if members.text(name)?.is_some() {
+                return Err(members.wrong(
+                    name,
+                    "is not offered by this build",
+                    "leave it out or null",
+                ));
+            }
+        }
         for name in TEXTS {
             state.texts.insert(name, members.text(name)?);
         }
@@ -114,10 +138,7 @@ impl Saml2State {
 
     /// What signing and encryption need.
     pub(in super::super) fn check_keys(&self) -> Result<(), PublishError> {
-        let signs = self.is_set(SIGN);
-        let encrypts = [ENCRYPT_ASSERTION, ENCRYPT_ATTRIBUTES, ENCRYPT_NAME_ID]
-            .iter()
-            .any(|name| self.is_set(name));
+        let (signs, encrypts) = (self.signs(), self.encrypted().is_some());
         let is_sized =
             self.strength != 0 || self.has_text(ENCRYPTION, |uri| uri.ends_with("#tripledes-cbc"));
         let needs = [
@@ -182,7 +203,43 @@ impl Saml2State {
             Value::String(self.strength.to_string()),
         );
         members.insert(ATTRIBUTE_MAP.to_owned(), json!(self.attribute_map));
+        members.extend(PLUGINS.map(|name| (name.to_owned(), Value::Null)));
         Value::Object(members)
+    }
+
+    /// The name of the issuer.
+    pub(in super::super) fn issuer(&self) -> &str {
+        self.text(ISSUER).unwrap_or_default()
+    }
+
+    /// The relying party's entity identifier.
+    pub(in super::super) fn party(&self) -> &str {
+        self.text(SP).unwrap_or_default()
+    }
+
+    pub(in super::super) fn text(&self, name: &str) -> Option<&str> {
+        self.texts.get(name)?.as_deref()
+    }
+
+    pub(in super::super) fn signs(&self) -> bool {
+        self.is_set(SIGN)
+    }
+
+    pub(in super::super) fn encrypted(&self) -> Option<Encrypted> {
+        let (name_id, attributes) = (
+            self.is_set(ENCRYPT_NAME_ID),
+            self.is_set(ENCRYPT_ATTRIBUTES),
+        );
+        if self.is_set(ENCRYPT_ASSERTION) {
+            Some(Encrypted::Assertion)
+        } else if name_id || attributes {
+            Some(Encrypted::Parts {
+                name_id,
+                attributes,
+            })
+        } else {
+            None
+        }
     }
 
     fn is_set(&self, name: &str) -> bool {

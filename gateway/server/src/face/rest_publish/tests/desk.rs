@@ -7,6 +7,7 @@ use cambist_core::{
     BoxFuture, Call, Fetch, FetchError, Fetched, Rejection, Timestamp, ValidateError,
 };
 use cambist_plugin::{Compilation, HostLimits, PluginHost};
+use cambist_saml::{SelfSigned, algorithm::SignatureAlgorithm};
 use cambist_token::{
     Keyring, PasswordDirectory, Profile,
     jose::{Algorithm, SigningKey},
@@ -82,7 +83,11 @@ pub(super) async fn desk() -> Desk {
         .unwrap();
     let workshop = Workshop {
         base_url: "http://127.0.0.1:8080".to_owned(),
-        saml: SamlBench::new(Vec::new(), store.clone(), tokio::runtime::Handle::current()),
+        saml: SamlBench::new(
+            vec![saml_key()],
+            store.clone(),
+            tokio::runtime::Handle::current(),
+        ),
         store,
         plugin_host: Arc::new(
             PluginHost::new(
@@ -107,6 +112,18 @@ pub(super) async fn desk() -> Desk {
         published,
         _directory: directory,
     }
+}
+
+fn saml_key() -> cambist_saml::signing::SigningKey {
+    let certificate = SelfSigned {
+        name: "test",
+        now: Timestamp(1_900_000_000),
+        days: 30,
+        random: [7; 16],
+    };
+    cambist_saml::signing::SigningKey::generate(SignatureAlgorithm::RsaSha256, &certificate)
+        .unwrap()
+        .key
 }
 
 pub(super) fn request(method: Method, id: &str, body: &Value) -> RestRequest {

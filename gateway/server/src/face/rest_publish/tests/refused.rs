@@ -69,8 +69,8 @@ async fn rs_66_what_is_not_offered_or_has_no_config_is_refused_by_name() {
         ),
         (
             standard("USERNAME", "SAML2"),
-            "supported-token-transforms[0].outputTokenType",
             "saml2-config",
+            "supported-token-transforms[0] issues SAML2",
         ),
         (
             standard("X509", "OPENIDCONNECT"),
@@ -100,20 +100,11 @@ async fn rs_66_what_is_not_offered_or_has_no_config_is_refused_by_name() {
         (
             with(
                 hmac_state("/", "a"),
-                "/custom-token-providers",
-                json!([{"customTokenName": "P", "customOperationClassName": "p"}]),
-            ),
-            "custom-token-providers[0]",
-            "not offered",
-        ),
-        (
-            with(
-                hmac_state("/", "a"),
                 "/oidc-id-token-config/oidc-custom-claim-mapper-class",
                 json!("net.example.Mapper"),
             ),
-            "oidc-custom-claim-mapper-class",
-            "not offered",
+            "oidc-id-token-config.oidc-custom-claim-mapper-class",
+            "no plugin `net.example.Mapper`",
         ),
         (
             with(
@@ -326,12 +317,12 @@ async fn rs_71_rs_72_p8_custom_types_and_repeated_pairs_are_checked() {
         (
             custom(validator("TICKET"), json!([transform("TICKET", "PASS")])),
             "custom-token-transforms[0].outputTokenType",
-            "not offered",
+            "No custom token provider found",
         ),
         (
             custom(validator("TICKET"), json!([transform("TICKET", "SAML2")])),
-            "custom-token-transforms[0].outputTokenType",
-            "not offered",
+            "saml2-config",
+            "custom-token-transforms[0] issues SAML2",
         ),
         (
             custom(json!([]), json!([pair])),

@@ -1,7 +1,7 @@
 use hyper::StatusCode;
 use serde_json::json;
 
-use super::*;
+use super::{output::LONGEST_NONCE, *};
 use crate::document::{RestStsDocument, RestTransformDocument};
 
 const TICKET: TokenType = TokenType::from_static("urn:cambist:rest-sts:TICKET");
