@@ -85,9 +85,8 @@ fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
     let data = tempfile::tempdir()?;
     let store = background.block_on(Store::open(&data.path().join("cambist.db")))?;
     let saml = SamlBench::new(Vec::new(), store, background.handle().clone());
-    let fetch: Arc<dyn Fetch> = Arc::new(Nowhere);
     let shelf = cambist::instance::Shelf {
-        fetch: &fetch,
+        fetch: &(Arc::new(Nowhere) as Arc<dyn Fetch>),
         saml: &saml,
         secret: &|_| None,
         key: &|_| None,
