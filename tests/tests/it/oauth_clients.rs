@@ -82,7 +82,7 @@ fn told(reply: &Reply) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn sc_02_as_14_a_signed_assertion_serves_once_and_not_after_a_restart() -> Outcome {
+async fn sc_02_as_14_a_signed_assertion_serves_once() -> Outcome {
     let (gateway, issuer) = with_partner().await?;
     let key = key()?;
     gateway
