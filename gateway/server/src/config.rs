@@ -12,6 +12,7 @@ mod load;
 mod network;
 mod problem;
 mod rules;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,7 @@ pub use listener::{
 pub use load::{DEFAULT_FILE, Loaded, Sources, load};
 pub use network::{Network, NetworkError};
 pub use problem::{ConfigError, Problem};
+pub use sessions::Sessions;
 
 /// The configuration of one gateway process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +54,8 @@ pub struct Config {
     pub egress: Egress,
     /// Password hashing.
     pub passwords: Passwords,
+    /// Sessions that clients of an access manager sign in to.
+    pub sessions: Sessions,
     /// The way down.
     pub shutdown: Shutdown,
     /// The log.
@@ -69,6 +73,7 @@ impl Default for Config {
             plugins: Plugins::default(),
             egress: Egress::default(),
             passwords: Passwords::default(),
+            sessions: Sessions::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),
         }

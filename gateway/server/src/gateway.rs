@@ -14,10 +14,13 @@ use crate::{
     data_directory::{AdminToken, DataDirectory},
     directory::UserDirectory,
     dpop::Dpop,
+    face::session::SignInKey,
     heavy::HeavyPool,
+    ledger::Ledger,
     listener::{Connection, tls::Terminator},
     publisher::Publisher,
     registry::Published,
+    sessions::SessionStore,
     used::UsedAssertions,
 };
 
@@ -31,6 +34,8 @@ pub struct Gateway {
     pub published: Arc<Published>,
     /// Changes what is published.
     pub publisher: Publisher,
+    /// Knows what was issued and what was revoked.
+    pub ledger: Arc<Ledger>,
     /// Where slow work goes.
     pub heavy: HeavyPool,
     /// Where every exchange is recorded.
@@ -41,6 +46,10 @@ pub struct Gateway {
     pub used_assertions: UsedAssertions,
     /// Who signs in with a password.
     pub users: Arc<UserDirectory>,
+    /// Who is signed in.
+    pub sessions: SessionStore,
+    /// Protects sign-ins of several rounds.
+    pub sign_in_key: SignInKey,
     /// Who may administer.
     pub admin_token: AdminToken,
     /// What ends TLS, on the listeners that do.

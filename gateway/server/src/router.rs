@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cambist_core::{ExchangeError, ExchangeRequest, Exchanged, Presented, Timestamp, TokenType};
+use cambist_core::{
+    ExchangeError, ExchangeRequest, Exchanged, Mark, Presented, Timestamp, TokenType,
+};
+use cambist_token::PasswordDirectory;
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue};
 
 use crate::{
@@ -13,6 +16,7 @@ use crate::{
         oauth::{self, refusal::Refusal},
         rest,
         rest_sts::{self, common_rest::Caller},
+        session::{self, SessionFace, SessionTarget},
     },
     gateway::{Circumstances, Gateway},
     instance::{PublishedInstance, SharedInstance},
@@ -83,6 +87,11 @@ impl Handler for PublicHandler {
         };
         let registry = self.gateway.published.load();
         let path = request.uri().path();
+        let own = connection.roles.sts && self.gateway.config.sessions.enabled;
+        if let Some(target) = own.then(|| SessionTarget::of(path)).flatten() {
+            drop(registry);
+            return self.session(request, &target, circumstances).await;
+        }
         let target = if connection.roles.sts {
             target(path)
         } else {
@@ -206,6 +215,32 @@ impl PublicHandler {
         response
     }
 
+    async fn session(
+        &self,
+        request: Request<Incoming>,
+        target: &SessionTarget,
+        circumstances: Circumstances,
+    ) -> Response<Body> {
+        let gateway = &self.gateway;
+        let limits = &gateway.config.limits;
+        let request = match rest::request(request, "/json", "", Caller::Anonymous, limits).await {
+            Ok(request) => request,
+            Err(refusal) => return refusal,
+        };
+        let face = SessionFace {
+            sessions: &gateway.sessions,
+            directory: &|_, service| {
+                let users: Arc<dyn PasswordDirectory> = gateway.users.clone();
+                service.is_none().then_some(users)
+            },
+            key: &gateway.sign_in_key,
+            cookie: &gateway.config.sessions.cookie,
+            base_url: &gateway.base_url,
+        };
+        let answer = session::answer(&request, target, &face, circumstances.now).await;
+        rest::response(answer)
+    }
+
     async fn proxy(
         &self,
         request: Request<Incoming>,
@@ -286,6 +321,16 @@ impl RouteExchange for Exchange<'_> {
 
     fn instance_revision(&self) -> u64 {
         self.instance.revision
+    }
+
+    fn epoch(&self) -> u64 {
+        self.gateway.ledger.epoch()
+    }
+
+    fn stand(&self, marks: &[Mark]) -> bool {
+        marks
+            .iter()
+            .all(|mark| self.gateway.ledger.stands(mark, &self.instance.id))
     }
 }
 

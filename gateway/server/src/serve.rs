@@ -30,8 +30,10 @@ use crate::{
     directory::UserDirectory,
     dpop::Dpop,
     egress::{Egress, EgressRules, tls::trust_roots},
-    gateway::Gateway,
+    face::session::SignInKey,
+    gateway::{Gateway, now},
     heavy::HeavyPool,
+    ledger::Ledger,
     listener::{
         self, Drain, Workers,
         tls::{self, Terminator, TlsError},
@@ -41,6 +43,7 @@ use crate::{
     registry::{Published, Registry},
     router::PublicHandler,
     saml::SamlBench,
+    sessions::SessionStore,
     store::{Store, StoreError},
     used::UsedAssertions,
     vault::{Vault, VaultError},
@@ -219,6 +222,14 @@ fn gateway(
     );
     let users = Arc::new(UserDirectory::new(store.clone(), heavy.clone()));
     let directory: Arc<dyn PasswordDirectory> = users.clone();
+    let clock = || ServeError::Io(io::Error::other("the clock stands before 1970"));
+    let sessions = background.block_on(SessionStore::open(
+        config.sessions.clone(),
+        store.clone(),
+        handle.clone(),
+        now().ok_or_else(clock)?,
+    ))?;
+    background.spawn(sessions.clone().tend());
     let rules = EgressRules {
         allow: config.egress.allow.clone(),
         timeout: config.egress.timeout(),
@@ -240,14 +251,19 @@ fn gateway(
     let keyring = Arc::new(keys::open(&data)?);
     let used_assertions = UsedAssertions::new(store.clone(), handle.clone());
     let saml = SamlBench::new(keys::open_saml(&data)?, store.clone(), handle.clone());
+    let started =
+        now().ok_or_else(|| ServeError::Io(io::Error::other("the clock stands before 1970")))?;
+    let ledger = background.block_on(Ledger::open(store.clone(), handle.clone(), started))?;
     let workshop = Workshop {
         base_url: base_url.clone(),
+        ledger: Arc::clone(&ledger),
         store,
         plugin_host: Arc::new(plugin_host),
         keyring,
         saml,
         vault: Vault::new(&*data.vault_key()?)?,
         directory,
+        sessions: Arc::new(sessions.clone()),
         fetch: Arc::new(egress),
         heavy: heavy.clone(),
         compilation: HeavyPool::new(handle.clone(), 1, 4),
@@ -259,11 +275,15 @@ fn gateway(
         base_url,
         published,
         publisher,
+        ledger,
         heavy,
         audit: Audit::open(&data.path().join("audit.jsonl"))?,
         dpop: Dpop::new().ok_or_else(|| io::Error::other("no randomness"))?,
         used_assertions,
         users,
+        sessions,
+        sign_in_key: SignInKey::draw()
+            .ok_or_else(|| io::Error::other("the machine has no randomness to give"))?,
         admin_token: data.admin_token()?,
         terminators: Vec::new(),
         _data: data,
@@ -316,6 +336,13 @@ impl Running {
     pub fn stop(self) {
         self.drain.begin();
         self.workers.join();
+        let ledger = Arc::clone(&self.gateway.ledger);
+        let flushed = self.background.block_on(async move {
+            tokio::time::timeout(Duration::from_secs(5), ledger.flush()).await
+        });
+        if !matches!(flushed, Ok(Ok(()))) {
+            tracing::error!("issued tokens may be missing from the ledger");
+        }
         self.background.shutdown_timeout(Duration::from_secs(1));
     }
 }

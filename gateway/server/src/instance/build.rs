@@ -16,7 +16,7 @@ use cambist_core::{
 };
 use cambist_plugin::{GrantedSecret, Plugin, PluginKey, Point};
 use cambist_token::{
-    BUILTINS, Bench, PasswordDirectory, TrustedIssuer,
+    BUILTINS, Bench, PasswordDirectory, SessionDirectory, TrustedIssuer,
     jose::{Algorithm, Keyring},
 };
 use serde::Deserialize;
@@ -34,6 +34,7 @@ use crate::{
         oauth::metadata,
         rest_sts::{RestFace, SAML2},
     },
+    ledger::Ledger,
     publish_error::PublishError,
     saml::{self, SamlBench, SamlProvider},
 };
@@ -44,12 +45,16 @@ pub struct Shelf<'a> {
     pub base_url: &'a str,
     /// Signing keys.
     pub keyring: &'a Arc<Keyring>,
+    /// Knows what was issued and what was revoked.
+    pub ledger: &'a Arc<Ledger>,
     /// What SAML assertions are signed with and remembered by.
     pub saml: &'a SamlBench,
     /// Where user names and passwords are checked.
     pub directory: &'a Arc<dyn PasswordDirectory>,
     /// The way to clients' keys.
     pub fetch: &'a Arc<dyn Fetch>,
+    /// Where sessions are looked up.
+    pub sessions: &'a Arc<dyn SessionDirectory>,
     /// Registered issuers.
     pub issuer: &'a dyn Fn(&str) -> Option<Arc<TrustedIssuer>>,
     /// Plugins by reference: `name`, `name@1.2.0` or `name@sha256:…`.
@@ -97,6 +102,7 @@ pub fn build(
         realm: &realm,
         keyring: shelf.keyring,
         directory: shelf.directory,
+        sessions: shelf.sessions,
         trusted_issuer: shelf.issuer,
         mappers: &binder,
     };
@@ -132,6 +138,7 @@ pub fn build(
         relying_parties,
         resources,
         deciders,
+        ledger: Some(Arc::new(shelf.ledger.at(id, document.ledger.persistence))),
         limits,
     };
     let uses = binder.uses.into_inner();

@@ -85,6 +85,7 @@ fn instance() -> Instance {
         resources: HashMap::new(),
         deciders: Vec::new(),
         for_clients: None,
+        ledger: None,
         limits: Limits::default(),
     }
 }
