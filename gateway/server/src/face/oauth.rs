@@ -6,4 +6,5 @@ pub mod grant;
 pub mod metadata;
 pub mod refusal;
 pub mod resource;
+pub mod saml_bearer;
 pub mod token;

@@ -29,13 +29,13 @@ pub enum Authentication {
 }
 
 impl Authentication {
-    /// Its registered name, for metadata and for the record of a request.
-    pub const fn method(&self) -> &'static str {
+    /// The registered names of the methods it stands for.
+    pub const fn names(&self) -> &'static [&'static str] {
         match self {
-            Self::Secret(_) => "client_secret_basic",
-            Self::Keys(_) => "private_key_jwt",
-            Self::Certificate(rule) => rule.method(),
-            Self::Svid(_) => "spiffe_jwt",
+            Self::Secret(_) => &["client_secret_basic", "client_secret_post"],
+            Self::Keys(_) => &["private_key_jwt"],
+            Self::Certificate(rule) => rule.names(),
+            Self::Svid(_) => &["spiffe_jwt"],
         }
     }
 

@@ -27,16 +27,18 @@ use self::{
     parties::{Parties, check_audiences, clients, relying_parties},
     validators::{Validators, check_subject_namespaces, validators},
 };
-use super::{PublishedInstance, Uses, realm};
+use super::{PublishedInstance, RegisteredClient, Uses, realm};
 use crate::{
     document::{InstanceDocument, PartDocument},
+    face::oauth::grant::Grant,
     face::{
         oauth::metadata,
         rest_sts::{RestFace, SAML2},
     },
     ledger::Ledger,
     publish_error::PublishError,
-    saml::{self, SamlBench, SamlProvider},
+    saml::{self, Frame, SamlBench, SamlProvider},
+    vault::KeyStore,
 };
 
 /// What instances are built from: shared things by name.
@@ -63,6 +65,8 @@ pub struct Shelf<'a> {
     pub secret: &'a dyn Fn(&str) -> Option<GrantedSecret>,
     /// Keys of the vault.
     pub key: &'a dyn Fn(&str) -> Option<Arc<dyn PluginKey>>,
+    /// Key stores of the vault.
+    pub key_store: &'a dyn Fn(&str) -> Option<Arc<KeyStore>>,
 }
 
 type Providers = BTreeMap<String, Arc<dyn Provider>>;
@@ -72,7 +76,6 @@ type Providers = BTreeMap<String, Arc<dyn Provider>>;
 struct BuiltProviders {
     by_name: Providers,
     algorithms: Vec<Algorithm>,
-    saml: Vec<Arc<SamlProvider>>,
 }
 
 /// Builds `document` as instance `id`. Changes nothing; an error names the member at fault.
@@ -106,27 +109,27 @@ pub fn build(
         trusted_issuer: shelf.issuer,
         mappers: &binder,
     };
-    let validators = validators(document, &bench, &binder)?;
+    let key_store = |name: &str| binder.key_store(name);
+    let own_keys = (shelf.key_store)(&saml::own_keys(id));
+    let frame = Frame::new(&issuer, shelf.saml, &key_store, own_keys);
+    let validators = validators(document, &bench, &binder, &frame)?;
     check_subject_namespaces(document, &validators)?;
     let BuiltProviders {
         by_name: providers,
         algorithms,
-        saml,
-    } = providers(document, &bench, &binder)?;
+    } = providers(document, &bench, &binder, &frame)?;
     let deciders = binder.deciders(&document.policy)?;
-    let transformations = transformations(document, &validators, &providers)?;
+    let mut transformations = transformations(document, &validators, &providers)?;
+    transformations.extend(saml::bearer_grants(&frame, &transformations));
     let actors = actors(document, &validators)?;
     let (relying_parties, resources) = relying_parties(document)?;
     let clients = clients(document, &relying_parties, &issuer, shelf.fetch)?;
     let for_clients = for_clients(document, &providers)?;
     let rest = rest(document, &validators, &providers, &relying_parties)?;
     let jwks = Bytes::from(shelf.keyring.jwks(&algorithms).to_string());
-    let metadata = metadata::document(
-        &issuer,
-        relying_parties.values().map(|party| &**party),
-        &algorithms,
-    );
-    let saml_metadata = saml::metadata::document(&issuer, revision, &saml)?;
+    let offered = grants(&transformations, for_clients.as_ref());
+    let metadata = metadata(&issuer, &relying_parties, &algorithms, &clients, offered);
+    let saml_metadata = saml::metadata::document(&frame, revision)?;
     let limits = Limits {
         chain_depth: document.limits.chain_depth.clamp(1, 8),
         ..Limits::default()
@@ -141,6 +144,7 @@ pub fn build(
         ledger: Some(Arc::new(shelf.ledger.at(id, document.ledger.persistence))),
         limits,
     };
+    let imported = frame.taken.into_inner();
     let uses = binder.uses.into_inner();
     Ok(PublishedInstance {
         id: id.to_owned(),
@@ -153,6 +157,7 @@ pub fn build(
         jwks,
         metadata,
         saml_metadata,
+        imported,
         uses,
     })
 }
@@ -190,6 +195,7 @@ fn providers(
     document: &InstanceDocument,
     bench: &Bench<'_>,
     binder: &Binder<'_>,
+    frame: &Frame<'_>,
 ) -> Result<BuiltProviders, PublishError> {
     let mut built = BuiltProviders::default();
     for (name, part) in &document.providers {
@@ -200,14 +206,11 @@ fn providers(
             continue;
         }
         if part.kind == saml::KIND {
-            let provider = SamlProvider::build(
-                &part.settings,
-                binder.issuer,
-                binder.shelf.saml,
-                |audience| document.relying_parties.contains_key(audience),
-            );
+            let provider = SamlProvider::build(name, &part.settings, frame, |audience| {
+                document.relying_parties.contains_key(audience)
+            });
             let provider = Arc::new(provider.map_err(|error| error.within(&path))?);
-            built.saml.push(Arc::clone(&provider));
+            frame.providers.borrow_mut().push(Arc::clone(&provider));
             built.by_name.insert(name.clone(), provider);
             continue;
         }
@@ -295,6 +298,36 @@ fn actors(
         );
     }
     Ok(built)
+}
+
+fn metadata(
+    issuer: &str,
+    parties: &Parties,
+    algorithms: &[Algorithm],
+    clients: &HashMap<String, RegisteredClient>,
+    grants: impl Iterator<Item = Grant>,
+) -> Bytes {
+    let methods = clients
+        .values()
+        .flat_map(|client| client.authentication.names())
+        .copied()
+        .collect();
+    let parties = parties.values().map(|party| &**party);
+    metadata::document(issuer, parties, algorithms, grants, &methods)
+}
+
+/// Those that could succeed here for some client.
+fn grants(
+    transformations: &[Transformation],
+    for_clients: Option<&ForClients>,
+) -> impl Iterator<Item = Grant> {
+    Grant::ALL.into_iter().filter(move |grant| match grant {
+        Grant::TokenExchange => true,
+        Grant::ClientCredentials => for_clients.is_some(),
+        Grant::JwtBearer | Grant::Saml2Bearer => transformations
+            .iter()
+            .any(|made| Some(&made.subject) == grant.assertion().as_ref()),
+    })
 }
 
 fn for_clients(

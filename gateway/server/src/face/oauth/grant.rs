@@ -9,7 +9,7 @@ use cambist_core::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{form::TokenForm, refusal::Refusal};
+use super::{form::TokenForm, refusal::Refusal, saml_bearer};
 use crate::instance::{PublishedInstance, RegisteredClient};
 
 /// A grant, by the name it has on the wire.
@@ -44,7 +44,7 @@ impl Grant {
             Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
             Self::ClientCredentials => "client_credentials",
             Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
-            Self::Saml2Bearer => "urn:ietf:params:oauth:grant-type:saml2-bearer",
+            Self::Saml2Bearer => saml_bearer::SAML2_BEARER,
         }
     }
 
@@ -52,7 +52,7 @@ impl Grant {
     pub const fn assertion(self) -> Option<TokenType> {
         match self {
             Self::JwtBearer => Some(TokenType::JWT),
-            Self::Saml2Bearer => Some(TokenType::SAML2),
+            Self::Saml2Bearer => Some(saml_bearer::PRESENTED_TYPE),
             Self::TokenExchange | Self::ClientCredentials => None,
         }
     }
@@ -125,13 +125,21 @@ impl Grant {
                 };
                 (nothing, None, None)
             }
-            Self::JwtBearer | Self::Saml2Bearer => {
-                let token_type = self.assertion().map(|t| t.as_str().to_owned());
-                let subject = presented(form.assertion.take(), token_type)
-                    .ok()
-                    .flatten()
-                    .ok_or(Refusal::InvalidRequest("assertion is required"))?;
-                (subject, None, None)
+            Self::JwtBearer => {
+                let subject = assertion(form, TokenType::JWT)?;
+                (
+                    subject,
+                    None,
+                    Some(TokenType::ACCESS_TOKEN.as_str().to_owned()),
+                )
+            }
+            Self::Saml2Bearer => {
+                let subject = assertion(form, saml_bearer::PRESENTED_TYPE)?;
+                (
+                    subject,
+                    None,
+                    Some(TokenType::ACCESS_TOKEN.as_str().to_owned()),
+                )
             }
         };
         Ok(ExchangeRequest {
@@ -162,17 +170,34 @@ impl Grant {
 
     /// What the client is told of a failure: an assertion that is a grant is refused as one (AS-06, SA-03).
     pub fn refusal(self, error: &ExchangeError) -> Refusal {
-        if self.assertion().is_none() || error.fault().is_some() {
-            return Refusal::from(error);
-        }
-        match error {
-            ExchangeError::Subject(_) | ExchangeError::Policy(_) => {
-                Refusal::InvalidGrant("the assertion is not acceptable")
-            }
-            ExchangeError::NoTransformation { .. } => Refusal::UnsupportedGrantType,
-            _ => Refusal::from(error),
+        if self.assertion().is_some() {
+            saml_bearer::refusal(error)
+        } else {
+            Refusal::from(error)
         }
     }
+}
+
+/// The assertion that is the grant (RFC 7521 §4.1). Parameters of a token exchange have no place beside it.
+fn assertion(form: &mut TokenForm, token_type: TokenType) -> Result<Presented, Refusal> {
+    let of_an_exchange = form.subject_token.is_some()
+        || form.subject_token_type.is_some()
+        || form.actor_token.is_some()
+        || form.actor_token_type.is_some()
+        || form.requested_token_type.is_some();
+    if of_an_exchange {
+        return Err(Refusal::InvalidRequest(
+            "parameters of a token exchange do not belong to this grant",
+        ));
+    }
+    let mut assertion = form
+        .assertion
+        .take()
+        .ok_or(Refusal::InvalidRequest("assertion is missing"))?;
+    Ok(Presented {
+        token: Token::new(std::mem::take(&mut *assertion).into_bytes()),
+        token_type,
+    })
 }
 
 /// Subject and actor of a token exchange (TX-02, TX-03).

@@ -36,15 +36,15 @@ pub async fn handle(
     let outcome = token(gateway, instance, headers, body, circumstances, &mut event).await;
     let is_challenge = matches!(outcome, Err(Failure::Refused(Refusal::UseDpopNonce)));
     let mut response = match outcome {
-        Ok(exchanged) => {
+        Ok((exchanged, grant)) => {
             event.issued(&exchanged);
-            issued(&exchanged, circumstances.now)
+            issued(&exchanged, grant, circumstances.now)
         }
         Err(Failure::Refused(refusal)) => {
             event.refused(refusal.code(), None);
             refusal.response(correlation, None)
         }
-        Err(Failure::Exchange(grant, error)) => {
+        Err(Failure::Exchange(error, grant)) => {
             let refusal = grant.refusal(&error);
             event.refused(refusal.code(), Some(error.to_string()));
             refusal.response(correlation, refusal::plugin_message(&error))
@@ -66,7 +66,7 @@ pub async fn handle(
 
 enum Failure {
     Refused(Refusal),
-    Exchange(Grant, ExchangeError),
+    Exchange(ExchangeError, Grant),
 }
 
 impl From<Refusal> for Failure {
@@ -82,7 +82,7 @@ async fn token(
     body: &[u8],
     circumstances: &Circumstances,
     event: &mut Event,
-) -> Result<Exchanged, Failure> {
+) -> Result<(Exchanged, Grant), Failure> {
     if !is_form(headers) {
         return Err(Refusal::UnsupportedMediaType.into());
     }
@@ -99,7 +99,9 @@ async fn token(
     let mut call = circumstances.call(&instance.id);
     call.proofs.dpop_thumbprint = proof.as_ref().map(|proof| proof.thumbprint.as_str());
     let outcome = grant.run(instance, &request, &call).await;
-    outcome.map_err(|error| Failure::Exchange(grant, error))
+    outcome
+        .map(|exchanged| (exchanged, grant))
+        .map_err(|error| Failure::Exchange(error, grant))
 }
 
 /// RFC 9449 §5. A proof that names a token names one of those in the request (DP-40).
@@ -160,7 +162,8 @@ fn is_form(headers: &HeaderMap) -> bool {
 #[derive(Serialize)]
 struct TokenResponse<'a> {
     access_token: &'a str,
-    issued_token_type: &'a TokenType,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'a TokenType>,
     token_type: &'static str,
     expires_in: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -175,11 +178,11 @@ fn is_key_bound(exchanged: &Exchanged) -> bool {
         .is_some_and(|keys| keys.key.is_some())
 }
 
-fn issued(exchanged: &Exchanged, now: Timestamp) -> Response<Body> {
+fn issued(exchanged: &Exchanged, grant: Grant, now: Timestamp) -> Response<Body> {
     let issued = &exchanged.issued;
     let answer = TokenResponse {
         access_token: &shown(&issued.token),
-        issued_token_type: &issued.token_type,
+        issued_token_type: (grant == Grant::TokenExchange).then_some(&issued.token_type),
         token_type: match issued.usage {
             Usage::Bearer if is_key_bound(exchanged) => "DPoP",
             Usage::Bearer => "Bearer",

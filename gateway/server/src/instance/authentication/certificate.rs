@@ -51,14 +51,14 @@ pub enum CertificateRule {
 }
 
 impl CertificateRule {
-    pub(super) const fn method(&self) -> &'static str {
+    pub(super) const fn names(&self) -> &'static [&'static str] {
         match self {
             Self::Issued {
                 subject: SubjectRule::Spiffe(_),
                 ..
-            } => "spiffe_x509",
-            Self::Issued { .. } => "tls_client_auth",
-            Self::Pinned(_) => "self_signed_tls_client_auth",
+            } => &["spiffe_x509"],
+            Self::Issued { .. } => &["tls_client_auth"],
+            Self::Pinned(_) => &["self_signed_tls_client_auth"],
         }
     }
 

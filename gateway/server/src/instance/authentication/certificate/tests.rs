@@ -65,7 +65,7 @@ fn built(document: Value) -> Result<CertificateRule, String> {
     let fetch: Arc<dyn Fetch> = Arc::new(Nowhere);
     match Authentication::build("web", &document, "https://sts.example/oauth2/i", &fetch) {
         Ok(Authentication::Certificate(rule)) => Ok(rule),
-        Ok(other) => panic!("{}", other.method()),
+        Ok(other) => panic!("{:?}", other.names()),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -218,7 +218,7 @@ fn an_x509_svid_has_exactly_one_uri() {
         "method": "spiffe_x509", "spiffe_id": "spiffe://example.org/ns/shop/*", "authorities": [pem(authority.der())]
     }))
     .unwrap();
-    assert_eq!(rule.method(), "spiffe_x509");
+    assert_eq!(rule.names(), ["spiffe_x509"]);
     let uris = |uris: &[&str]| {
         let names = uris.iter().map(|uri| SanType::URI(text(uri))).collect();
         [issued(&authority, &params("x", names))]
