@@ -10,7 +10,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use cambist_core::Client;
+use cambist_core::{Client, Timestamp, TokenType};
+use cambist_token::jose::{Algorithm, Keyring};
 
 pub use authentication::{Authentication, AuthenticationDocument};
 pub use build::{Shelf, build};
@@ -18,6 +19,7 @@ pub use client_secret::ClientSecret;
 
 use crate::{
     face::{oauth::grant::Grant, rest_sts::RestFace},
+    ledger::Persistence,
     saml::Taken,
 };
 
@@ -37,8 +39,14 @@ pub struct PublishedInstance {
     pub rest: Option<RestFace>,
     /// Whether `DPoP` proofs need a nonce of ours (RFC 9449 §8).
     pub dpop_nonce_required: bool,
-    /// Its JWK set, serialised (RFC 7517 §5).
-    pub jwks: Bytes,
+    /// The keys it signs with, each in its time.
+    pub keyring: Arc<Keyring>,
+    /// The algorithms it signs with and publishes keys of.
+    pub algorithms: Vec<Algorithm>,
+    /// Whose tokens it takes, by token type: issuer identifiers.
+    pub sources: HashMap<TokenType, Vec<String>>,
+    /// What it keeps of what it issues.
+    pub persistence: Persistence,
     /// Its authorization server metadata, serialised (RFC 8414 §2).
     pub metadata: Bytes,
     /// Its signed SAML metadata (saml-metadata §2.4), if it issues or accepts assertions.
@@ -49,6 +57,13 @@ pub struct PublishedInstance {
     pub uses: Uses,
 }
 
+impl PublishedInstance {
+    /// Its JWK set at this moment, serialised (RFC 7517 §5).
+    pub fn jwks(&self, now: Timestamp) -> Bytes {
+        Bytes::from(self.keyring.jwks(&self.algorithms, now).to_string())
+    }
+}
+
 /// A client and how it proves itself.
 pub struct RegisteredClient {
     /// Its allow-lists.
@@ -57,6 +72,8 @@ pub struct RegisteredClient {
     pub authentication: Authentication,
     /// Grants it may use.
     pub grants: BTreeSet<Grant>,
+    /// Relying parties about whose tokens it may ask.
+    pub introspects: BTreeSet<String>,
 }
 
 /// Other published things an instance was built from.

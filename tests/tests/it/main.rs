@@ -12,6 +12,7 @@ mod oauth_clients;
 mod oauth_dpop;
 mod oauth_issuers;
 mod oauth_ledger;
+mod oauth_tokens;
 mod plugin_hostile;
 mod plugin_lifecycle;
 mod plugins;
@@ -26,6 +27,7 @@ mod rest_sts_sessions;
 mod restart;
 mod saml;
 mod saml_keys;
+mod saml_points;
 mod tidy;
 mod users;
 

@@ -10,7 +10,6 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
 use cambist_core::{
     Fetch, ForClients, Instance, Limits, Provider, TokenType, Transformation, Validator,
 };
@@ -27,15 +26,15 @@ use self::{
     parties::{Parties, check_audiences, clients, relying_parties},
     validators::{Validators, check_subject_namespaces, validators},
 };
-use super::{PublishedInstance, RegisteredClient, Uses, realm};
+use super::{PublishedInstance, Uses, realm};
 use crate::{
     document::{InstanceDocument, PartDocument},
-    face::oauth::grant::Grant,
     face::{
-        oauth::metadata,
+        oauth::metadata::{self, Offered},
         rest_sts::{RestFace, SAML2},
     },
     ledger::Ledger,
+    opaque::{self, OpaqueProvider},
     publish_error::PublishError,
     saml::{self, Frame, SamlBench, SamlProvider},
     vault::KeyStore,
@@ -121,14 +120,9 @@ pub fn build(
     let deciders = binder.deciders(&document.policy)?;
     let mut transformations = transformations(document, &validators, &providers)?;
     transformations.extend(saml::bearer_grants(&frame, &transformations));
-    let actors = actors(document, &validators)?;
     let (relying_parties, resources) = relying_parties(document)?;
     let clients = clients(document, &relying_parties, &issuer, shelf.fetch)?;
-    let for_clients = for_clients(document, &providers)?;
     let rest = rest(document, &validators, &providers, &relying_parties)?;
-    let jwks = Bytes::from(shelf.keyring.jwks(&algorithms).to_string());
-    let offered = grants(&transformations, for_clients.as_ref());
-    let metadata = metadata(&issuer, &relying_parties, &algorithms, &clients, offered);
     let saml_metadata = saml::metadata::document(&frame, revision)?;
     let limits = Limits {
         chain_depth: document.limits.chain_depth.clamp(1, 8),
@@ -136,17 +130,25 @@ pub fn build(
     };
     let engine = Instance {
         transformations,
-        actors,
-        for_clients,
+        actors: actors(document, &validators)?,
+        for_clients: for_clients(document, &providers)?,
         relying_parties,
         resources,
         deciders,
         ledger: Some(Arc::new(shelf.ledger.at(id, document.ledger.persistence))),
         limits,
     };
+    let metadata = metadata::document(&Offered {
+        issuer: &issuer,
+        engine: &engine,
+        algorithms: &algorithms,
+        clients: &clients,
+        persistence: document.ledger.persistence,
+    });
     let imported = frame.taken.into_inner();
     let uses = binder.uses.into_inner();
     Ok(PublishedInstance {
+        sources: sources(document, &validators, &issuer, shelf),
         id: id.to_owned(),
         revision,
         issuer,
@@ -154,7 +156,9 @@ pub fn build(
         clients,
         rest,
         dpop_nonce_required: document.dpop.nonce_required,
-        jwks,
+        keyring: Arc::clone(shelf.keyring),
+        algorithms,
+        persistence: document.ledger.persistence,
         metadata,
         saml_metadata,
         imported,
@@ -205,10 +209,20 @@ fn providers(
             built.by_name.insert(name.clone(), provider);
             continue;
         }
+        if part.kind == opaque::KIND {
+            let provider = OpaqueProvider::build(&part.settings, binder.issuer)
+                .map_err(|error| error.within(&path))?;
+            built.by_name.insert(name.clone(), Arc::new(provider));
+            continue;
+        }
         if part.kind == saml::KIND {
-            let provider = SamlProvider::build(name, &part.settings, frame, |audience| {
-                document.relying_parties.contains_key(audience)
-            });
+            let provider = SamlProvider::build(
+                name,
+                &part.settings,
+                frame,
+                |audience| document.relying_parties.contains_key(audience),
+                |binding, point| binder.bind_value(binding, point),
+            );
             let provider = Arc::new(provider.map_err(|error| error.within(&path))?);
             frame.providers.borrow_mut().push(Arc::clone(&provider));
             built.by_name.insert(name.clone(), provider);
@@ -221,7 +235,7 @@ fn providers(
                     .iter()
                     .filter(|b| b.provider.is_some())
                     .map(|b| b.kind)
-                    .chain([saml::KIND, "plugin"]),
+                    .chain([opaque::KIND, saml::KIND, "plugin"]),
             )
             .within(&path)
         };
@@ -239,6 +253,34 @@ fn providers(
         }
     }
     Ok(built)
+}
+
+/// Whose tokens the instance takes, as far as they name themselves.
+fn sources(
+    document: &InstanceDocument,
+    validators: &Validators,
+    own: &str,
+    shelf: &Shelf<'_>,
+) -> HashMap<TokenType, Vec<String>> {
+    let mut found: HashMap<TokenType, Vec<String>> = HashMap::new();
+    for (name, part) in &document.validators {
+        let Some(validator) = validators.get(name) else {
+            continue;
+        };
+        let names: Vec<&str> = match part.settings.get("issuers") {
+            _ if part.kind == opaque::KIND => vec!["self"],
+            Some(Value::String(one)) => vec![one],
+            Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        };
+        let issuers = names.into_iter().filter_map(|name| match name {
+            "self" => Some(own.to_owned()),
+            name => Some((shelf.issuer)(name)?.issuer().to_owned()),
+        });
+        let of_type = found.entry(validator.token_type.clone()).or_default();
+        of_type.extend(issuers);
+    }
+    found
 }
 
 fn transformations(
@@ -298,36 +340,6 @@ fn actors(
         );
     }
     Ok(built)
-}
-
-fn metadata(
-    issuer: &str,
-    parties: &Parties,
-    algorithms: &[Algorithm],
-    clients: &HashMap<String, RegisteredClient>,
-    grants: impl Iterator<Item = Grant>,
-) -> Bytes {
-    let methods = clients
-        .values()
-        .flat_map(|client| client.authentication.names())
-        .copied()
-        .collect();
-    let parties = parties.values().map(|party| &**party);
-    metadata::document(issuer, parties, algorithms, grants, &methods)
-}
-
-/// Those that could succeed here for some client.
-fn grants(
-    transformations: &[Transformation],
-    for_clients: Option<&ForClients>,
-) -> impl Iterator<Item = Grant> {
-    Grant::ALL.into_iter().filter(move |grant| match grant {
-        Grant::TokenExchange => true,
-        Grant::ClientCredentials => for_clients.is_some(),
-        Grant::JwtBearer | Grant::Saml2Bearer => transformations
-            .iter()
-            .any(|made| Some(&made.subject) == grant.assertion().as_ref()),
-    })
 }
 
 fn for_clients(

@@ -181,14 +181,20 @@ impl<'a> Unverified<'a> {
     /// Verifies header, signature and claims, in that order.
     pub fn verify(self, expected: &Expected<'_>) -> Result<Verified, Rejection> {
         self.authenticate(expected)?;
-        self.judge(expected, true)
+        self.judge(expected, Issuer::Expected, Addressee::Expected)
     }
 
     /// Verifies a token whose key alone says who issued it (JWT-SVID §3): as [`verify`](Self::verify), and
     /// whatever `iss` says.
     pub fn verify_whoever_issued(self, expected: &Expected<'_>) -> Result<Verified, Rejection> {
         self.authenticate(expected)?;
-        self.judge(expected, false)
+        self.judge(expected, Issuer::Anybody, Addressee::Expected)
+    }
+
+    /// The same, whomever the token is addressed to: for the issuer, who is asked about its own.
+    pub fn verify_for_any_audience(self, expected: &Expected<'_>) -> Result<Verified, Rejection> {
+        self.authenticate(expected)?;
+        self.judge(expected, Issuer::Expected, Addressee::Anybody)
     }
 
     /// Verifies a proof of possession: signed by the very key its header brings along, which must be a public
@@ -235,12 +241,17 @@ impl<'a> Unverified<'a> {
         self.check_signature(verifier)
     }
 
-    fn judge(self, expected: &Expected<'_>, names_issuer: bool) -> Result<Verified, Rejection> {
+    fn judge(
+        self,
+        expected: &Expected<'_>,
+        issuer: Issuer,
+        addressee: Addressee,
+    ) -> Result<Verified, Rejection> {
         let claims = json::object(&self.payload, json::MAX_DEPTH).ok_or(Rejection::Malformed)?;
-        if names_issuer {
+        if issuer == Issuer::Expected {
             check_issuer(&claims, expected)?;
         }
-        let audiences = check_names(&claims, expected)?;
+        let audiences = check_names(&claims, expected, addressee)?;
         let expires_at = check_times(&claims, expected)?;
         let names_its_kind = self
             .header
@@ -290,9 +301,24 @@ fn check_issuer(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<
     }
 }
 
+/// Who may have issued a token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Issuer {
+    Anybody,
+    Expected,
+}
+
+/// Whom a token may be addressed to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Addressee {
+    Anybody,
+    Expected,
+}
+
 fn check_names(
     claims: &Map<String, Value>,
     expected: &Expected<'_>,
+    addressee: Addressee,
 ) -> Result<Vec<String>, Rejection> {
     let audiences = match claims.get("aud") {
         Some(Value::String(one)) => vec![one.clone()],
@@ -304,10 +330,8 @@ fn check_names(
         None => return Err(Rejection::WrongAudience),
         Some(_) => return Err(Rejection::Malformed),
     };
-    if !audiences
-        .iter()
-        .any(|audience| expected.audiences.contains(audience))
-    {
+    let is_expected = |audience| expected.audiences.contains(audience);
+    if addressee == Addressee::Expected && !audiences.iter().any(is_expected) {
         return Err(Rejection::WrongAudience);
     }
     match claims.get("sub") {

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use cambist_core::{
-    Call, Client, ExchangeError, ExchangeRequest, Exchanged, MayPresent, Presented, Token,
-    TokenType, exchange, issue_to_client,
+    Call, Client, ExchangeError, ExchangeRequest, Exchanged, Instance, MayPresent, Presented,
+    Token, TokenType, exchange, issue_to_client,
 };
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -54,6 +54,19 @@ impl Grant {
             Self::JwtBearer => Some(TokenType::JWT),
             Self::Saml2Bearer => Some(saml_bearer::PRESENTED_TYPE),
             Self::TokenExchange | Self::ClientCredentials => None,
+        }
+    }
+
+    /// Whether it could succeed at an instance for some client.
+    pub fn is_offered(self, engine: &Instance) -> bool {
+        let takes = |wanted: &TokenType| {
+            let mut made = engine.transformations.iter();
+            made.any(|made| made.subject == *wanted)
+        };
+        match self {
+            Self::TokenExchange => true,
+            Self::ClientCredentials => engine.for_clients.is_some(),
+            Self::JwtBearer | Self::Saml2Bearer => self.assertion().as_ref().is_some_and(takes),
         }
     }
 

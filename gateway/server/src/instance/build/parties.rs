@@ -96,6 +96,7 @@ fn client(
         ));
     }
     check_audiences("audiences", &wanted.audiences, parties)?;
+    check_audiences("introspects", &wanted.introspects, parties)?;
     let accepted = wanted
         .subject_audiences
         .clone()
@@ -103,6 +104,7 @@ fn client(
     Ok(RegisteredClient {
         authentication: authentication(id, wanted, issuer, fetch)?,
         grants: wanted.grant_types.clone(),
+        introspects: wanted.introspects.clone(),
         client: Client {
             id: id.to_owned(),
             audiences: wanted.audiences.clone(),
