@@ -30,6 +30,7 @@ pub mod saml;
 pub mod serve;
 pub mod sessions;
 pub mod store;
+pub mod used;
 pub mod vault;
 pub mod x509;
 

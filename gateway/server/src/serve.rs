@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use cambist_core::Timestamp;
 use cambist_plugin::{CodeCache, Compilation, HeavyLimits, HostError, HostLimits, PluginHost};
 use cambist_token::PasswordDirectory;
 use rustls::ClientConfig;
@@ -45,6 +46,7 @@ use crate::{
     saml::SamlBench,
     sessions::SessionStore,
     store::{Store, StoreError},
+    used::UsedAssertions,
     vault::{Vault, VaultError},
 };
 
@@ -221,14 +223,9 @@ fn gateway(
     );
     let users = Arc::new(UserDirectory::new(store.clone(), heavy.clone()));
     let directory: Arc<dyn PasswordDirectory> = users.clone();
-    let clock = || ServeError::Io(io::Error::other("the clock stands before 1970"));
-    let sessions = background.block_on(SessionStore::open(
-        config.sessions.clone(),
-        store.clone(),
-        handle.clone(),
-        now().ok_or_else(clock)?,
-    ))?;
-    background.spawn(sessions.clone().tend());
+    let started =
+        now().ok_or_else(|| ServeError::Io(io::Error::other("the clock stands before 1970")))?;
+    let sessions = sessions(&config, &store, background, started)?;
     let rules = EgressRules {
         allow: config.egress.allow.clone(),
         timeout: config.egress.timeout(),
@@ -248,9 +245,8 @@ fn gateway(
     let plugin_host = PluginHost::new(plugin_limits(&config), compilation, Arc::new(outside))?;
     let published = Arc::new(Published::new(Registry::default()));
     let keyring = Arc::new(keys::open(&data)?);
+    let used_assertions = UsedAssertions::new(store.clone(), handle.clone());
     let saml = SamlBench::new(keys::open_saml(&data)?, store.clone(), handle.clone());
-    let started =
-        now().ok_or_else(|| ServeError::Io(io::Error::other("the clock stands before 1970")))?;
     let ledger = background.block_on(Ledger::open(store.clone(), handle.clone(), started))?;
     let workshop = Workshop {
         base_url: base_url.clone(),
@@ -283,6 +279,7 @@ fn gateway(
         heavy,
         audit: Audit::open(&data.path().join("audit.jsonl"))?,
         dpop: Dpop::new().ok_or_else(|| io::Error::other("no randomness"))?,
+        used_assertions,
         users,
         sessions,
         sign_in_key: SignInKey::draw()
@@ -291,6 +288,23 @@ fn gateway(
         terminators: Vec::new(),
         _data: data,
     })
+}
+
+/// Takes up who was signed in, and looks after it from now on.
+fn sessions(
+    config: &Config,
+    store: &Store,
+    background: &Runtime,
+    started: Timestamp,
+) -> Result<SessionStore, StoreError> {
+    let sessions = background.block_on(SessionStore::open(
+        config.sessions.clone(),
+        store.clone(),
+        background.handle().clone(),
+        started,
+    ))?;
+    background.spawn(sessions.clone().tend());
+    Ok(sessions)
 }
 
 /// What the configuration grants plugins in space and time.

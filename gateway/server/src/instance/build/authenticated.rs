@@ -112,6 +112,7 @@ pub(super) fn validator(
         token_type,
         validator: Arc::clone(&validator),
         declared,
+        prefixes: Vec::new(),
         is_foreign: true,
     })
 }
