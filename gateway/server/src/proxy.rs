@@ -4,7 +4,7 @@
 mod cache;
 mod credential;
 mod headers;
-mod hygiene;
+pub(crate) mod hygiene;
 mod refusal;
 mod route;
 mod table;
