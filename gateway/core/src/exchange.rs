@@ -1,8 +1,11 @@
 //! The waist: everything that issues a token comes through here.
 
+use std::sync::Arc;
+
 use crate::{
-    Call, DecideError, ExchangeError, ExchangeRequest, Fault, Instance, IssuedToken, PolicyRefusal,
-    Presented, Principal, policy,
+    Call, DecideError, Entry, ExchangeError, ExchangeRequest, Fault, Instance, IssueError,
+    IssuedToken, Mark, NotEntered, PolicyRefusal, Presented, Principal, Rejection, Role,
+    ValidateError, policy,
 };
 
 /// What an exchange produced, with the facts its audit record needs.
@@ -18,14 +21,17 @@ pub struct Exchanged {
     pub subject: String,
     /// Who acts, newest first.
     pub actors: Option<crate::ActorChain>,
+    /// What it falls by: its own mark first, then those of the tokens it was made from. Empty without a
+    /// ledger.
+    pub marks: Arc<[Mark]>,
     /// The keys it is bound to.
     pub confirmation: Option<crate::Confirmation>,
 }
 
 /// Validates what was presented, asks policy, and issues.
 ///
-/// The order is fixed: subject, actor, policy, the operator's own policies, provider. Nothing is issued
-/// unless all agree.
+/// The order is fixed: subject, actor, policy, the operator's own policies, provider, ledger. Nothing is
+/// issued unless all agree, and nothing leaves that could not be taken down.
 pub async fn exchange(
     instance: &Instance,
     request: &ExchangeRequest<'_>,
@@ -47,8 +53,16 @@ pub async fn exchange(
         .validate(&request.subject.token, call)
         .await
         .map_err(ExchangeError::Subject)?;
+    let mut parents = Vec::new();
+    let admitted = admit(instance, Role::Subject, &request.subject, &subject, call);
+    parents.extend(admitted.map_err(|revoked| ExchangeError::Subject(revoked.into()))?);
     let actor = match &request.actor {
-        Some(presented) => Some(validate_actor(instance, presented, call).await?),
+        Some(presented) => {
+            let actor = validate_actor(instance, presented, call).await?;
+            let admitted = admit(instance, Role::Actor, presented, &actor, call);
+            parents.extend(admitted.map_err(|revoked| ExchangeError::Actor(revoked.into()))?);
+            Some(actor)
+        }
         None => None,
     };
     let mut issuance = policy::authorize(instance, request, &subject, actor.as_ref(), call)?;
@@ -63,7 +77,39 @@ pub async fn exchange(
             .map_err(|widened| DecideError::Fault(Fault::Internal(widened.to_string())))?;
     }
     let issued = transformation.provider.issue(&issuance, call).await?;
-    Ok(issuance.into_exchanged(issued))
+    let marks = match &instance.ledger {
+        Some(ledger) => {
+            let entry = Entry {
+                issuance: &issuance,
+                issued: &issued,
+                provider: &*transformation.provider,
+                parents,
+            };
+            ledger.enter(entry, call).await.map_err(not_entered)?
+        }
+        None => Arc::default(),
+    };
+    Ok(issuance.into_exchanged(issued, marks))
+}
+
+fn admit(
+    instance: &Instance,
+    role: Role,
+    presented: &Presented,
+    principal: &Principal,
+    call: &Call<'_>,
+) -> Result<Option<Mark>, Rejection> {
+    let ledger = instance.ledger.as_ref();
+    ledger
+        .map(|ledger| ledger.admit(role, presented, principal, call))
+        .transpose()
+}
+
+fn not_entered(error: NotEntered) -> ExchangeError {
+    match error {
+        NotEntered::Revoked => ExchangeError::Subject(ValidateError::Rejected(Rejection::Revoked)),
+        NotEntered::Fault(fault) => IssueError::Fault(fault).into(),
+    }
 }
 
 async fn validate_actor(

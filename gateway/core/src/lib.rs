@@ -13,6 +13,7 @@ pub mod error;
 pub mod exchange;
 pub mod fetch;
 pub mod instance;
+pub mod ledger;
 pub mod mapper;
 pub mod policy;
 pub mod principal;
@@ -38,6 +39,7 @@ pub use error::{
 pub use exchange::{Exchanged, exchange};
 pub use fetch::{Fetch, FetchError, Fetched};
 pub use instance::{Instance, Limits, RelyingParty, Transformation};
+pub use ledger::{Entry, Ledger, Mark, NotEntered, Role, TokenKey};
 pub use mapper::Mapper;
 pub use policy::Issuance;
 pub use principal::{Principal, RESERVED_CLAIMS};

@@ -6,6 +6,7 @@ mod metrics;
 mod plugins;
 mod problem;
 mod secrets;
+mod tokens;
 
 use std::sync::Arc;
 

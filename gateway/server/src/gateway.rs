@@ -15,6 +15,7 @@ use crate::{
     directory::UserDirectory,
     dpop::Dpop,
     heavy::HeavyPool,
+    ledger::Ledger,
     listener::{Connection, tls::Terminator},
     publisher::Publisher,
     registry::Published,
@@ -30,6 +31,8 @@ pub struct Gateway {
     pub published: Arc<Published>,
     /// Changes what is published.
     pub publisher: Publisher,
+    /// Knows what was issued and what was revoked.
+    pub ledger: Arc<Ledger>,
     /// Where slow work goes.
     pub heavy: HeavyPool,
     /// Where every exchange is recorded.

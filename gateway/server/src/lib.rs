@@ -14,6 +14,7 @@ pub mod face;
 pub mod gateway;
 pub mod heavy;
 pub mod instance;
+pub mod ledger;
 pub mod listener;
 pub mod outside;
 pub mod proxy;

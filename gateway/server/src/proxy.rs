@@ -12,14 +12,14 @@ mod upstream;
 
 use std::sync::Arc;
 
-use cambist_core::{ExchangeError, Exchanged, Presented, Timestamp, Token, Usage};
+use cambist_core::{ExchangeError, Exchanged, Mark, Presented, Timestamp, Token, Usage};
 use hyper::{
     Request, Response, Version, body::Incoming, header::HeaderValue, http::request::Parts,
 };
 use tokio::time::timeout;
 
 use self::{
-    cache::{Authorization, Key},
+    cache::{Authorization, Basis, Key},
     credential::{Credential, LONGEST_TOKEN, is_token68},
     headers::Said,
     hygiene::Malformed,
@@ -48,6 +48,12 @@ pub trait RouteExchange: Sync {
 
     /// Changes whenever the instance is published anew: exchanges made before are not served after.
     fn instance_revision(&self) -> u64;
+
+    /// Changes whenever something is revoked.
+    fn epoch(&self) -> u64;
+
+    /// Whether nothing that these marks stand for was revoked.
+    fn stand(&self, marks: &[Mark]) -> bool;
 }
 
 /// Forwards one request. The token that came in never goes out: without an exchanged one, the request
@@ -113,13 +119,22 @@ async fn authorize(
         credential.token(),
     );
     if let Some(known) = route.cache.find(&key, now) {
-        return Ok(known);
+        if known.basis.stands(exchange) {
+            return Ok(known.value);
+        }
+        route.cache.remove(&key);
     }
+    // Before the exchange: what is revoked meanwhile is noticed when the token is next used.
+    let epoch = exchange.epoch();
     let subject = || Presented {
         token: Token::new(credential.token()),
         token_type: route.subject_token_type.clone(),
     };
-    let exchanged = async { to_authorization(exchange.exchange(route, subject()).await?) };
+    let exchanged = async {
+        let exchanged = exchange.exchange(route, subject()).await?;
+        let basis = Basis::new(Arc::clone(&exchanged.marks), epoch);
+        to_authorization(exchanged, basis)
+    };
     // The time spent waiting for another request's exchange counts as well.
     timeout(
         route.timeout,
@@ -130,7 +145,7 @@ async fn authorize(
 }
 
 /// RFC 6750 §2.1, for the upstream's sake as strictly as for ours.
-fn to_authorization(exchanged: Exchanged) -> Result<Authorization, Refusal> {
+fn to_authorization(exchanged: Exchanged, basis: Basis) -> Result<Authorization, Refusal> {
     let issued = exchanged.issued;
     if exchanged.confirmation.is_some() {
         return Err(Refusal::NotBearer("it is bound to a key of somebody else"));
@@ -151,6 +166,7 @@ fn to_authorization(exchanged: Exchanged) -> Result<Authorization, Refusal> {
     Ok(Authorization {
         value,
         expires_at: issued.expires_at,
+        basis,
     })
 }
 

@@ -37,6 +37,7 @@ use crate::{
     gateway::now,
     heavy::HeavyPool,
     instance::{self, PublishedInstance, Shelf},
+    ledger::Ledger,
     publish_error::PublishError,
     registry::{Published, Registry},
     saml::SamlBench,
@@ -80,6 +81,8 @@ pub struct Workshop {
     pub plugin_host: Arc<PluginHost>,
     /// Signing keys.
     pub keyring: Arc<Keyring>,
+    /// Knows what was issued and what was revoked.
+    pub ledger: Arc<Ledger>,
     /// What SAML assertions are signed with and remembered by.
     pub saml: SamlBench,
     /// Encrypts secrets for the store.
@@ -173,6 +176,7 @@ impl Publisher {
         let shelf = Shelf {
             base_url: &self.workshop.base_url,
             keyring: &self.workshop.keyring,
+            ledger: &self.workshop.ledger,
             saml: &self.workshop.saml,
             directory: &self.workshop.directory,
             issuer: &issuer,

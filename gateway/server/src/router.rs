@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cambist_core::{ExchangeError, ExchangeRequest, Exchanged, Presented, Timestamp, TokenType};
+use cambist_core::{
+    ExchangeError, ExchangeRequest, Exchanged, Mark, Presented, Timestamp, TokenType,
+};
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue};
 
 use crate::{
@@ -286,6 +288,16 @@ impl RouteExchange for Exchange<'_> {
 
     fn instance_revision(&self) -> u64 {
         self.instance.revision
+    }
+
+    fn epoch(&self) -> u64 {
+        self.gateway.ledger.epoch()
+    }
+
+    fn stand(&self, marks: &[Mark]) -> bool {
+        marks
+            .iter()
+            .all(|mark| self.gateway.ledger.stands(mark, &self.instance.id))
     }
 }
 

@@ -30,8 +30,9 @@ use crate::{
     directory::UserDirectory,
     dpop::Dpop,
     egress::{Egress, EgressRules, tls::trust_roots},
-    gateway::Gateway,
+    gateway::{Gateway, now},
     heavy::HeavyPool,
+    ledger::Ledger,
     listener::{
         self, Drain, Workers,
         tls::{self, Terminator, TlsError},
@@ -238,8 +239,12 @@ fn gateway(
     let published = Arc::new(Published::new(Registry::default()));
     let keyring = Arc::new(keys::open(&data)?);
     let saml = SamlBench::new(keys::open_saml(&data)?, store.clone(), handle.clone());
+    let started =
+        now().ok_or_else(|| ServeError::Io(io::Error::other("the clock stands before 1970")))?;
+    let ledger = background.block_on(Ledger::open(store.clone(), handle.clone(), started))?;
     let workshop = Workshop {
         base_url: base_url.clone(),
+        ledger: Arc::clone(&ledger),
         store,
         plugin_host: Arc::new(plugin_host),
         keyring,
@@ -257,6 +262,7 @@ fn gateway(
         base_url,
         published,
         publisher,
+        ledger,
         heavy,
         audit: Audit::open(&data.path().join("audit.jsonl"))?,
         dpop: Dpop::new().ok_or_else(|| io::Error::other("no randomness"))?,
@@ -313,6 +319,13 @@ impl Running {
     pub fn stop(self) {
         self.drain.begin();
         self.workers.join();
+        let ledger = Arc::clone(&self.gateway.ledger);
+        let flushed = self.background.block_on(async move {
+            tokio::time::timeout(Duration::from_secs(5), ledger.flush()).await
+        });
+        if !matches!(flushed, Ok(Ok(()))) {
+            tracing::error!("issued tokens may be missing from the ledger");
+        }
         self.background.shutdown_timeout(Duration::from_secs(1));
     }
 }

@@ -7,6 +7,7 @@ mod change;
 mod documents;
 mod error;
 mod kv;
+mod ledger;
 mod migrate;
 mod plugins;
 mod seal;
@@ -42,6 +43,9 @@ pub use change::{Change, Expected};
 pub use documents::{Document, DocumentKind};
 pub use error::StoreError;
 pub use kv::{KvPut, LIFE, MAX_KEY, MAX_VALUE};
+pub use ledger::{
+    CutOffRow, Fallen, LedgerQuery, LedgerRow, LedgerState, NewLedgerRow, RevocationRow, Roots,
+};
 pub use plugins::{Plugin, PluginVersion, component_digest};
 pub use secrets::SealedSecret;
 pub use users::User;

@@ -281,6 +281,7 @@ fn instance(validator: Arc<dyn Validator>, provider: Arc<dyn Provider>) -> Insta
             .into(),
         resources: HashMap::new(),
         deciders: Vec::new(),
+        ledger: None,
         limits: Limits::default(),
     }
 }

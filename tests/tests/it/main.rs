@@ -9,6 +9,7 @@ mod delegation;
 mod exchange;
 mod jwks;
 mod oauth_dpop;
+mod oauth_ledger;
 mod plugin_hostile;
 mod plugin_lifecycle;
 mod plugins;

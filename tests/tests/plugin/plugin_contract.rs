@@ -419,6 +419,7 @@ async fn issue(
         relying_parties: [party("orders"), party("stock")].into(),
         resources: HashMap::new(),
         deciders: Vec::new(),
+        ledger: None,
         limits: Limits::default(),
     };
     let request = ExchangeRequest {

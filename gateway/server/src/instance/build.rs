@@ -32,6 +32,7 @@ use crate::{
         oauth::metadata,
         rest_sts::{RestFace, SAML2},
     },
+    ledger::Ledger,
     publish_error::PublishError,
     saml::{self, SamlBench, SamlProvider},
 };
@@ -42,6 +43,8 @@ pub struct Shelf<'a> {
     pub base_url: &'a str,
     /// Signing keys.
     pub keyring: &'a Arc<Keyring>,
+    /// Knows what was issued and what was revoked.
+    pub ledger: &'a Arc<Ledger>,
     /// What SAML assertions are signed with and remembered by.
     pub saml: &'a SamlBench,
     /// Where user names and passwords are checked.
@@ -126,6 +129,7 @@ pub fn build(
         relying_parties,
         resources,
         deciders,
+        ledger: Some(Arc::new(shelf.ledger.at(id, document.ledger.persistence))),
         limits,
     };
     let uses = binder.uses.into_inner();

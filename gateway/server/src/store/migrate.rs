@@ -14,6 +14,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "plugins",
         include_str!("../../migrations/0002_plugins.sql"),
     ),
+    (
+        3,
+        "ledger",
+        include_str!("../../migrations/0003_ledger.sql"),
+    ),
 ];
 
 /// Applies what is missing. One transaction from the first look on: two processes that start together

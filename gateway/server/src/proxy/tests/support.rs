@@ -62,6 +62,7 @@ impl RouteExchange for Fake {
             audiences: vec![route.audience().to_owned()],
             subject: "alice".to_owned(),
             actors: None,
+            marks: Arc::default(),
             confirmation: None,
         })
     }
@@ -72,6 +73,14 @@ impl RouteExchange for Fake {
 
     fn instance_revision(&self) -> u64 {
         1
+    }
+
+    fn epoch(&self) -> u64 {
+        0
+    }
+
+    fn stand(&self, _: &[Mark]) -> bool {
+        true
     }
 }
 

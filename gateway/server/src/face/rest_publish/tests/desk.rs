@@ -83,6 +83,13 @@ pub(super) async fn desk() -> Desk {
         .unwrap();
     let workshop = Workshop {
         base_url: "http://127.0.0.1:8080".to_owned(),
+        ledger: crate::ledger::Ledger::open(
+            store.clone(),
+            tokio::runtime::Handle::current(),
+            Timestamp(1_700_000_000),
+        )
+        .await
+        .unwrap(),
         saml: SamlBench::new(
             vec![saml_key()],
             store.clone(),
