@@ -26,7 +26,8 @@ pub use egress::{EgressTarget, EgressTargetError};
 pub use explain::{explain, explain_all};
 pub use keys::{KEYS, Key, Kind, key, suggestion};
 pub use listener::{
-    ClientCertificates, ClientTrust, ForwardedCertificate, Hops, Http2, Listener, Role, Tls, TlsVersion,
+    ClientCertificates, ClientTrust, ForwardedCertificate, Hops, Http2, Listener, Role, Tls,
+    TlsVersion,
 };
 pub use load::{DEFAULT_FILE, Loaded, Sources, load};
 pub use network::{Network, NetworkError};

@@ -15,6 +15,8 @@ mod plugin_lifecycle;
 mod plugins;
 mod proxy;
 mod proxy_certificates;
+mod proxy_http2;
+mod proxy_hygiene;
 mod proxy_tls;
 mod publish;
 mod refusals;

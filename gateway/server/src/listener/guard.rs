@@ -19,11 +19,17 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use self::{stall::Stall, wire::Wire};
+use self::{
+    stall::Stall,
+    wire::{Reason, Wire},
+};
 use crate::config::Limits;
 
 /// No method, no header name, no chunk size.
 const POISON: &[u8] = b"\0\r\n\r\n";
+
+/// A header. More of them than allowed are answered with 431.
+const FILLER: &[u8] = b"a: a\r\n";
 
 /// Whether the bytes behind a request to switch protocols may go on (PX-10).
 #[derive(Default)]
@@ -64,6 +70,8 @@ pub(super) struct Guarded<S> {
     /// To be read before anything else of the stream.
     first: Vec<u8>,
     is_poisoned: bool,
+    /// Headers that are certainly refused.
+    too_many: usize,
     reading: Stall,
     writing: Stall,
 }
@@ -86,6 +94,7 @@ impl<S> Guarded<S> {
             gate,
             first: Vec::new(),
             is_poisoned: false,
+            too_many: limits.header_count + 1,
             reading: Stall::new(Duration::from_secs(limits.body_idle_seconds)),
             writing: Stall::new(Duration::from_secs(limits.send_idle_seconds)),
         }
@@ -106,7 +115,10 @@ impl<S> Guarded<S> {
                 tracing::info!(reason = doubt.reason.name(), "a message was refused");
                 buffer.set_filled(start + doubt.at);
                 self.is_poisoned = true;
-                self.first = POISON.to_vec();
+                self.first = match doubt.reason {
+                    Reason::Long if self.wire.is_within_head() => FILLER.repeat(self.too_many),
+                    _ => POISON.to_vec(),
+                };
                 self.hand_out(buffer);
             }
         }
@@ -162,13 +174,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Guarded<S> {
-    fn written<T>(&mut self, outcome: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+    fn written<T>(
+        &mut self,
+        outcome: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
         match outcome {
             Poll::Pending => match self.writing.poll(cx) {
                 Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
                 Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
             },
-            ready => {
+            ready @ Poll::Ready(_) => {
                 self.writing.clear();
                 ready
             }

@@ -21,6 +21,7 @@ use super::{
     hops,
     message::{self, Flaw},
     stream::Stream,
+    tls::Terminator,
 };
 use crate::{body::Body, config::Http2};
 
@@ -94,22 +95,34 @@ async fn open(stream: TcpStream, peer: SocketAddr, door: &Door) -> Option<Opened
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    let mut connection = Connection {
+    let connection = Connection {
         roles: door.roles,
         ..Connection::plain(peer)
     };
     let limit = door.limits.header_time();
-    let Some(terminator) = door.tls.as_ref().filter(|tls| tls.is_on()) else {
-        let is_http2 = door.http2 == Http2::Always
-            && timeout(limit, begins_with_preface(&stream)).await.ok()?;
-        return Some(Opened {
-            stream: Stream::Plain(stream),
-            connection,
-            is_http2,
-        });
-    };
-    match timeout(limit, terminator.accept(stream)).await {
-        Ok(Ok((stream, shown))) => {
+    if let Some(terminator) = door.tls.as_ref().filter(|tls| tls.is_on()) {
+        let opened = timeout(limit, encrypt(stream, connection, terminator)).await;
+        if opened.is_err() {
+            tracing::debug!(%peer, listener = door.name, "the TLS handshake took too long");
+        }
+        return opened.ok().flatten();
+    }
+    let is_http2 =
+        door.http2 == Http2::Always && timeout(limit, begins_with_preface(&stream)).await.ok()?;
+    Some(Opened {
+        stream: Stream::Plain(stream),
+        connection,
+        is_http2,
+    })
+}
+
+async fn encrypt(
+    stream: TcpStream,
+    mut connection: Connection,
+    terminator: &Terminator,
+) -> Option<Opened> {
+    match terminator.accept(stream).await {
+        Ok((stream, shown)) => {
             connection.is_secure = true;
             connection.certificates = shown.certificates;
             connection.is_anchored = shown.is_anchored;
@@ -119,12 +132,9 @@ async fn open(stream: TcpStream, peer: SocketAddr, door: &Door) -> Option<Opened
                 is_http2: shown.is_http2,
             })
         }
-        Ok(Err(error)) => {
-            tracing::debug!(%error, %peer, listener = door.name, "no TLS connection");
-            None
-        }
-        Err(_) => {
-            tracing::debug!(%peer, listener = door.name, "the TLS handshake took too long");
+        Err(error) => {
+            let (peer, listener) = (connection.peer, terminator.name());
+            tracing::debug!(%error, %peer, listener, "no TLS connection");
             None
         }
     }

@@ -87,9 +87,11 @@ impl Sockets {
         background: &Runtime,
     ) -> Result<SocketAddr, ServeError> {
         let terminator =
-            Terminator::open(wanted.name, wanted.tls, wanted.http2).map_err(|source| ServeError::Tls {
-                listener: wanted.name.to_owned(),
-                source: Box::new(source),
+            Terminator::open(wanted.name, wanted.tls, wanted.http2).map_err(|source| {
+                ServeError::Tls {
+                    listener: wanted.name.to_owned(),
+                    source: Box::new(source),
+                }
             })?;
         let terminator = terminator.map(Arc::new);
         self.terminators.extend(terminator.clone());

@@ -22,7 +22,7 @@ pub(super) enum Reason {
     Chunk,
     /// A header that frames or routes the message, behind its body.
     Trailer,
-    /// A line longer than all headers may be together.
+    /// More bytes than a head may have, or a line elsewhere.
     Long,
 }
 
@@ -54,7 +54,9 @@ pub(super) struct Doubt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Before a request. One empty line may stand there (RFC 9112 §2.2).
-    Start { is_after_blank: bool },
+    Start {
+        is_after_blank: bool,
+    },
     Fields,
     Body(u64),
     ChunkSize,
@@ -82,11 +84,13 @@ pub(super) struct Wire {
     framing: Framing,
     /// The beginning of a line that has not ended yet.
     line: Vec<u8>,
-    longest_line: usize,
+    /// Bytes of the head, of the trailers or of the size of a chunk so far.
+    section: usize,
+    longest_section: usize,
 }
 
 impl Wire {
-    pub(super) const fn new(longest_line: usize) -> Self {
+    pub(super) const fn new(longest_section: usize) -> Self {
         Self {
             state: State::Start {
                 is_after_blank: false,
@@ -98,7 +102,8 @@ impl Wire {
                 is_upgrade: false,
             },
             line: Vec::new(),
-            longest_line,
+            section: 0,
+            longest_section,
         }
     }
 
@@ -125,6 +130,11 @@ impl Wire {
         };
     }
 
+    /// Whether the next bytes belong to a head that has begun.
+    pub(super) const fn is_within_head(&self) -> bool {
+        matches!(self.state, State::Fields)
+    }
+
     /// Whether the next bytes belong to a body.
     pub(super) const fn is_within_body(&self) -> bool {
         matches!(
@@ -147,14 +157,14 @@ impl Wire {
                 State::Body(left) => at += self.skip(left, rest, State::Body),
                 State::ChunkData(left) => at += self.skip(left, rest, State::ChunkData),
                 _ => {
-                    let Some(end) = rest.iter().position(|byte| *byte == b'\n') else {
+                    let end = rest.iter().position(|byte| *byte == b'\n');
+                    self.section += end.map_or(rest.len(), |end| end + 1);
+                    if self.section > self.longest_section {
+                        let reason = Reason::Long;
+                        return Err(Doubt { at, reason });
+                    }
+                    let Some(end) = end else {
                         self.line.extend_from_slice(rest);
-                        if self.line.len() > self.longest_line {
-                            return Err(Doubt {
-                                at,
-                                reason: Reason::Long,
-                            });
-                        }
                         return Ok(bytes.len());
                     };
                     let ended = rest.get(..end).unwrap_or_default();
@@ -191,6 +201,9 @@ impl Wire {
     }
 
     fn line(&mut self, line: &[u8]) -> Result<(), Reason> {
+        if !matches!(self.state, State::Fields | State::Trailers) {
+            self.section = line.len() + 1;
+        }
         let line = line.strip_suffix(b"\r").ok_or(Reason::LineEnd)?;
         // Looks at every byte, so that the compiler can look at many at a time.
         let is_bad = |byte: &u8| (*byte < 0x20 && *byte != b'\t') || *byte == 0x7f;
@@ -234,7 +247,7 @@ impl Wire {
         // The URI parser drops a fragment silently, and lets bytes beyond ASCII pass (PX-09).
         let is_plain = target
             .iter()
-            .fold(true, |plain, byte| plain & byte.is_ascii_graphic() & (*byte != b'#'));
+            .all(|byte| byte.is_ascii_graphic() && *byte != b'#');
         if method.is_empty() || target.is_empty() || !is_plain {
             return Err(Reason::RequestLine);
         }
@@ -309,7 +322,10 @@ impl Wire {
 
 /// Name and value of a header line.
 fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Reason> {
-    if line.first().is_some_and(|first| matches!(first, b' ' | b'\t')) {
+    if line
+        .first()
+        .is_some_and(|first| matches!(first, b' ' | b'\t'))
+    {
         return Err(Reason::Folded);
     }
     let colon = line

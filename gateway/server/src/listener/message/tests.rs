@@ -20,16 +20,27 @@ fn a_request_of_http2_gets_a_host() {
 #[test]
 fn px_03_two_names_for_the_host_are_refused() {
     let mut other = http2("https://api.example/a", &[("host", "other.example")]);
-    assert_eq!(prepare(&mut other, 100), Err(Flaw::Malformed(Malformed::Host)));
+    assert_eq!(
+        prepare(&mut other, 100),
+        Err(Flaw::Malformed(Malformed::Host))
+    );
     let mut none = http2("/a", &[]);
-    assert_eq!(prepare(&mut none, 100), Err(Flaw::Malformed(Malformed::Host)));
+    assert_eq!(
+        prepare(&mut none, 100),
+        Err(Flaw::Malformed(Malformed::Host))
+    );
     let mut with_user = http2("https://u@api.example/a", &[]);
-    assert_eq!(prepare(&mut with_user, 100), Err(Flaw::Malformed(Malformed::Host)));
+    assert_eq!(
+        prepare(&mut with_user, 100),
+        Err(Flaw::Malformed(Malformed::Host))
+    );
 }
 
 #[test]
 fn h2_03_header_fields_are_counted() {
-    let headers: Vec<(String, String)> = (0..101).map(|i| (format!("x-{i}"), String::new())).collect();
+    let headers: Vec<(String, String)> = (0..101)
+        .map(|i| (format!("x-{i}"), String::new()))
+        .collect();
     let headers: Vec<(&str, &str)> = headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))

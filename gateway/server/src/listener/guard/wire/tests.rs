@@ -27,14 +27,20 @@ fn chunked(body: &str) -> Result<State, Reason> {
 
 #[test]
 fn messages_follow_each_other() {
-    assert_eq!(read("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.0\r\n\r\n"), Ok(START));
+    assert_eq!(
+        read("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.0\r\n\r\n"),
+        Ok(START)
+    );
     assert_eq!(head("Content-Length: 3\r\n"), Ok(State::Body(3)));
     assert_eq!(
         read("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\na\nbGET / HTTP/1.1\r\n\r\n"),
         Ok(START)
     );
     assert_eq!(read("\r\nGET / HTTP/1.1\r\n\r\n"), Ok(START));
-    assert_eq!(read("\r\n\r\nGET / HTTP/1.1\r\n\r\n"), Err(Reason::RequestLine));
+    assert_eq!(
+        read("\r\n\r\nGET / HTTP/1.1\r\n\r\n"),
+        Err(Reason::RequestLine)
+    );
 }
 
 #[test]
@@ -101,14 +107,21 @@ fn px_09_request_lines_are_plain() {
         " GET / HTTP/1.1",
         "GET / HTTP/1.1 ",
     ] {
-        assert_eq!(read(&format!("{line}\r\n")), Err(Reason::RequestLine), "{line}");
+        assert_eq!(
+            read(&format!("{line}\r\n")),
+            Err(Reason::RequestLine),
+            "{line}"
+        );
     }
 }
 
 #[test]
 fn px_05_chunks_are_written_as_they_should() {
     assert_eq!(chunked("3\r\nabc\r\n0\r\n\r\n"), Ok(START));
-    assert_eq!(chunked("A;x=\"a;\\\"b\";y\r\n0123456789\r\n0\r\nX: 1\r\n\r\n"), Ok(START));
+    assert_eq!(
+        chunked("A;x=\"a;\\\"b\";y\r\n0123456789\r\n0\r\nX: 1\r\n\r\n"),
+        Ok(START)
+    );
     assert_eq!(chunked("3\r\nab"), Ok(State::ChunkData(1)));
     for (body, reason) in [
         ("3;x=\"a\r\n", Reason::Chunk),
@@ -141,7 +154,13 @@ fn px_10_what_follows_an_upgrade_is_held() {
     assert_eq!(wire.inspect(text.as_bytes()), Ok(head.len()));
     assert!(wire.is_held());
     wire.release(false);
-    assert_eq!(wire.inspect(b"GET /b HTTP/1.1\n"), Err(Doubt { at: 0, reason: Reason::LineEnd }));
+    assert_eq!(
+        wire.inspect(b"GET /b HTTP/1.1\n"),
+        Err(Doubt {
+            at: 0,
+            reason: Reason::LineEnd
+        })
+    );
     let mut wire = Wire::new(LONGEST);
     assert_eq!(wire.inspect(head.as_bytes()), Ok(head.len()));
     wire.release(true);
@@ -152,10 +171,26 @@ fn px_10_what_follows_an_upgrade_is_held() {
 fn doubt_points_at_the_line() {
     let mut wire = Wire::new(LONGEST);
     let text = "GET / HTTP/1.1\r\nHost: a\r\nX: 1\nY: 2\r\n\r\n";
-    assert_eq!(wire.inspect(text.as_bytes()), Err(Doubt { at: 25, reason: Reason::LineEnd }));
+    assert_eq!(
+        wire.inspect(text.as_bytes()),
+        Err(Doubt {
+            at: 25,
+            reason: Reason::LineEnd
+        })
+    );
+    let lines = "X: 1\r\n".repeat(LONGEST / 6 + 1);
+    assert_eq!(head(&lines), Err(Reason::Long));
+    let mut wire = Wire::new(LONGEST);
+    for _ in 0..10 {
+        let half = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(LONGEST / 2));
+        assert_eq!(wire.inspect(half.as_bytes()), Ok(half.len()));
+    }
     let mut wire = Wire::new(LONGEST);
     let long = "x".repeat(LONGEST + 1);
-    assert_eq!(wire.inspect(long.as_bytes()).map_err(|doubt| doubt.reason), Err(Reason::Long));
+    assert_eq!(
+        wire.inspect(long.as_bytes()).map_err(|doubt| doubt.reason),
+        Err(Reason::Long)
+    );
 }
 
 proptest! {
