@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     Call, DecideError, Entry, ExchangeError, ExchangeRequest, Fault, Instance, IssueError,
     IssuedToken, Mark, NotEntered, PolicyRefusal, Presented, Principal, Rejection, Role,
-    ValidateError, policy,
+    Transformation, ValidateError, policy,
 };
 
 /// What an exchange produced, with the facts its audit record needs.
@@ -21,6 +21,8 @@ pub struct Exchanged {
     pub subject: String,
     /// Who acts, newest first.
     pub actors: Option<crate::ActorChain>,
+    /// What the subject's token said, for faces that pass some of it on.
+    pub principal: Principal,
     /// What it falls by: its own mark first, then those of the tokens it was made from. Empty without a
     /// ledger.
     pub marks: Arc<[Mark]>,
@@ -37,6 +39,49 @@ pub async fn exchange(
     request: &ExchangeRequest<'_>,
     call: &Call<'_>,
 ) -> Result<Exchanged, ExchangeError> {
+    exchange_and_then(EndOfSession::Interim, instance, request, call).await
+}
+
+/// Which session ends with an exchange, whether or not a token was issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndOfSession {
+    /// The one that validating the subject token made, and no other.
+    Interim,
+    /// The one behind the subject token, also if it was presented.
+    Any,
+    /// None: what was made stays until it ends by itself.
+    None,
+}
+
+/// As [`exchange()`], with a say in which session ends. Nothing is ended if the subject token was not
+/// accepted.
+pub async fn exchange_and_then(
+    ends: EndOfSession,
+    instance: &Instance,
+    request: &ExchangeRequest<'_>,
+    call: &Call<'_>,
+) -> Result<Exchanged, ExchangeError> {
+    let (transformation, subject) = validate_subject(instance, request, call).await?;
+    let outcome = decide_and_issue(instance, transformation, request, &subject, call).await;
+    let ended = subject.session.as_ref().filter(|session| match ends {
+        EndOfSession::Interim => session.is_interim,
+        EndOfSession::Any => true,
+        EndOfSession::None => false,
+    });
+    if let Some(session) = ended {
+        transformation.validator.end_session(&session.token).await;
+    }
+    outcome.map(|exchanged| Exchanged {
+        principal: subject,
+        ..exchanged
+    })
+}
+
+async fn validate_subject<'i>(
+    instance: &'i Instance,
+    request: &ExchangeRequest<'_>,
+    call: &Call<'_>,
+) -> Result<(&'i Transformation, Principal), ExchangeError> {
     let transformation = instance.transformation(
         &request.subject.token_type,
         request.requested_token_type.as_ref(),
@@ -53,8 +98,18 @@ pub async fn exchange(
         .validate(&request.subject.token, call)
         .await
         .map_err(ExchangeError::Subject)?;
+    Ok((transformation, subject))
+}
+
+async fn decide_and_issue(
+    instance: &Instance,
+    transformation: &Transformation,
+    request: &ExchangeRequest<'_>,
+    subject: &Principal,
+    call: &Call<'_>,
+) -> Result<Exchanged, ExchangeError> {
     let mut parents = Vec::new();
-    let admitted = admit(instance, Role::Subject, &request.subject, &subject, call);
+    let admitted = admit(instance, Role::Subject, &request.subject, subject, call);
     parents.extend(admitted.map_err(|revoked| ExchangeError::Subject(revoked.into()))?);
     let actor = match &request.actor {
         Some(presented) => {
@@ -65,7 +120,7 @@ pub async fn exchange(
         }
         None => None,
     };
-    let mut issuance = policy::authorize(instance, request, &subject, actor.as_ref(), call)?;
+    let mut issuance = policy::authorize(instance, request, subject, actor.as_ref(), call)?;
     issuance.bind_as(transformation.provider.can_bind())?;
     for decider in &instance.deciders {
         let issued = transformation.provider.token_type();

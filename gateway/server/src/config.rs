@@ -12,6 +12,7 @@ mod load;
 mod network;
 mod problem;
 mod rules;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ pub use listener::{
 pub use load::{DEFAULT_FILE, Loaded, Sources, load};
 pub use network::{Network, NetworkError};
 pub use problem::{ConfigError, Problem};
+pub use sessions::Sessions;
 
 /// The configuration of one gateway process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +55,8 @@ pub struct Config {
     pub egress: Egress,
     /// Password hashing.
     pub passwords: Passwords,
+    /// Sessions that clients of an access manager sign in to.
+    pub sessions: Sessions,
     /// The way down.
     pub shutdown: Shutdown,
     /// The log.
@@ -70,6 +74,7 @@ impl Default for Config {
             plugins: Plugins::default(),
             egress: Egress::default(),
             passwords: Passwords::default(),
+            sessions: Sessions::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),
         }

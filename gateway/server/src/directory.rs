@@ -139,6 +139,7 @@ impl PasswordDirectory for UserDirectory {
             Ok(Profile {
                 username,
                 attributes,
+                session: None,
             })
         })
     }

@@ -14,11 +14,13 @@ use crate::{
     data_directory::{AdminToken, DataDirectory},
     directory::UserDirectory,
     dpop::Dpop,
+    face::session::SignInKey,
     heavy::HeavyPool,
     ledger::Ledger,
     listener::{Connection, tls::Terminator},
     publisher::Publisher,
     registry::Published,
+    sessions::SessionStore,
 };
 
 /// The running gateway, shared by all listeners.
@@ -41,6 +43,10 @@ pub struct Gateway {
     pub dpop: Dpop,
     /// Who signs in with a password.
     pub users: Arc<UserDirectory>,
+    /// Who is signed in.
+    pub sessions: SessionStore,
+    /// Protects sign-ins of several rounds.
+    pub sign_in_key: SignInKey,
     /// Who may administer.
     pub admin_token: AdminToken,
     /// What ends TLS, on the listeners that do.

@@ -24,6 +24,7 @@ pub mod registry;
 pub mod router;
 pub mod saml;
 pub mod serve;
+pub mod sessions;
 pub mod store;
 pub mod vault;
 

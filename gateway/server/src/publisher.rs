@@ -8,6 +8,7 @@ mod failure;
 mod inspection;
 mod instances;
 mod issuers;
+mod own_keys;
 mod plugins;
 mod restore;
 mod routes;
@@ -21,7 +22,7 @@ use std::{collections::VecDeque, sync::Arc};
 use cambist_core::Fetch;
 use cambist_plugin::{Plugin, PluginHost};
 use cambist_token::{
-    PasswordDirectory, TrustedIssuer,
+    PasswordDirectory, SessionDirectory, TrustedIssuer,
     jose::{Algorithm, Keyring},
 };
 use tokio::sync::{Mutex, MutexGuard};
@@ -89,6 +90,8 @@ pub struct Workshop {
     pub vault: Vault,
     /// Checks passwords.
     pub directory: Arc<dyn PasswordDirectory>,
+    /// Looks sessions up.
+    pub sessions: Arc<dyn SessionDirectory>,
     /// The way to issuers' keys.
     pub fetch: Arc<dyn Fetch>,
     /// Where hashing goes.
@@ -173,16 +176,19 @@ impl Publisher {
         let plugin = |reference: &str| registry.plugin(reference);
         let secret = |name: &str| registry.vault(name)?.secret(false);
         let key = |name: &str| registry.vault(name)?.key();
+        let key_store = |name: &str| registry.vault(name)?.key_store().cloned();
         let shelf = Shelf {
             base_url: &self.workshop.base_url,
             keyring: &self.workshop.keyring,
             ledger: &self.workshop.ledger,
             saml: &self.workshop.saml,
             directory: &self.workshop.directory,
+            sessions: &self.workshop.sessions,
             issuer: &issuer,
             plugin: &plugin,
             secret: &secret,
             key: &key,
+            key_store: &key_store,
         };
         instance::build(id, revision, document, &shelf)
     }

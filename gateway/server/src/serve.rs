@@ -30,6 +30,7 @@ use crate::{
     directory::UserDirectory,
     dpop::Dpop,
     egress::{Egress, EgressRules, tls::trust_roots},
+    face::session::SignInKey,
     gateway::{Gateway, now},
     heavy::HeavyPool,
     ledger::Ledger,
@@ -42,6 +43,7 @@ use crate::{
     registry::{Published, Registry},
     router::PublicHandler,
     saml::SamlBench,
+    sessions::SessionStore,
     store::{Store, StoreError},
     vault::{Vault, VaultError},
 };
@@ -219,6 +221,14 @@ fn gateway(
     );
     let users = Arc::new(UserDirectory::new(store.clone(), heavy.clone()));
     let directory: Arc<dyn PasswordDirectory> = users.clone();
+    let clock = || ServeError::Io(io::Error::other("the clock stands before 1970"));
+    let sessions = background.block_on(SessionStore::open(
+        config.sessions.clone(),
+        store.clone(),
+        handle.clone(),
+        now().ok_or_else(clock)?,
+    ))?;
+    background.spawn(sessions.clone().tend());
     let rules = EgressRules {
         allow: config.egress.allow.clone(),
         timeout: config.egress.timeout(),
@@ -251,6 +261,7 @@ fn gateway(
         saml,
         vault: Vault::new(&*data.vault_key()?)?,
         directory,
+        sessions: Arc::new(sessions.clone()),
         fetch: Arc::new(egress),
         heavy: heavy.clone(),
         compilation: HeavyPool::new(handle.clone(), 1, 4),
@@ -267,6 +278,9 @@ fn gateway(
         audit: Audit::open(&data.path().join("audit.jsonl"))?,
         dpop: Dpop::new().ok_or_else(|| io::Error::other("no randomness"))?,
         users,
+        sessions,
+        sign_in_key: SignInKey::draw()
+            .ok_or_else(|| io::Error::other("the machine has no randomness to give"))?,
         admin_token: data.admin_token()?,
         terminators: Vec::new(),
         _data: data,

@@ -12,6 +12,7 @@ mod migrate;
 mod plugins;
 mod seal;
 mod secrets;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -48,6 +49,7 @@ pub use ledger::{
 };
 pub use plugins::{Plugin, PluginVersion, component_digest};
 pub use secrets::SealedSecret;
+pub use sessions::StoredSession;
 pub use users::User;
 
 /// How long a statement waits for another process, or a caller for a connection.

@@ -3,7 +3,8 @@
 use std::{borrow::Cow, sync::Arc};
 
 use cambist_core::{
-    BoxFuture, Call, Declared, Principal, Rejection, Token, TokenType, ValidateError, Validator,
+    BoxFuture, Call, Declared, Principal, Rejection, Token, TokenType, UsedSession, ValidateError,
+    Validator,
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -32,6 +33,12 @@ pub trait PasswordDirectory: Send + Sync {
         username: &'a str,
         password: &'a str,
     ) -> BoxFuture<'a, Result<Profile, ValidateError>>;
+
+    /// Ends a session that [`Profile::session`] named. Best effort; by default there is none.
+    fn end_session<'a>(&'a self, session: &'a Token) -> BoxFuture<'a, ()> {
+        let _ = session;
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// What a directory says about a user.
@@ -41,6 +48,8 @@ pub struct Profile {
     pub username: String,
     /// Attributes; they become claims.
     pub attributes: Map<String, Value>,
+    /// The session that checking the password made elsewhere, if it is still there.
+    pub session: Option<Token>,
 }
 
 fn build(
@@ -116,11 +125,16 @@ impl Validator for Username {
                 authenticated_at: Some(call.now),
                 authentication_methods: vec!["pwd".to_owned()],
                 claims: profile.attributes,
+                session: profile.session.map(UsedSession::interim),
                 ..Principal::default()
             };
             self.declared.complete(&mut principal, None);
             Ok(principal)
         })
+    }
+
+    fn end_session<'a>(&'a self, session: &'a Token) -> BoxFuture<'a, ()> {
+        self.directory.end_session(session)
     }
 }
 

@@ -17,12 +17,15 @@ mod proxy;
 mod proxy_certificates;
 mod proxy_http2;
 mod proxy_hygiene;
+mod proxy_routes;
 mod proxy_tls;
 mod publish;
 mod refusals;
 mod rest_sts_saml2;
+mod rest_sts_sessions;
 mod restart;
 mod saml;
+mod saml_keys;
 mod tidy;
 mod users;
 

@@ -400,11 +400,9 @@ async fn px_10_bytes_behind_an_upgrade_are_no_request_before_its_answer() -> Out
 }
 
 #[tokio::test]
-async fn px_13_duplicates_of_what_has_one_value_are_refused() -> Outcome {
+async fn duplicates_of_what_has_one_value_are_refused() -> Outcome {
     let routed = Routed::start().await?;
-    routed
-        .refused(&routed.head(&format!("{}", routed.credential)))
-        .await?;
+    routed.refused(&routed.head(&routed.credential)).await?;
     routed
         .refused(&routed.head("Content-Type: a/b\r\nContent-Type: c/d\r\n"))
         .await

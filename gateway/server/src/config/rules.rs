@@ -32,6 +32,7 @@ pub(super) fn check(config: &Config, origin: impl Fn(&str) -> String, problems: 
             ),
         );
     }
+    cookie(config, &mut findings);
     listeners(config, &mut findings);
     if let Err(error) = EnvFilter::try_new(&config.log.filter) {
         findings.wrong(
@@ -39,6 +40,20 @@ pub(super) fn check(config: &Config, origin: impl Fn(&str) -> String, problems: 
             format!(
                 "`log.filter` expects a level or directives such as \"info,cambist=debug\": {error}"
             ),
+        );
+    }
+}
+
+fn cookie<F: Fn(&str) -> String>(config: &Config, findings: &mut Findings<'_, F>) {
+    let cookie = config.sessions.cookie.as_str();
+    let is_name = (1..=64).contains(&cookie.len())
+        && cookie
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    if !is_name {
+        findings.wrong(
+            "sessions.cookie",
+            "`sessions.cookie` expects 1 to 64 letters, digits, hyphens and underscores, as it names a header too",
         );
     }
 }

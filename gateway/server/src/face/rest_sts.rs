@@ -8,10 +8,11 @@ mod failure;
 mod translate;
 mod unpersisted;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cambist_core::{
-    Call, Client, ExchangeError, ExchangeRequest, Exchanged, Instance, MayPresent, Scope, TokenType,
+    Call, Client, EndOfSession, ExchangeError, ExchangeRequest, Exchanged, Instance, MayPresent,
+    Scope, TokenType,
 };
 use cambist_saml::transport;
 use common_rest::{
@@ -29,6 +30,8 @@ use crate::document::RestStsDocument;
 pub const USERNAME: &str = "USERNAME";
 /// Input and output type for an `OpenID` Connect ID token.
 pub const OPENIDCONNECT: &str = "OPENIDCONNECT";
+/// Input type for a session of an access manager.
+pub const OPENAM: &str = "OPENAM";
 /// Output type for a SAML 2.0 assertion.
 pub const SAML2: &str = "SAML2";
 
@@ -41,8 +44,8 @@ pub struct RestFace {
     pub inputs: HashMap<String, TokenType>,
     /// Token types by output type name.
     pub outputs: HashMap<String, TokenType>,
-    /// The pairs of names that may be translated.
-    transforms: HashSet<(String, String)>,
+    /// The pairs of names that may be translated, and whether a session then ends.
+    transforms: HashMap<(String, String), bool>,
     /// Whom tokens of an output type are for, where that is not everybody.
     output_audiences: BTreeMap<String, BTreeSet<String>>,
 }
@@ -54,10 +57,10 @@ impl RestFace {
         inputs: HashMap<String, TokenType>,
         outputs: HashMap<String, TokenType>,
     ) -> Self {
-        let pairs = document
-            .transforms
-            .iter()
-            .map(|t| (t.input.clone(), t.output.clone()));
+        let pairs = document.transforms.iter().map(|t| {
+            let names = (t.input.clone(), t.output.clone());
+            (names, t.invalidate_interim_session)
+        });
         Self {
             client: client(&document.audiences),
             inputs,
@@ -74,13 +77,13 @@ impl RestFace {
         wanted.iter().cloned().collect()
     }
 
-    /// The types behind a pair of names, if the pair may be translated.
-    fn pair(&self, input: &str, output: &str) -> Option<(&TokenType, &TokenType)> {
-        let is_offered = self
+    /// The types behind a pair of names, if the pair may be translated, and whether a session then ends.
+    fn pair(&self, input: &str, output: &str) -> Option<(&TokenType, &TokenType, bool)> {
+        let ends_session = self
             .transforms
-            .contains(&(input.to_owned(), output.to_owned()));
-        is_offered.then_some(())?;
-        Some((self.inputs.get(input)?, self.outputs.get(output)?))
+            .get(&(input.to_owned(), output.to_owned()))?;
+        let (input, output) = (self.inputs.get(input)?, self.outputs.get(output)?);
+        Some((input, output, *ends_session))
     }
 }
 
@@ -161,7 +164,12 @@ async fn translated(
         nonce: translation.nonce,
         wanted_confirmation: translation.confirmation,
     };
-    let outcome = cambist_core::exchange(instance, &request, call).await;
+    let ends = if translation.ends_session {
+        EndOfSession::Any
+    } else {
+        EndOfSession::None
+    };
+    let outcome = cambist_core::exchange_and_then(ends, instance, &request, call).await;
     let answer = match &outcome {
         Ok(exchanged) => issued(exchanged, &output),
         Err(error) => Err(failure::rest_error(error, &input)),

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use cambist_core::{Instance, Limits, Provider, TokenType, Transformation, Validator};
 use cambist_plugin::{GrantedSecret, Plugin, PluginKey, Point};
 use cambist_token::{
-    BUILTINS, Bench, PasswordDirectory, TrustedIssuer,
+    BUILTINS, Bench, PasswordDirectory, SessionDirectory, TrustedIssuer,
     jose::{Algorithm, Keyring},
 };
 use serde::Deserialize;
@@ -34,7 +34,8 @@ use crate::{
     },
     ledger::Ledger,
     publish_error::PublishError,
-    saml::{self, SamlBench, SamlProvider},
+    saml::{self, Frame, SamlBench, SamlProvider},
+    vault::KeyStore,
 };
 
 /// What instances are built from: shared things by name.
@@ -49,6 +50,8 @@ pub struct Shelf<'a> {
     pub saml: &'a SamlBench,
     /// Where user names and passwords are checked.
     pub directory: &'a Arc<dyn PasswordDirectory>,
+    /// Where sessions are looked up.
+    pub sessions: &'a Arc<dyn SessionDirectory>,
     /// Registered issuers.
     pub issuer: &'a dyn Fn(&str) -> Option<Arc<TrustedIssuer>>,
     /// Plugins by reference: `name`, `name@1.2.0` or `name@sha256:…`.
@@ -57,6 +60,8 @@ pub struct Shelf<'a> {
     pub secret: &'a dyn Fn(&str) -> Option<GrantedSecret>,
     /// Keys of the vault.
     pub key: &'a dyn Fn(&str) -> Option<Arc<dyn PluginKey>>,
+    /// Key stores of the vault.
+    pub key_store: &'a dyn Fn(&str) -> Option<Arc<KeyStore>>,
 }
 
 type Providers = BTreeMap<String, Arc<dyn Provider>>;
@@ -66,7 +71,6 @@ type Providers = BTreeMap<String, Arc<dyn Provider>>;
 struct BuiltProviders {
     by_name: Providers,
     algorithms: Vec<Algorithm>,
-    saml: Vec<Arc<SamlProvider>>,
 }
 
 /// Builds `document` as instance `id`. Changes nothing; an error names the member at fault.
@@ -96,18 +100,22 @@ pub fn build(
         realm: &realm,
         keyring: shelf.keyring,
         directory: shelf.directory,
+        sessions: shelf.sessions,
         trusted_issuer: shelf.issuer,
         mappers: &binder,
     };
-    let validators = validators(document, &bench, &binder)?;
+    let key_store = |name: &str| binder.key_store(name);
+    let own_keys = (shelf.key_store)(&saml::own_keys(id));
+    let frame = Frame::new(&issuer, shelf.saml, &key_store, own_keys);
+    let validators = validators(document, &bench, &binder, &frame)?;
     check_subject_namespaces(document, &validators)?;
     let BuiltProviders {
         by_name: providers,
         algorithms,
-        saml,
-    } = providers(document, &bench, &binder)?;
+    } = providers(document, &bench, &binder, &frame)?;
     let deciders = binder.deciders(&document.policy)?;
-    let transformations = transformations(document, &validators, &providers)?;
+    let mut transformations = transformations(document, &validators, &providers)?;
+    transformations.extend(saml::bearer_grants(&frame, &transformations));
     let actors = actors(document, &validators)?;
     let (relying_parties, resources) = relying_parties(document)?;
     let clients = clients(document, &relying_parties)?;
@@ -117,8 +125,9 @@ pub fn build(
         &issuer,
         relying_parties.values().map(|party| &**party),
         &algorithms,
+        &transformations,
     );
-    let saml_metadata = saml::metadata::document(&issuer, revision, &saml)?;
+    let saml_metadata = saml::metadata::document(&frame, revision)?;
     let limits = Limits {
         chain_depth: document.limits.chain_depth.clamp(1, 8),
         ..Limits::default()
@@ -132,6 +141,7 @@ pub fn build(
         ledger: Some(Arc::new(shelf.ledger.at(id, document.ledger.persistence))),
         limits,
     };
+    let imported = frame.taken.into_inner();
     let uses = binder.uses.into_inner();
     Ok(PublishedInstance {
         id: id.to_owned(),
@@ -144,6 +154,7 @@ pub fn build(
         jwks,
         metadata,
         saml_metadata,
+        imported,
         uses,
     })
 }
@@ -181,6 +192,7 @@ fn providers(
     document: &InstanceDocument,
     bench: &Bench<'_>,
     binder: &Binder<'_>,
+    frame: &Frame<'_>,
 ) -> Result<BuiltProviders, PublishError> {
     let mut built = BuiltProviders::default();
     for (name, part) in &document.providers {
@@ -191,14 +203,11 @@ fn providers(
             continue;
         }
         if part.kind == saml::KIND {
-            let provider = SamlProvider::build(
-                &part.settings,
-                binder.issuer,
-                binder.shelf.saml,
-                |audience| document.relying_parties.contains_key(audience),
-            );
+            let provider = SamlProvider::build(name, &part.settings, frame, |audience| {
+                document.relying_parties.contains_key(audience)
+            });
             let provider = Arc::new(provider.map_err(|error| error.within(&path))?);
-            built.saml.push(Arc::clone(&provider));
+            frame.providers.borrow_mut().push(Arc::clone(&provider));
             built.by_name.insert(name.clone(), provider);
             continue;
         }

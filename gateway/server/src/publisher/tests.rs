@@ -76,6 +76,7 @@ async fn publisher(directory: &TempDir) -> Publisher {
         saml,
         vault: Vault::new(&[1; 32]).unwrap(),
         directory: Arc::new(Nobody),
+        sessions: Arc::new(cambist_token::NoSessions),
         fetch: Arc::new(Nobody),
         heavy: heavy.clone(),
         compilation: heavy,

@@ -19,6 +19,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "ledger",
         include_str!("../../migrations/0003_ledger.sql"),
     ),
+    (
+        5,
+        "sessions",
+        include_str!("../../migrations/0005_sessions.sql"),
+    ),
 ];
 
 /// Applies what is missing. One transaction from the first look on: two processes that start together

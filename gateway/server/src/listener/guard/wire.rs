@@ -221,6 +221,7 @@ impl Wire {
             }
             State::ChunkEnd => Err(Reason::Chunk),
             State::Trailers if line.is_empty() => {
+                self.section = 0;
                 self.state = State::Start {
                     is_after_blank: false,
                 };
@@ -282,6 +283,7 @@ impl Wire {
     }
 
     fn head_ended(&mut self) -> Result<(), Reason> {
+        self.section = 0;
         let framing = self.framing;
         if framing.is_chunked && (framing.length.is_some() || framing.is_old) {
             return Err(Reason::Length);

@@ -52,6 +52,7 @@ impl PasswordDirectory for Dana {
             Ok(Profile {
                 username: username.to_owned(),
                 attributes: serde_json::from_value(attributes).unwrap(),
+                session: None,
             })
         })
     }
@@ -110,6 +111,7 @@ pub(super) async fn desk() -> Desk {
         keyring: Arc::new(Keyring::new(keys.into())),
         vault: Vault::new(&[0; 32]).unwrap(),
         directory: Arc::new(Dana),
+        sessions: Arc::new(cambist_token::NoSessions),
         fetch: Arc::new(Nowhere),
         heavy: heavy.clone(),
         compilation: heavy,

@@ -78,11 +78,6 @@ async fn rs_66_what_is_not_offered_or_has_no_config_is_refused_by_name() {
             "X509 input is not offered",
         ),
         (
-            standard("OPENAM", "OPENIDCONNECT"),
-            "supported-token-transforms[0].inputTokenType",
-            "OPENAM input is not offered",
-        ),
-        (
             standard("username", "OPENIDCONNECT"),
             "inputTokenType",
             "is not a builtin type",
