@@ -62,6 +62,11 @@ impl Gate {
     }
 }
 
+/// How much of what a client still sends is taken after the last answer, and how long it may pause: a
+/// connection that is closed over unread bytes is reset, and the answer lost with it.
+const LINGER_BYTES: usize = 1024 * 1024;
+const LINGER: Duration = Duration::from_secs(1);
+
 /// A stream whose bytes are looked at.
 pub(super) struct Guarded<S> {
     inner: S,
@@ -74,6 +79,9 @@ pub(super) struct Guarded<S> {
     too_many: usize,
     reading: Stall,
     writing: Stall,
+    is_shut: bool,
+    lingered: usize,
+    lingering: Stall,
 }
 
 impl<S> Guarded<S> {
@@ -97,6 +105,9 @@ impl<S> Guarded<S> {
             too_many: limits.header_count + 1,
             reading: Stall::new(Duration::from_secs(limits.body_idle_seconds)),
             writing: Stall::new(Duration::from_secs(limits.send_idle_seconds)),
+            is_shut: false,
+            lingered: 0,
+            lingering: Stall::new(LINGER),
         }
     }
 
@@ -192,7 +203,26 @@ impl<S: AsyncWrite + Unpin> Guarded<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncRead + Unpin> Guarded<S> {
+    /// Takes what the client still sends of a message that nobody reads.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut scratch = [0; 4096];
+        while self.lingered < LINGER_BYTES {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut self.inner).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    self.lingered += buffer.filled().len();
+                    self.lingering.clear();
+                }
+                Poll::Ready(_) => break,
+                Poll::Pending => return self.lingering.poll(cx).map(|_| Ok(())),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -225,8 +255,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let guard = self.get_mut();
-        let outcome = Pin::new(&mut guard.inner).poll_shutdown(cx);
-        guard.written(outcome, cx)
+        if !guard.is_shut {
+            let outcome = Pin::new(&mut guard.inner).poll_shutdown(cx);
+            match guard.written(outcome, cx) {
+                Poll::Ready(Ok(())) => guard.is_shut = true,
+                other => return other,
+            }
+        }
+        if guard.is_poisoned || guard.wire.is_within_body() {
+            guard.poll_linger(cx)
+        } else {
+            Poll::Ready(Ok(()))
+        }
     }
 }
 
