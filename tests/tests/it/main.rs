@@ -10,6 +10,7 @@ mod exchange;
 mod jwks;
 mod oauth_dpop;
 mod oauth_ledger;
+mod oauth_tokens;
 mod plugin_hostile;
 mod plugin_lifecycle;
 mod plugins;
@@ -26,6 +27,7 @@ mod rest_sts_sessions;
 mod restart;
 mod saml;
 mod saml_keys;
+mod saml_points;
 mod tidy;
 mod users;
 
