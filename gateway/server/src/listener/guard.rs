@@ -127,7 +127,10 @@ impl<S> Guarded<S> {
                 buffer.set_filled(start + doubt.at);
                 self.is_poisoned = true;
                 self.first = match doubt.reason {
-                    Reason::Long if self.wire.is_within_head() => FILLER.repeat(self.too_many),
+                    Reason::Long if self.wire.is_within_head() => {
+                        // hyper looks again only when the head is complete.
+                        [&FILLER.repeat(self.too_many), &b"\r\n"[..]].concat()
+                    }
                     _ => POISON.to_vec(),
                 };
                 self.hand_out(buffer);
