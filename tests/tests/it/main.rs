@@ -8,7 +8,9 @@
 mod delegation;
 mod exchange;
 mod jwks;
+mod oauth_clients;
 mod oauth_dpop;
+mod oauth_issuers;
 mod oauth_ledger;
 mod oauth_tokens;
 mod plugin_hostile;
@@ -20,6 +22,7 @@ mod proxy_http2;
 mod proxy_hygiene;
 mod proxy_routes;
 mod proxy_tls;
+mod proxy_upstreams;
 mod publish;
 mod refusals;
 mod rest_sts_saml2;

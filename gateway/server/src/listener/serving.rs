@@ -234,6 +234,7 @@ async fn answer_http1<H: Handler>(
         .max_headers(limits.header_count)
         .half_close(false);
     let serving = builder.serve_connection(TokioIo::new(stream), service);
+    // A route may let clients switch protocols.
     let mut serving = pin!(serving.with_upgrades());
     tokio::select! {
         outcome = serving.as_mut() => outcome,
