@@ -9,6 +9,7 @@ mod delegation;
 mod exchange;
 mod jwks;
 mod oauth_dpop;
+mod oauth_keys;
 mod oauth_ledger;
 mod oauth_tokens;
 mod plugin_hostile;
