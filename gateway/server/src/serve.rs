@@ -45,6 +45,7 @@ use crate::{
     saml::SamlBench,
     sessions::SessionStore,
     store::{Store, StoreError},
+    used::UsedAssertions,
     vault::{Vault, VaultError},
 };
 
@@ -221,12 +222,13 @@ fn gateway(
     );
     let users = Arc::new(UserDirectory::new(store.clone(), heavy.clone()));
     let directory: Arc<dyn PasswordDirectory> = users.clone();
-    let clock = || ServeError::Io(io::Error::other("the clock stands before 1970"));
+    let started =
+        now().ok_or_else(|| ServeError::Io(io::Error::other("the clock stands before 1970")))?;
     let sessions = background.block_on(SessionStore::open(
         config.sessions.clone(),
         store.clone(),
         handle.clone(),
-        now().ok_or_else(clock)?,
+        started,
     ))?;
     background.spawn(sessions.clone().tend());
     let rules = EgressRules {
@@ -248,9 +250,8 @@ fn gateway(
     let plugin_host = PluginHost::new(plugin_limits(&config), compilation, Arc::new(outside))?;
     let published = Arc::new(Published::new(Registry::default()));
     let keyring = Arc::new(keys::open(&data)?);
+    let used_assertions = UsedAssertions::new(store.clone(), handle.clone());
     let saml = SamlBench::new(keys::open_saml(&data)?, store.clone(), handle.clone());
-    let started =
-        now().ok_or_else(|| ServeError::Io(io::Error::other("the clock stands before 1970")))?;
     let ledger = background.block_on(Ledger::open(store.clone(), handle.clone(), started))?;
     let workshop = Workshop {
         base_url: base_url.clone(),
@@ -281,6 +282,7 @@ fn gateway(
         heavy,
         audit: Audit::open(&data.path().join("audit.jsonl"))?,
         dpop: Dpop::new().ok_or_else(|| io::Error::other("no randomness"))?,
+        used_assertions,
         users,
         sessions,
         sign_in_key: SignInKey::draw()
