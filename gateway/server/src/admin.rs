@@ -5,6 +5,7 @@ mod etag;
 mod metrics;
 mod plugins;
 mod problem;
+mod realms;
 mod secrets;
 
 use std::{net::SocketAddr, sync::Arc};

@@ -9,6 +9,7 @@ mod inspection;
 mod instances;
 mod issuers;
 mod plugins;
+mod realms;
 mod restore;
 mod routes;
 mod secrets;
@@ -29,6 +30,7 @@ use tokio::sync::{Mutex, MutexGuard};
 pub use failure::PublishFailure;
 pub use inspection::{Import, Inspection, SelfTest};
 pub use plugins::PluginSummary;
+pub use realms::RealmDocument;
 pub use secrets::SecretSummary;
 pub use versions::PluginVersion;
 

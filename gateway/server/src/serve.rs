@@ -13,7 +13,7 @@ use std::{
 };
 
 use cambist_plugin::{CodeCache, Compilation, HeavyLimits, HostError, HostLimits, PluginHost};
-use cambist_token::PasswordDirectory;
+use cambist_token::{Allowance, Attempts, PasswordDirectory};
 use rustls::ClientConfig;
 use tokio::{
     net::TcpListener,
@@ -24,7 +24,7 @@ use tokio::{
 use crate::{
     admin::AdminHandler,
     audit::Audit,
-    config::Config,
+    config::{Config, Passwords},
     data_directory::{DataDirectory, DataDirectoryError},
     directory::UserDirectory,
     dpop::Dpop,
@@ -196,7 +196,10 @@ fn gateway(
         config.passwords.hash_count(),
         config.passwords.queue,
     );
-    let users = Arc::new(UserDirectory::new(store.clone(), heavy.clone()));
+    let users = Arc::new(
+        UserDirectory::new(store.clone(), heavy.clone())
+            .bounded_by(Arc::new(attempts(&config.passwords))),
+    );
     let directory: Arc<dyn PasswordDirectory> = users.clone();
     let rules = EgressRules {
         allow: config.egress.allow.clone(),
@@ -244,6 +247,19 @@ fn gateway(
         admin_token: data.admin_token()?,
         _data: data,
     })
+}
+
+/// What the configuration grants those who guess passwords.
+fn attempts(config: &Passwords) -> Attempts {
+    let per_user = Allowance {
+        failures: config.user_failures,
+        seconds: 6,
+    };
+    let per_address = Allowance {
+        failures: config.address_failures,
+        seconds: 1,
+    };
+    Attempts::new(per_user, per_address)
 }
 
 /// What the configuration grants plugins in space and time.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::{Bench, BuildError, Builtin, settings::Settings};
+use crate::{Attempt, Attempts, Bench, BuildError, Builtin, settings::Settings};
 
 const MAX_TOKEN_BYTES: usize = 4 * 1024;
 const MAX_USERNAME_BYTES: usize = 256;
@@ -32,6 +32,11 @@ pub trait PasswordDirectory: Send + Sync {
         username: &'a str,
         password: &'a str,
     ) -> BoxFuture<'a, Result<Profile, ValidateError>>;
+
+    /// What counts failures here and bounds them; none leaves passwords open to guessing.
+    fn attempts(&self) -> Option<&Attempts> {
+        None
+    }
 }
 
 /// What a directory says about a user.
@@ -99,6 +104,38 @@ impl Credential<'_> {
     }
 }
 
+impl Username {
+    /// Asks the directory, unless too many tries have failed.
+    async fn authenticate(
+        &self,
+        credential: &Credential<'_>,
+        call: &Call<'_>,
+    ) -> Result<Profile, ValidateError> {
+        let attempt = Attempt {
+            realm: &self.realm,
+            username: &credential.username,
+            address: call.proofs.address,
+            now: call.now,
+        };
+        let attempts = self.directory.attempts();
+        if let Some(attempts) = attempts {
+            attempts.check(&attempt)?;
+        }
+        let outcome = self
+            .directory
+            .authenticate(&self.realm, &credential.username, &credential.password)
+            .await;
+        match (attempts, &outcome) {
+            (Some(attempts), Ok(_)) => attempts.succeeded(&attempt),
+            (Some(attempts), Err(error)) if error.rejection().is_some() => {
+                attempts.failed(&attempt);
+            }
+            _ => {}
+        }
+        outcome
+    }
+}
+
 impl Validator for Username {
     fn validate<'a>(
         &'a self,
@@ -107,10 +144,7 @@ impl Validator for Username {
     ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
         Box::pin(async move {
             let credential = Credential::read(token)?;
-            let profile = self
-                .directory
-                .authenticate(&self.realm, &credential.username, &credential.password)
-                .await?;
+            let profile = self.authenticate(&credential, call).await?;
             let mut principal = Principal {
                 subject: profile.username,
                 authenticated_at: Some(call.now),

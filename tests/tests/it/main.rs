@@ -15,6 +15,8 @@ mod plugins;
 mod proxy;
 mod publish;
 mod refusals;
+mod rest_sts_guessing;
+mod rest_sts_publish;
 mod rest_sts_saml2;
 mod restart;
 mod saml;

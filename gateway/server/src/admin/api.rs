@@ -7,7 +7,7 @@ use hyper::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Problem, etag, plugins, secrets};
+use super::{Problem, etag, plugins, realms, secrets};
 use crate::{
     body::{self, Body},
     config::Limits,
@@ -37,6 +37,8 @@ pub(super) async fn handle(
         }
         ("secrets", "") if head.method == Method::GET => secrets::list(gateway),
         ("secrets", name) if !name.is_empty() => secrets::handle(gateway, &head, body, name).await,
+        ("realms", "") if head.method == Method::GET => realms::list(gateway),
+        ("realms", path) if !path.is_empty() => realms::handle(gateway, &head, body, path).await,
         ("routes", "") if head.method == Method::GET => {
             let registry = gateway.published.load();
             let names: Vec<&String> = registry.routes.keys().collect();
@@ -55,7 +57,8 @@ pub(super) async fn handle(
             json_response(StatusCode::OK, &gateway.publisher.public_keys(), None)
         }
         (
-            "plugins" | "plugins:inspect" | "secrets" | "routes" | "issuers" | "keys" | "users",
+            "plugins" | "plugins:inspect" | "secrets" | "realms" | "routes" | "issuers" | "keys"
+            | "users",
             _,
         ) => Err(method_not_allowed()),
         _ => Err(Problem::not_found(format!(

@@ -205,6 +205,8 @@ pub const KEYS: &[Key] = &[
     number("egress.body_bytes", KIB, 16 * MIB, "Most bytes of a fetched document."),
     number("passwords.concurrency", 1, 1024, "Password hashes computed at a time, each taking 19 MiB. Without it, one less than there are cores.").optional(),
     number("passwords.queue", 0, 100_000, "Password hashes that may wait; further ones are refused at once."),
+    number("passwords.user_failures", 0, 1_000_000, "Wrong passwords for one user name that are free; then one every six seconds, before anything is hashed. 0 sets no limit."),
+    number("passwords.address_failures", 0, 1_000_000, "Wrong passwords from one address (IPv6: its /64) that are free; then one every second. 0 sets no limit."),
     number("shutdown.drain_seconds", 0, DAY, "Seconds that open requests get to finish when the gateway stops."),
     is("log.filter", Kind::Text, "What is logged: a level, or directives such as \"info,cambist=debug\"."),
     is("log.format", Kind::Choice(&["json", "text"]), "How a log line looks."),

@@ -19,6 +19,8 @@ pub enum DocumentKind {
     Instance,
     /// A trusted issuer.
     Issuer,
+    /// A realm.
+    Realm,
     /// A route of the proxy.
     Route,
 }
@@ -30,6 +32,7 @@ impl DocumentKind {
             Self::Client => "client",
             Self::Instance => "instance",
             Self::Issuer => "issuer",
+            Self::Realm => "realm",
             Self::Route => "route",
         }
     }

@@ -32,6 +32,8 @@ pub enum Refusal {
     ServerError,
     /// Ours, and trying again helps.
     TemporarilyUnavailable,
+    /// Somebody has failed too often and has to wait so many seconds.
+    TooManyFailures(u64),
     /// The body is too large.
     TooLarge,
     /// The body is not a form.
@@ -49,6 +51,7 @@ impl From<&ExchangeError> for Refusal {
         if let Some(fault) = error.fault() {
             return match fault {
                 Fault::Overloaded(_) | Fault::Unavailable(_) => Self::TemporarilyUnavailable,
+                Fault::Throttled { seconds } => Self::TooManyFailures(*seconds),
                 Fault::Plugin { .. } | Fault::Internal(_) => Self::ServerError,
             };
         }
@@ -129,6 +132,11 @@ impl Refusal {
                 "temporarily_unavailable",
                 "try again later",
             ),
+            Self::TooManyFailures(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "temporarily_unavailable",
+                "too many attempts have failed; try again later",
+            ),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "invalid_request",
@@ -179,6 +187,9 @@ impl Refusal {
             }
             Self::MethodNotAllowed => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+            }
+            Self::TooManyFailures(seconds) => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             Self::TemporarilyUnavailable => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -101,6 +101,13 @@ fn fault_error(fault: &Fault, message: &str) -> RestError {
             StatusCode::SERVICE_UNAVAILABLE,
             format!("{message}: try again later."),
         ),
+        Fault::Throttled { seconds } => RestError {
+            retry_after: Some(*seconds),
+            ..RestError::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many attempts have failed: try again later.",
+            )
+        },
         Fault::Plugin { .. } | Fault::Internal(_) => {
             internal(&format!("{message}: internal error."))
         }
