@@ -228,9 +228,10 @@ mod tests {
         }
         assert_eq!(wait(&attempts, &by("dana", "192.0.2.2", 1000)), 40);
         for index in 0..100_000 {
+            let name = format!("user-{index}");
             let attempt = Attempt {
                 address: None,
-                ..by(&format!("user-{index}"), "192.0.2.1", 1000)
+                ..by(&name, "192.0.2.1", 1000)
             };
             attempts.failed(&attempt);
         }

@@ -57,8 +57,12 @@ impl Publisher {
         let current = draft.registry.realms.get(path).copied();
         precondition.check(Some(current.ok_or(PublishFailure::NotFound)?))?;
         let realm = format!("/{path}");
-        let mut ids = draft.registry.instances.keys();
-        if let Some(id) = ids.find(|id| instance::realm(id) == realm) {
+        let user = draft
+            .registry
+            .instances
+            .keys()
+            .find(|id| instance::realm(id) == realm);
+        if let Some(id) = user {
             return Err(PublishFailure::InUse(format!("instance `{id}`")));
         }
         draft.registry.realms.remove_mut(path);

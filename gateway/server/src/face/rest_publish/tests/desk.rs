@@ -109,7 +109,8 @@ pub(super) async fn desk() -> Desk {
     };
     let publisher = Publisher::new(workshop, Arc::clone(&published));
     for realm in ["alpha", "fred/bobo"] {
-        let made = publisher.put_realm(realm, &RealmDocument::default(), Precondition::Absent);
+        let document = RealmDocument::default();
+        let made = publisher.put_realm(realm, &document, Precondition::Absent);
         made.await.unwrap();
     }
     Desk {

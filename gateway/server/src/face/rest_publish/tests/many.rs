@@ -49,7 +49,7 @@ async fn publishing_one_more_costs_the_same_whatever_is_there() {
     assert_eq!(failed, Vec::<String>::new());
     assert_eq!(desk.published.load().instances.size(), MANY);
     // Unoptimised and among others; a cost per instance that grows with their number would be minutes.
-    assert!(restored < Duration::from_secs(60), "{restored:?}");
+    assert!(restored < Duration::from_mins(1), "{restored:?}");
     println!(
         "publish: {first:?} among few, {last:?} among {MANY}; {} bytes each; all restored in {restored:?}",
         bytes / MANY
