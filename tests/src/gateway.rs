@@ -49,9 +49,10 @@ impl TestGateway {
         // The gateway makes runtimes of its own, which a thread of this one may not.
         let running = tokio::task::spawn_blocking(|| start(config)).await??;
         let token = running.gateway.admin_token.reveal().to_owned();
+        let config = &running.gateway.config;
         let (public, admin) = (
-            format!("http://{}", running.public),
-            format!("http://{}", running.admin),
+            format!("{}://{}", config.public.tls.scheme(), running.public),
+            format!("{}://{}", config.admin.tls.scheme(), running.admin),
         );
         Ok(Self {
             running: Some(running),
@@ -60,6 +61,13 @@ impl TestGateway {
             public,
             admin,
         })
+    }
+
+    /// Base URL of a further listener.
+    pub fn further(&self, name: &str) -> Option<String> {
+        let further = &self.running.as_ref()?.further;
+        let (_, address) = further.iter().find(|(known, _)| known == name)?;
+        Some(format!("http://{address}"))
     }
 
     /// The admin token.

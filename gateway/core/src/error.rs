@@ -27,6 +27,9 @@ pub enum Rejection {
     /// Valid syntax, refused by the party that knows this kind of token.
     #[error("refused")]
     Refused,
+    /// It, or a token it was made from, was revoked.
+    #[error("revoked")]
+    Revoked,
     /// Larger than allowed.
     #[error("too large")]
     TooLarge,
@@ -55,6 +58,7 @@ impl Rejection {
             Self::Malformed => "malformed",
             Self::NotYetValid => "not_yet_valid",
             Self::Refused => "refused",
+            Self::Revoked => "revoked",
             Self::TooLarge => "too_large",
             Self::UnknownIssuer => "unknown_issuer",
             Self::UnknownKey => "unknown_key",

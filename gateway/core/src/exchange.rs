@@ -1,8 +1,11 @@
 //! The waist: everything that issues a token comes through here.
 
+use std::sync::Arc;
+
 use crate::{
-    Call, DecideError, ExchangeError, ExchangeRequest, Fault, Instance, IssuedToken, PolicyRefusal,
-    Presented, Principal, policy,
+    Call, DecideError, Entry, ExchangeError, ExchangeRequest, Fault, Instance, IssueError,
+    IssuedToken, Mark, NotEntered, PolicyRefusal, Presented, Principal, Rejection, Role,
+    Transformation, ValidateError, policy,
 };
 
 /// What an exchange produced, with the facts its audit record needs.
@@ -18,19 +21,62 @@ pub struct Exchanged {
     pub subject: String,
     /// Who acts, newest first.
     pub actors: Option<crate::ActorChain>,
+    /// What it falls by: its own mark first, then those of the tokens it was made from. Empty without a
+    /// ledger.
+    pub marks: Arc<[Mark]>,
     /// The keys it is bound to.
     pub confirmation: Option<crate::Confirmation>,
 }
 
 /// Validates what was presented, asks policy, and issues.
 ///
-/// The order is fixed: subject, actor, policy, the operator's own policies, provider. Nothing is issued
-/// unless all agree.
+/// The order is fixed: subject, actor, policy, the operator's own policies, provider, ledger. Nothing is
+/// issued unless all agree, and nothing leaves that could not be taken down.
 pub async fn exchange(
     instance: &Instance,
     request: &ExchangeRequest<'_>,
     call: &Call<'_>,
 ) -> Result<Exchanged, ExchangeError> {
+    exchange_and_then(EndOfSession::Interim, instance, request, call).await
+}
+
+/// Which session ends with an exchange, whether or not a token was issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndOfSession {
+    /// The one that validating the subject token made, and no other.
+    Interim,
+    /// The one behind the subject token, also if it was presented.
+    Any,
+    /// None: what was made stays until it ends by itself.
+    None,
+}
+
+/// As [`exchange()`], with a say in which session ends. Nothing is ended if the subject token was not
+/// accepted.
+pub async fn exchange_and_then(
+    ends: EndOfSession,
+    instance: &Instance,
+    request: &ExchangeRequest<'_>,
+    call: &Call<'_>,
+) -> Result<Exchanged, ExchangeError> {
+    let (transformation, subject) = validate_subject(instance, request, call).await?;
+    let outcome = decide_and_issue(instance, transformation, request, &subject, call).await;
+    let ended = subject.session.as_ref().filter(|session| match ends {
+        EndOfSession::Interim => session.is_interim,
+        EndOfSession::Any => true,
+        EndOfSession::None => false,
+    });
+    if let Some(session) = ended {
+        transformation.validator.end_session(&session.token).await;
+    }
+    outcome
+}
+
+async fn validate_subject<'i>(
+    instance: &'i Instance,
+    request: &ExchangeRequest<'_>,
+    call: &Call<'_>,
+) -> Result<(&'i Transformation, Principal), ExchangeError> {
     let transformation = instance.transformation(
         &request.subject.token_type,
         request.requested_token_type.as_ref(),
@@ -47,11 +93,29 @@ pub async fn exchange(
         .validate(&request.subject.token, call)
         .await
         .map_err(ExchangeError::Subject)?;
+    Ok((transformation, subject))
+}
+
+async fn decide_and_issue(
+    instance: &Instance,
+    transformation: &Transformation,
+    request: &ExchangeRequest<'_>,
+    subject: &Principal,
+    call: &Call<'_>,
+) -> Result<Exchanged, ExchangeError> {
+    let mut parents = Vec::new();
+    let admitted = admit(instance, Role::Subject, &request.subject, subject, call);
+    parents.extend(admitted.map_err(|revoked| ExchangeError::Subject(revoked.into()))?);
     let actor = match &request.actor {
-        Some(presented) => Some(validate_actor(instance, presented, call).await?),
+        Some(presented) => {
+            let actor = validate_actor(instance, presented, call).await?;
+            let admitted = admit(instance, Role::Actor, presented, &actor, call);
+            parents.extend(admitted.map_err(|revoked| ExchangeError::Actor(revoked.into()))?);
+            Some(actor)
+        }
         None => None,
     };
-    let mut issuance = policy::authorize(instance, request, &subject, actor.as_ref(), call)?;
+    let mut issuance = policy::authorize(instance, request, subject, actor.as_ref(), call)?;
     issuance.bind_as(transformation.provider.can_bind())?;
     for decider in &instance.deciders {
         let issued = transformation.provider.token_type();
@@ -63,7 +127,39 @@ pub async fn exchange(
             .map_err(|widened| DecideError::Fault(Fault::Internal(widened.to_string())))?;
     }
     let issued = transformation.provider.issue(&issuance, call).await?;
-    Ok(issuance.into_exchanged(issued))
+    let marks = match &instance.ledger {
+        Some(ledger) => {
+            let entry = Entry {
+                issuance: &issuance,
+                issued: &issued,
+                provider: &*transformation.provider,
+                parents,
+            };
+            ledger.enter(entry, call).await.map_err(not_entered)?
+        }
+        None => Arc::default(),
+    };
+    Ok(issuance.into_exchanged(issued, marks))
+}
+
+fn admit(
+    instance: &Instance,
+    role: Role,
+    presented: &Presented,
+    principal: &Principal,
+    call: &Call<'_>,
+) -> Result<Option<Mark>, Rejection> {
+    let ledger = instance.ledger.as_ref();
+    ledger
+        .map(|ledger| ledger.admit(role, presented, principal, call))
+        .transpose()
+}
+
+fn not_entered(error: NotEntered) -> ExchangeError {
+    match error {
+        NotEntered::Revoked => ExchangeError::Subject(ValidateError::Rejected(Rejection::Revoked)),
+        NotEntered::Fault(fault) => IssueError::Fault(fault).into(),
+    }
 }
 
 async fn validate_actor(

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use crate::{Decider, ExchangeError, Provider, Scope, TokenType, Validator};
+use crate::{Decider, ExchangeError, Ledger, Provider, Scope, TokenType, Validator};
 
 /// Somebody an instance issues tokens for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,8 @@ pub struct Instance {
     pub resources: HashMap<String, String>,
     /// Exchange policies of the operator's own, asked in this order.
     pub deciders: Vec<Arc<dyn Decider>>,
+    /// Who knows what was revoked, and takes down what is issued. None only where an engine runs by itself.
+    pub ledger: Option<Arc<dyn Ledger>>,
     /// Bounds.
     pub limits: Limits,
 }

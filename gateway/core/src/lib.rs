@@ -13,6 +13,7 @@ pub mod error;
 pub mod exchange;
 pub mod fetch;
 pub mod instance;
+pub mod ledger;
 pub mod mapper;
 pub mod policy;
 pub mod principal;
@@ -35,12 +36,13 @@ pub use declared::Declared;
 pub use error::{
     ExchangeError, Fault, IssueError, PolicyRefusal, Rejection, TargetRefusal, ValidateError,
 };
-pub use exchange::{Exchanged, exchange};
+pub use exchange::{EndOfSession, Exchanged, exchange, exchange_and_then};
 pub use fetch::{Fetch, FetchError, Fetched};
 pub use instance::{Instance, Limits, RelyingParty, Transformation};
+pub use ledger::{Entry, Ledger, Mark, NotEntered, Role, TokenKey};
 pub use mapper::Mapper;
 pub use policy::Issuance;
-pub use principal::{Principal, RESERVED_CLAIMS};
+pub use principal::{Principal, RESERVED_CLAIMS, UsedSession};
 pub use proof::Proofs;
 pub use provider::{IssuedToken, Provider, Usage};
 pub use request::{Call, ExchangeRequest, Presented};

@@ -1,13 +1,13 @@
 //! What may be issued. Rules are chosen by what the tokens say, never by which parameters were sent.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use serde_json::{Map, Value};
 
 use crate::{
     Actor, ActorChain, Call, Client, Confirmation, Decision, ExchangeError, ExchangeRequest,
-    Exchanged, Instance, IssueError, IssuedToken, MayPresent, PolicyRefusal, Presented, Principal,
-    RelyingParty, Scope, TargetRefusal, Timestamp, WantedConfirmation, Widened,
+    Exchanged, Instance, IssueError, IssuedToken, Mark, MayPresent, PolicyRefusal, Presented,
+    Principal, RelyingParty, Scope, TargetRefusal, Timestamp, WantedConfirmation, Widened,
 };
 
 /// Permission to issue one token. Only [`authorize`] makes one.
@@ -132,13 +132,14 @@ impl<'a> Issuance<'a> {
         Ok(())
     }
 
-    pub(crate) fn into_exchanged(self, issued: IssuedToken) -> Exchanged {
+    pub(crate) fn into_exchanged(self, issued: IssuedToken, marks: Arc<[Mark]>) -> Exchanged {
         Exchanged {
             issued,
             scope: self.scope,
             audiences: self.audiences,
             subject: self.subject.subject.clone(),
             actors: self.actors.map(Cow::into_owned),
+            marks,
             confirmation: self.confirmation,
         }
     }

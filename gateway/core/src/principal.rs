@@ -2,7 +2,34 @@
 
 use serde_json::{Map, Value};
 
-use crate::{ActorChain, Confirmation, MayAct, Scope, Timestamp};
+use crate::{ActorChain, Confirmation, MayAct, Scope, Timestamp, Token};
+
+/// A session that was used to validate a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedSession {
+    /// What it goes by.
+    pub token: Token,
+    /// Whether validating the token made it. Then nobody else knows of it.
+    pub is_interim: bool,
+}
+
+impl UsedSession {
+    /// A session that was presented.
+    pub const fn presented(token: Token) -> Self {
+        Self {
+            token,
+            is_interim: false,
+        }
+    }
+
+    /// A session that validating made.
+    pub const fn interim(token: Token) -> Self {
+        Self {
+            token,
+            is_interim: true,
+        }
+    }
+}
 
 /// The verified content of a token, in terms every provider understands.
 ///
@@ -32,6 +59,8 @@ pub struct Principal {
     pub actors: Option<ActorChain>,
     /// Who may act for the subject.
     pub may_act: Option<MayAct>,
+    /// The session behind the token, if validating it took or made one. No provider writes it anywhere.
+    pub session: Option<UsedSession>,
     /// The keys the token is bound to; policy asks for proof of them (SX-12).
     pub confirmation: Option<Confirmation>,
     /// Everything else that was verified, by claim name.

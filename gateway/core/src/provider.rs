@@ -1,11 +1,29 @@
 //! The output role.
 
+use serde_json::{Map, Value};
+
 use crate::{BoxFuture, Call, Issuance, IssueError, Timestamp, Token, TokenType};
 
 /// Turns a permission to issue into a token of one type.
 pub trait Provider: Send + Sync {
     /// The type of what [`issue`](Self::issue) returns, always.
     fn token_type(&self) -> &TokenType;
+
+    /// Who its tokens say issued them, if they name an issuer and an identifier.
+    fn issuer(&self) -> Option<&str> {
+        None
+    }
+
+    /// What a token of this issuance stands for, if it means nothing by itself and is looked up in the
+    /// ledger. None for tokens that say it themselves.
+    fn content(
+        &self,
+        _: &Issuance<'_>,
+        _: &IssuedToken,
+        _: &Call<'_>,
+    ) -> Option<Map<String, Value>> {
+        None
+    }
 
     /// Whether it writes [`Issuance::confirmation`] into its tokens. A grant that must stay bound is refused
     /// otherwise.

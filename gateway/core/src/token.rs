@@ -60,6 +60,11 @@ impl TokenType {
     /// A user name and password as a JSON object `{"username": …, "password": …}`.
     pub const USERNAME: Self = Self::from_static("urn:cambist:token-type:username");
 
+    /// A session of an access manager: this gateway's own, or one of `PingAM` or `OpenAM`.
+    pub const SESSION: Self = Self::from_static("urn:cambist:token-type:session");
+    /// An X.509 certificate in base64 of DER. Worth something only with proof that its key is held.
+    pub const X509: Self = Self::from_static("urn:cambist:token-type:x509");
+
     /// A type named by a constant URI.
     pub const fn from_static(uri: &'static str) -> Self {
         Self(Cow::Borrowed(uri))

@@ -11,4 +11,11 @@ pub trait Validator: Send + Sync {
         token: &'a Token,
         call: &'a Call<'a>,
     ) -> BoxFuture<'a, Result<Principal, ValidateError>>;
+
+    /// Ends the session that [`Principal::session`] named. Best effort: a failure is the validator's to log, for
+    /// nobody waits to hear of it. By default there is nothing to end.
+    fn end_session<'a>(&'a self, session: &'a Token) -> BoxFuture<'a, ()> {
+        let _ = session;
+        Box::pin(std::future::ready(()))
+    }
 }

@@ -7,21 +7,32 @@ mod egress;
 mod explain;
 mod file;
 mod keys;
+mod listener;
 mod load;
+mod network;
 mod problem;
 mod rules;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
+use std::{
+    collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
 pub use egress::{EgressTarget, EgressTargetError};
 pub use explain::{explain, explain_all};
 pub use keys::{KEYS, Key, Kind, key, suggestion};
+pub use listener::{
+    ClientCertificates, ClientTrust, ForwardedCertificate, Hops, Listener, Role, Tls, TlsVersion,
+};
 pub use load::{DEFAULT_FILE, Loaded, Sources, load};
+pub use network::{Network, NetworkError};
 pub use problem::{ConfigError, Problem};
+pub use sessions::Sessions;
 
 /// The configuration of one gateway process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +44,8 @@ pub struct Config {
     pub public: Public,
     /// The listener operators reach.
     pub admin: Admin,
+    /// Listeners beside these two, by name.
+    pub listener: BTreeMap<String, Listener>,
     /// Bounds on what a stranger may cost.
     pub limits: Limits,
     /// Bounds on what a plugin may cost.
@@ -41,6 +54,8 @@ pub struct Config {
     pub egress: Egress,
     /// Password hashing.
     pub passwords: Passwords,
+    /// Sessions that clients of an access manager sign in to.
+    pub sessions: Sessions,
     /// The way down.
     pub shutdown: Shutdown,
     /// The log.
@@ -53,10 +68,12 @@ impl Default for Config {
             data_dir: PathBuf::from("./cambist-data"),
             public: Public::default(),
             admin: Admin::default(),
+            listener: BTreeMap::new(),
             limits: Limits::default(),
             plugins: Plugins::default(),
             egress: Egress::default(),
             passwords: Passwords::default(),
+            sessions: Sessions::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),
         }
@@ -71,8 +88,14 @@ pub struct Public {
     pub listen: SocketAddr,
     /// External base URL without a trailing slash.
     pub url: Option<String>,
-    /// Threads that serve requests.
+    /// Threads that serve requests, of this listener and of further ones without the admin role.
     pub workers: Option<usize>,
+    /// What it serves.
+    pub roles: Vec<Role>,
+    /// How it encrypts.
+    pub tls: Tls,
+    /// Who stands before it.
+    pub hops: Hops,
 }
 
 impl Default for Public {
@@ -81,6 +104,9 @@ impl Default for Public {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             url: None,
             workers: None,
+            roles: vec![Role::Sts, Role::Proxy],
+            tls: Tls::default(),
+            hops: Hops::default(),
         }
     }
 }
@@ -90,7 +116,7 @@ impl Public {
     pub fn base_url(&self, bound: SocketAddr) -> String {
         self.url
             .clone()
-            .unwrap_or_else(|| format!("http://{bound}"))
+            .unwrap_or_else(|| format!("{}://{bound}", self.tls.scheme()))
     }
 
     /// Threads that serve requests: as configured, otherwise one per core.
@@ -107,6 +133,10 @@ pub struct Admin {
     pub listen: SocketAddr,
     /// Consent to a `listen` address that other machines reach.
     pub allow_remote: bool,
+    /// How it encrypts.
+    pub tls: Tls,
+    /// Who stands before it.
+    pub hops: Hops,
 }
 
 impl Default for Admin {
@@ -114,6 +144,8 @@ impl Default for Admin {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
             allow_remote: false,
+            tls: Tls::default(),
+            hops: Hops::default(),
         }
     }
 }

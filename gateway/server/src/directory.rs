@@ -158,6 +158,7 @@ impl PasswordDirectory for UserDirectory {
             Ok(Profile {
                 username,
                 attributes,
+                session: None,
             })
         })
     }

@@ -6,7 +6,9 @@ use cambist_core::Scope;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{instance::build::bindings::PluginDocument, publish_error::PublishError};
+use crate::{
+    instance::build::bindings::PluginDocument, ledger::Persistence, publish_error::PublishError,
+};
 
 /// A published instance as JSON, the body of `PUT /admin/v1/instances/{id}`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,6 +44,9 @@ pub struct InstanceDocument {
     /// Bounds on delegation chains.
     #[serde(default, skip_serializing_if = "LimitsDocument::is_default")]
     pub limits: LimitsDocument,
+    /// What is kept of issued tokens.
+    #[serde(default, skip_serializing_if = "LedgerDocument::is_default")]
+    pub ledger: LedgerDocument,
     /// Proof of possession (RFC 9449).
     #[serde(default, skip_serializing_if = "DpopDocument::is_default")]
     pub dpop: DpopDocument,
@@ -228,6 +233,24 @@ impl LimitsDocument {
     }
 }
 
+/// What is kept of issued tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LedgerDocument {
+    /// Which tokens are kept, and when they are written.
+    pub persistence: Persistence,
+}
+
+impl LedgerDocument {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature serde asks for"
+    )]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// How an instance treats `DPoP` proofs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -262,6 +285,13 @@ pub struct RestStsDocument {
     /// Of these, the audiences of an output token type that is not for all of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub output_audiences: BTreeMap<String, BTreeSet<String>>,
+    /// Whether issued tokens can be validated, cancelled and listed. They are then on disk before they leave,
+    /// but for their text.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_tokens: bool,
+    /// Whether their text is kept too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_text: bool,
     /// The `instance_state` this was published from, when it was published through `/sts-publish/rest`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_state: Option<Value>,

@@ -14,9 +14,13 @@ use crate::{
     data_directory::{AdminToken, DataDirectory},
     directory::UserDirectory,
     dpop::Dpop,
+    face::session::SignInKey,
     heavy::HeavyPool,
+    ledger::Ledger,
+    listener::{Connection, tls::Terminator},
     publisher::Publisher,
     registry::Published,
+    sessions::SessionStore,
 };
 
 /// The running gateway, shared by all listeners.
@@ -29,6 +33,8 @@ pub struct Gateway {
     pub published: Arc<Published>,
     /// Changes what is published.
     pub publisher: Publisher,
+    /// Knows what was issued and what was revoked.
+    pub ledger: Arc<Ledger>,
     /// Where slow work goes.
     pub heavy: HeavyPool,
     /// Where every exchange is recorded.
@@ -37,8 +43,14 @@ pub struct Gateway {
     pub dpop: Dpop,
     /// Who signs in with a password.
     pub users: Arc<UserDirectory>,
+    /// Who is signed in.
+    pub sessions: SessionStore,
+    /// Protects sign-ins of several rounds.
+    pub sign_in_key: SignInKey,
     /// Who may administer.
     pub admin_token: AdminToken,
+    /// What ends TLS, on the listeners that do.
+    pub terminators: Vec<Arc<Terminator>>,
     /// Held for its lock: one gateway per directory.
     pub(crate) _data: DataDirectory,
 }
@@ -54,7 +66,10 @@ pub struct Circumstances {
     pub random: [u8; 16],
     /// The certificates the caller proved to hold in the TLS handshake, in DER, its own first.
     pub certificates: Option<Arc<[Vec<u8>]>>,
-    /// Whence it came.
+    /// Whether those lead to an authority configured for the listener. If not, the caller has the key, and
+    /// nothing else is known about it.
+    pub is_anchored: bool,
+    /// Whence it came: the client, or whom a trusted hop names as such.
     pub peer: Option<std::net::SocketAddr>,
     certificate_thumbprint: OnceLock<String>,
 }
@@ -62,7 +77,7 @@ pub struct Circumstances {
 impl Circumstances {
     /// Reads the clock and draws randomness. None when the machine has no randomness to give, or its clock
     /// stands before 1970; nothing may be issued then.
-    pub fn draw(peer: Option<std::net::SocketAddr>) -> Option<Self> {
+    pub fn draw(connection: Option<&Connection>) -> Option<Self> {
         let mut drawn = [0; 24];
         rand::fill(&mut drawn).ok()?;
         let (random, correlation) = drawn.split_first_chunk::<16>()?;
@@ -71,8 +86,9 @@ impl Circumstances {
             now: now()?,
             correlation: format!("{correlation:016x}"),
             random: *random,
-            certificates: None,
-            peer,
+            certificates: connection.and_then(|connection| connection.certificates.clone()),
+            is_anchored: connection.is_some_and(|connection| connection.is_anchored),
+            peer: connection.map(Connection::client_address),
             certificate_thumbprint: OnceLock::new(),
         })
     }

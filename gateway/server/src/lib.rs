@@ -14,15 +14,18 @@ pub mod face;
 pub mod gateway;
 pub mod heavy;
 pub mod instance;
+pub mod ledger;
 pub mod listener;
 pub mod outside;
 pub mod proxy;
 pub mod publish_error;
 pub mod publisher;
 pub mod registry;
+pub mod rest_token;
 pub mod router;
 pub mod saml;
 pub mod serve;
+pub mod sessions;
 pub mod store;
 pub mod vault;
 

@@ -1,8 +1,13 @@
-//! Accepting connections: one current-thread runtime per core, each with its own `SO_REUSEPORT` socket, so
-//! that a connection never leaves its core.
+//! Accepting connections: one current-thread runtime per core, each with its own `SO_REUSEPORT` socket of
+//! every public listener, so that a connection never leaves its core.
 
 mod connection;
+mod door;
+mod hops;
+mod serving;
 mod socket;
+mod stream;
+pub mod tls;
 mod worker;
 
 use std::sync::{
@@ -12,9 +17,11 @@ use std::sync::{
 
 use tokio::sync::watch;
 
-pub use connection::{Handler, serve};
+pub use connection::Connection;
+pub use door::{Door, Roles};
+pub use serving::{Handler, serve};
 pub use socket::{bind_alone, bind_shared};
-pub use worker::{Workers, start};
+pub use worker::{Opened, Workers, start};
 
 /// Tells listeners to stop accepting and connections to finish, and knows when they have.
 #[derive(Clone)]
@@ -24,11 +31,15 @@ pub struct Drain {
 }
 
 /// Counts one open connection for as long as it lives.
-pub struct OpenConnection(Arc<AtomicUsize>);
+pub struct OpenConnection {
+    all: Arc<AtomicUsize>,
+    door: Arc<Door>,
+}
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.all.fetch_sub(1, Ordering::Relaxed);
+        self.door.leave();
     }
 }
 
@@ -59,9 +70,14 @@ impl Drain {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Counts a new connection, unless `limit` are open already.
-    pub fn enter(&self, limit: usize) -> Option<OpenConnection> {
-        let entered = OpenConnection(Arc::clone(&self.open));
-        (self.open.fetch_add(1, Ordering::Relaxed) < limit).then_some(entered)
+    /// Counts a new connection, unless as many as the listener allows are open already.
+    pub fn enter(&self, door: &Arc<Door>) -> Option<OpenConnection> {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        let may_stay = door.enter();
+        let entered = OpenConnection {
+            all: Arc::clone(&self.open),
+            door: Arc::clone(door),
+        };
+        may_stay.then_some(entered)
     }
 }

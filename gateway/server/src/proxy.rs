@@ -10,16 +10,16 @@ mod route;
 mod table;
 mod upstream;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use cambist_core::{ExchangeError, Exchanged, Presented, Timestamp, Token, Usage};
+use cambist_core::{ExchangeError, Exchanged, Mark, Presented, Timestamp, Token, Usage};
 use hyper::{
     Request, Response, Version, body::Incoming, header::HeaderValue, http::request::Parts,
 };
 use tokio::time::timeout;
 
 use self::{
-    cache::{Authorization, Key},
+    cache::{Authorization, Basis, Key},
     credential::{Credential, LONGEST_TOKEN, is_token68},
     headers::Said,
     hygiene::Malformed,
@@ -31,7 +31,7 @@ pub use self::{
     table::RouteTable,
     upstream::{ResponseStream, Upstreams},
 };
-use crate::body::Body;
+use crate::{body::Body, listener::Connection};
 
 /// What the proxy asks of the engine. One of these holds one published instance for one request, so that
 /// revision and exchange belong together (AB-26).
@@ -48,19 +48,25 @@ pub trait RouteExchange: Sync {
 
     /// Changes whenever the instance is published anew: exchanges made before are not served after.
     fn instance_revision(&self) -> u64;
+
+    /// Changes whenever something is revoked.
+    fn epoch(&self) -> u64;
+
+    /// Whether nothing that these marks stand for was revoked.
+    fn stand(&self, marks: &[Mark]) -> bool;
 }
 
 /// Forwards one request. The token that came in never goes out: without an exchanged one, the request
 /// ends here (AB-21).
 pub async fn forward(
     request: Request<Incoming>,
-    peer: SocketAddr,
+    connection: &Connection,
     route: &Arc<Route>,
     exchange: &impl RouteExchange,
     upstreams: &Upstreams,
     correlation: &str,
 ) -> Response<Body> {
-    match try_forward(request, peer, route, exchange, upstreams).await {
+    match try_forward(request, connection, route, exchange, upstreams).await {
         Ok(response) => response,
         Err(refusal) => {
             refusal.log(route.name(), correlation);
@@ -71,7 +77,7 @@ pub async fn forward(
 
 async fn try_forward(
     request: Request<Incoming>,
-    peer: SocketAddr,
+    connection: &Connection,
     route: &Route,
     exchange: &impl RouteExchange,
     upstreams: &Upstreams,
@@ -86,7 +92,8 @@ async fn try_forward(
         Said {
             host: &route.origin.authority,
             authorization,
-            client: peer.ip(),
+            client: connection.client,
+            is_secure: connection.is_secure,
         },
     )?;
     let limits = Limits {
@@ -112,13 +119,22 @@ async fn authorize(
         credential.token(),
     );
     if let Some(known) = route.cache.find(&key, now) {
-        return Ok(known);
+        if known.basis.stands(exchange) {
+            return Ok(known.value);
+        }
+        route.cache.remove(&key);
     }
+    // Before the exchange: what is revoked meanwhile is noticed when the token is next used.
+    let epoch = exchange.epoch();
     let subject = || Presented {
         token: Token::new(credential.token()),
         token_type: route.subject_token_type.clone(),
     };
-    let exchanged = async { to_authorization(exchange.exchange(route, subject()).await?) };
+    let exchanged = async {
+        let exchanged = exchange.exchange(route, subject()).await?;
+        let basis = Basis::new(Arc::clone(&exchanged.marks), epoch);
+        to_authorization(exchanged, basis)
+    };
     // The time spent waiting for another request's exchange counts as well.
     timeout(
         route.timeout,
@@ -129,7 +145,7 @@ async fn authorize(
 }
 
 /// RFC 6750 §2.1, for the upstream's sake as strictly as for ours.
-fn to_authorization(exchanged: Exchanged) -> Result<Authorization, Refusal> {
+fn to_authorization(exchanged: Exchanged, basis: Basis) -> Result<Authorization, Refusal> {
     let issued = exchanged.issued;
     if exchanged.confirmation.is_some() {
         return Err(Refusal::NotBearer("it is bound to a key of somebody else"));
@@ -150,6 +166,7 @@ fn to_authorization(exchanged: Exchanged) -> Result<Authorization, Refusal> {
     Ok(Authorization {
         value,
         expires_at: issued.expires_at,
+        basis,
     })
 }
 

@@ -22,7 +22,7 @@ use std::{collections::VecDeque, sync::Arc};
 use cambist_core::Fetch;
 use cambist_plugin::{Plugin, PluginHost};
 use cambist_token::{
-    PasswordDirectory, TrustedIssuer,
+    PasswordDirectory, SessionDirectory, TrustedIssuer,
     jose::{Algorithm, Keyring},
 };
 use tokio::sync::{Mutex, MutexGuard};
@@ -39,6 +39,7 @@ use crate::{
     gateway::now,
     heavy::HeavyPool,
     instance::{self, PublishedInstance, Shelf},
+    ledger::Ledger,
     publish_error::PublishError,
     registry::{Published, Registry},
     saml::SamlBench,
@@ -82,12 +83,16 @@ pub struct Workshop {
     pub plugin_host: Arc<PluginHost>,
     /// Signing keys.
     pub keyring: Arc<Keyring>,
+    /// Knows what was issued and what was revoked.
+    pub ledger: Arc<Ledger>,
     /// What SAML assertions are signed with and remembered by.
     pub saml: SamlBench,
     /// Encrypts secrets for the store.
     pub vault: Vault,
     /// Checks passwords.
     pub directory: Arc<dyn PasswordDirectory>,
+    /// Looks sessions up.
+    pub sessions: Arc<dyn SessionDirectory>,
     /// The way to issuers' keys.
     pub fetch: Arc<dyn Fetch>,
     /// Where hashing goes.
@@ -175,8 +180,10 @@ impl Publisher {
         let shelf = Shelf {
             base_url: &self.workshop.base_url,
             keyring: &self.workshop.keyring,
+            ledger: &self.workshop.ledger,
             saml: &self.workshop.saml,
             directory: &self.workshop.directory,
+            sessions: &self.workshop.sessions,
             issuer: &issuer,
             plugin: &plugin,
             secret: &secret,

@@ -1,9 +1,12 @@
 //! The public listener: which path belongs to which face. The published state is loaded here, once.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use cambist_core::{ExchangeError, ExchangeRequest, Exchanged, Presented, Timestamp, TokenType};
+use cambist_core::{
+    ExchangeError, ExchangeRequest, Exchanged, Mark, Presented, Timestamp, TokenType,
+};
+use cambist_token::PasswordDirectory;
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue};
 
 use crate::{
@@ -13,10 +16,11 @@ use crate::{
         oauth::{self, refusal::Refusal},
         rest,
         rest_sts::{self, common_rest::Caller},
+        session::{self, SessionFace, SessionTarget},
     },
     gateway::{Circumstances, Gateway},
     instance::{PublishedInstance, SharedInstance},
-    listener::Handler,
+    listener::{Connection, Handler},
     proxy::{self, Route, RouteExchange, Upstreams},
     registry::Registry,
 };
@@ -77,16 +81,28 @@ fn target(path: &str) -> Target<'_> {
 }
 
 impl Handler for PublicHandler {
-    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        let Some(circumstances) = Circumstances::draw(Some(peer)) else {
+    async fn handle(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
+        let Some(circumstances) = Circumstances::draw(Some(connection)) else {
             return plain(StatusCode::SERVICE_UNAVAILABLE);
         };
         let registry = self.gateway.published.load();
         let path = request.uri().path();
-        match target(path) {
+        let own = connection.roles.sts && self.gateway.config.sessions.enabled;
+        if let Some(target) = own.then(|| SessionTarget::of(path)).flatten() {
+            drop(registry);
+            return self.session(request, &target, circumstances).await;
+        }
+        let target = if connection.roles.sts {
+            target(path)
+        } else {
+            Target::Proxy
+        };
+        match target {
+            Target::Proxy if !connection.roles.proxy => plain(StatusCode::NOT_FOUND),
             Target::Proxy => {
                 let registry = Arc::clone(&registry);
-                self.proxy(request, peer, registry, circumstances).await
+                self.proxy(request, connection, registry, circumstances)
+                    .await
             }
             Target::Token(id) => {
                 let instance = registry.instance(id).cloned();
@@ -199,10 +215,37 @@ impl PublicHandler {
         response
     }
 
+    async fn session(
+        &self,
+        request: Request<Incoming>,
+        target: &SessionTarget,
+        circumstances: Circumstances,
+    ) -> Response<Body> {
+        let gateway = &self.gateway;
+        let limits = &gateway.config.limits;
+        let request = match rest::request(request, "/json", "", Caller::Anonymous, limits).await {
+            Ok(request) => request,
+            Err(refusal) => return refusal,
+        };
+        let face = SessionFace {
+            sessions: &gateway.sessions,
+            directory: &|_, service| {
+                let users: Arc<dyn PasswordDirectory> = gateway.users.clone();
+                service.is_none().then_some(users)
+            },
+            address: circumstances.peer.map(|peer| peer.ip()),
+            key: &gateway.sign_in_key,
+            cookie: &gateway.config.sessions.cookie,
+            base_url: &gateway.base_url,
+        };
+        let answer = session::answer(&request, target, &face, circumstances.now).await;
+        rest::response(answer)
+    }
+
     async fn proxy(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        connection: &Connection,
         registry: Arc<Registry>,
         circumstances: Circumstances,
     ) -> Response<Body> {
@@ -226,7 +269,7 @@ impl PublicHandler {
         };
         proxy::forward(
             request,
-            peer,
+            connection,
             route,
             &exchange,
             &self.upstreams,
@@ -279,6 +322,16 @@ impl RouteExchange for Exchange<'_> {
 
     fn instance_revision(&self) -> u64 {
         self.instance.revision
+    }
+
+    fn epoch(&self) -> u64 {
+        self.gateway.ledger.epoch()
+    }
+
+    fn stand(&self, marks: &[Mark]) -> bool {
+        marks
+            .iter()
+            .all(|mark| self.gateway.ledger.stands(mark, &self.instance.id))
     }
 }
 

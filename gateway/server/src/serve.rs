@@ -3,6 +3,7 @@
 mod banner;
 mod keys;
 mod log;
+mod sockets;
 
 use std::{
     io,
@@ -16,11 +17,11 @@ use cambist_plugin::{CodeCache, Compilation, HeavyLimits, HostError, HostLimits,
 use cambist_token::{Allowance, Attempts, PasswordDirectory};
 use rustls::ClientConfig;
 use tokio::{
-    net::TcpListener,
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
 };
 
+use self::sockets::Sockets;
 use crate::{
     admin::AdminHandler,
     audit::Audit,
@@ -29,14 +30,20 @@ use crate::{
     directory::UserDirectory,
     dpop::Dpop,
     egress::{Egress, EgressRules, tls::trust_roots},
-    gateway::Gateway,
+    face::session::SignInKey,
+    gateway::{Gateway, now},
     heavy::HeavyPool,
-    listener::{self, Drain, Workers, bind_alone, bind_shared},
+    ledger::Ledger,
+    listener::{
+        self, Drain, Workers,
+        tls::{self, Terminator, TlsError},
+    },
     outside::{self, GatewayOutside},
     publisher::{PublishFailure, Publisher, Workshop},
     registry::{Published, Registry},
     router::PublicHandler,
     saml::SamlBench,
+    sessions::SessionStore,
     store::{Store, StoreError},
     vault::{Vault, VaultError},
 };
@@ -54,6 +61,17 @@ pub enum ServeError {
         address: SocketAddr,
         /// Why.
         source: io::Error,
+    },
+    /// A listener is configured without an address.
+    #[error("listener.{0} has no address")]
+    NoAddress(String),
+    /// A listener cannot encrypt as configured.
+    #[error("listener {listener}: {source}")]
+    Tls {
+        /// Its name in the configuration.
+        listener: String,
+        /// Why.
+        source: Box<TlsError>,
     },
     /// The plugin host cannot run here.
     #[error(transparent)]
@@ -87,6 +105,8 @@ pub struct Running {
     pub public: SocketAddr,
     /// Where the admin listener is.
     pub admin: SocketAddr,
+    /// Where further listeners are, by name.
+    pub further: Vec<(String, SocketAddr)>,
     /// The shared state.
     pub gateway: Arc<Gateway>,
     background: Runtime,
@@ -99,6 +119,9 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     log::start(&config.log).map_err(ServeError::Log)?;
     let running = start_with(config, Some(this_program()?))?;
     banner::print(&running);
+    running
+        .background
+        .spawn(reload_when_told(running.gateway.terminators.clone()));
     let waited = running.background.block_on(stopped());
     tracing::info!("draining");
     running.stop();
@@ -110,6 +133,24 @@ async fn stopped() -> io::Result<()> {
     tokio::select! {
         outcome = tokio::signal::ctrl_c() => outcome,
         _ = terminate.recv() => Ok(()),
+    }
+}
+
+/// Reads certificates again on SIGHUP, without waiting for the next look at their files.
+async fn reload_when_told(terminators: Vec<Arc<Terminator>>) {
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else {
+        tracing::warn!("SIGHUP cannot be listened to");
+        return;
+    };
+    while hangups.recv().await.is_some() {
+        let terminators = terminators.clone();
+        // It ends with the process.
+        let _ = tokio::task::spawn_blocking(move || {
+            for terminator in &terminators {
+                terminator.reload();
+            }
+        })
+        .await;
     }
 }
 
@@ -142,43 +183,25 @@ fn start_with(config: Config, compiler: Option<PathBuf>) -> Result<Running, Serv
     let sockets = Sockets::bind(&config, &background)?;
     let base_url = config.public.base_url(sockets.public);
     let roots = trust_roots(config.egress.ca_file.as_deref()).map_err(ServeError::Trust)?;
-    let gateway = Arc::new(gateway(config, base_url, &roots, &background, compiler)?);
     let (public, admin) = (sockets.public, sockets.admin);
+    let further = sockets.further.clone();
+    let terminators = sockets.terminators.clone();
+    background.spawn(tls::follow(terminators.clone()));
+    let gateway = gateway(config, base_url, &roots, &background, compiler)?;
+    let gateway = Arc::new(Gateway {
+        terminators,
+        ..gateway
+    });
     let (workers, drain) = listen(&gateway, sockets, &roots, &background)?;
     Ok(Running {
         public,
         admin,
+        further,
         gateway,
         background,
         workers,
         drain,
     })
-}
-
-/// Bound before anything is opened, so that a taken address touches nothing.
-struct Sockets {
-    public: SocketAddr,
-    public_listeners: Vec<std::net::TcpListener>,
-    admin: SocketAddr,
-    admin_listener: TcpListener,
-}
-
-impl Sockets {
-    fn bind(config: &Config, background: &Runtime) -> Result<Self, ServeError> {
-        let failed = |address| move |source| ServeError::Listen { address, source };
-        let (public, public_listeners) =
-            bind_shared(config.public.listen, config.public.worker_count())
-                .map_err(failed(config.public.listen))?;
-        let admin_listener = background
-            .block_on(async { bind_alone(config.admin.listen) })
-            .map_err(failed(config.admin.listen))?;
-        Ok(Self {
-            public,
-            public_listeners,
-            admin: admin_listener.local_addr()?,
-            admin_listener,
-        })
-    }
 }
 
 fn gateway(
@@ -201,6 +224,14 @@ fn gateway(
             .bounded_by(Arc::new(attempts(&config.passwords))),
     );
     let directory: Arc<dyn PasswordDirectory> = users.clone();
+    let clock = || ServeError::Io(io::Error::other("the clock stands before 1970"));
+    let sessions = background.block_on(SessionStore::open(
+        config.sessions.clone(),
+        store.clone(),
+        handle.clone(),
+        now().ok_or_else(clock)?,
+    ))?;
+    background.spawn(sessions.clone().tend());
     let rules = EgressRules {
         allow: config.egress.allow.clone(),
         timeout: config.egress.timeout(),
@@ -221,14 +252,19 @@ fn gateway(
     let published = Arc::new(Published::new(Registry::default()));
     let keyring = Arc::new(keys::open(&data)?);
     let saml = SamlBench::new(keys::open_saml(&data)?, store.clone(), handle.clone());
+    let started =
+        now().ok_or_else(|| ServeError::Io(io::Error::other("the clock stands before 1970")))?;
+    let ledger = background.block_on(Ledger::open(store.clone(), handle.clone(), started))?;
     let workshop = Workshop {
         base_url: base_url.clone(),
+        ledger: Arc::clone(&ledger),
         store,
         plugin_host: Arc::new(plugin_host),
         keyring,
         saml,
         vault: Vault::new(&*data.vault_key()?)?,
         directory,
+        sessions: Arc::new(sessions.clone()),
         fetch: Arc::new(egress),
         heavy: heavy.clone(),
         compilation: HeavyPool::new(handle.clone(), 1, 4),
@@ -240,11 +276,16 @@ fn gateway(
         base_url,
         published,
         publisher,
+        ledger,
         heavy,
         audit: Audit::open(&data.path().join("audit.jsonl"))?,
         dpop: Dpop::new().ok_or_else(|| io::Error::other("no randomness"))?,
         users,
+        sessions,
+        sign_in_key: SignInKey::draw()
+            .ok_or_else(|| io::Error::other("the machine has no randomness to give"))?,
         admin_token: data.admin_token()?,
+        terminators: Vec::new(),
         _data: data,
     })
 }
@@ -284,21 +325,22 @@ fn listen(
     background: &Runtime,
 ) -> Result<(Workers, Drain), ServeError> {
     let drain = Drain::default();
-    let limits = gateway.config.limits.clone();
     let workers = listener::start(
-        sockets.public_listeners,
+        gateway.config.public.worker_count(),
+        sockets.shared,
         || PublicHandler::new(Arc::clone(gateway), Arc::clone(roots)),
-        &limits,
         &drain,
         gateway.config.shutdown.drain_time(),
     )?;
     let admin = Arc::new(AdminHandler::new(Arc::clone(gateway)));
-    background.spawn(listener::serve(
-        sockets.admin_listener,
-        admin,
-        limits,
-        drain.clone(),
-    ));
+    for (door, socket) in sockets.alone {
+        background.spawn(listener::serve(
+            socket,
+            door,
+            Arc::clone(&admin),
+            drain.clone(),
+        ));
+    }
     Ok((workers, drain))
 }
 
@@ -307,6 +349,13 @@ impl Running {
     pub fn stop(self) {
         self.drain.begin();
         self.workers.join();
+        let ledger = Arc::clone(&self.gateway.ledger);
+        let flushed = self.background.block_on(async move {
+            tokio::time::timeout(Duration::from_secs(5), ledger.flush()).await
+        });
+        if !matches!(flushed, Ok(Ok(()))) {
+            tracing::error!("issued tokens may be missing from the ledger");
+        }
         self.background.shutdown_timeout(Duration::from_secs(1));
     }
 }

@@ -7,10 +7,12 @@ mod change;
 mod documents;
 mod error;
 mod kv;
+mod ledger;
 mod migrate;
 mod plugins;
 mod seal;
 mod secrets;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -42,8 +44,12 @@ pub use change::{Change, Expected};
 pub use documents::{Document, DocumentKind};
 pub use error::StoreError;
 pub use kv::{KvPut, LIFE, MAX_KEY, MAX_VALUE};
+pub use ledger::{
+    CutOffRow, Fallen, LedgerQuery, LedgerRow, LedgerState, NewLedgerRow, RevocationRow, Roots,
+};
 pub use plugins::{Plugin, PluginVersion, component_digest};
 pub use secrets::SealedSecret;
+pub use sessions::StoredSession;
 pub use users::User;
 
 /// How long a statement waits for another process, or a caller for a connection.

@@ -95,6 +95,10 @@ impl Provider for AccessToken {
         &SHAPE.token_type
     }
 
+    fn issuer(&self) -> Option<&str> {
+        Some(self.0.issuer())
+    }
+
     fn can_bind(&self) -> bool {
         true
     }

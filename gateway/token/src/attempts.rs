@@ -9,7 +9,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use cambist_core::{Fault, Timestamp};
+use cambist_core::{Fault, Timestamp, ValidateError};
+
+use crate::{PasswordDirectory, Profile};
 
 /// Slots of one set, and sets: a table of half a mebibyte, which does not grow.
 const WAYS: usize = 8;
@@ -154,6 +156,28 @@ impl Attempts {
         };
         change(&mut set.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Asks `directory` for a user, unless too many tries have failed, and counts this one. The one way from a
+/// stranger's password to a directory.
+pub async fn authenticate(
+    directory: &dyn PasswordDirectory,
+    attempt: &Attempt<'_>,
+    password: &str,
+) -> Result<Profile, ValidateError> {
+    let attempts = directory.attempts();
+    if let Some(attempts) = attempts {
+        attempts.check(attempt)?;
+    }
+    let outcome = directory
+        .authenticate(attempt.realm, attempt.username, password)
+        .await;
+    match (attempts, &outcome) {
+        (Some(attempts), Ok(_)) => attempts.succeeded(attempt),
+        (Some(attempts), Err(error)) if error.rejection().is_some() => attempts.failed(attempt),
+        _ => {}
+    }
+    outcome
 }
 
 #[cfg(test)]

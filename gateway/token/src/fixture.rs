@@ -13,8 +13,8 @@ use cambist_core::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    BUILTINS, Bench, BuildError, Builtin, IssuerConfig, Keyring, PasswordDirectory, Profile,
-    TrustedIssuer,
+    BUILTINS, Bench, BuildError, Builtin, IssuerConfig, Keyring, NoSessions, PasswordDirectory,
+    Profile, SessionDirectory, TrustedIssuer,
     jose::{Algorithm, KeySet, SigningKey},
 };
 
@@ -30,11 +30,12 @@ pub(crate) struct Fixture {
     pub(crate) partner: SigningKey,
     pub(crate) keyring: Arc<Keyring>,
     directory: Arc<dyn PasswordDirectory>,
+    sessions: Arc<dyn SessionDirectory>,
     trusted: Arc<TrustedIssuer>,
     lax: Arc<TrustedIssuer>,
 }
 
-struct Nothing;
+pub(crate) struct Nothing;
 
 impl Fetch for Nothing {
     fn get<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Fetched, FetchError>> {
@@ -102,6 +103,7 @@ impl Fixture {
             partner,
             keyring: Arc::new(Keyring::new(own.into())),
             directory: Arc::new(Nothing),
+            sessions: Arc::new(NoSessions),
             trusted,
             lax,
         }
@@ -118,6 +120,7 @@ impl Fixture {
             realm: "/alpha",
             keyring: &self.keyring,
             directory: &self.directory,
+            sessions: &self.sessions,
             trusted_issuer: &trusted_issuer,
             mappers: &crate::jwt::mapped::tests::Fixed,
         })
@@ -281,6 +284,7 @@ fn instance(validator: Arc<dyn Validator>, provider: Arc<dyn Provider>) -> Insta
             .into(),
         resources: HashMap::new(),
         deciders: Vec::new(),
+        ledger: None,
         limits: Limits::default(),
     }
 }

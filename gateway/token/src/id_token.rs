@@ -81,6 +81,10 @@ impl Provider for IdToken {
         &SHAPE.token_type
     }
 
+    fn issuer(&self) -> Option<&str> {
+        Some(self.0.issuer())
+    }
+
     fn can_bind(&self) -> bool {
         true
     }

@@ -11,6 +11,7 @@ mod id_token;
 pub mod issuer;
 pub mod jose;
 mod jwt;
+mod session;
 mod settings;
 mod username;
 
@@ -22,6 +23,7 @@ use serde_json::{Map, Value};
 pub use attempts::{Allowance, Attempt, Attempts};
 pub use issuer::{IssuerConfig, IssuerConfigError, TrustedIssuer};
 pub use jwt::mapped::{AcrMapper, AmrMapper, ClaimMapper, MapperSource};
+pub use session::{NoSessions, Session, SessionDirectory};
 pub use settings::BuildError;
 pub use username::{PasswordDirectory, Profile};
 
@@ -40,6 +42,8 @@ pub struct Bench<'a> {
     pub keyring: &'a Arc<Keyring>,
     /// Where passwords are checked.
     pub directory: &'a Arc<dyn PasswordDirectory>,
+    /// Where sessions are looked up.
+    pub sessions: &'a Arc<dyn SessionDirectory>,
     /// A trusted issuer by its registered name.
     pub trusted_issuer: &'a dyn Fn(&str) -> Option<Arc<TrustedIssuer>>,
     /// Whoever decides parts of its tokens.
@@ -75,6 +79,7 @@ pub const BUILTINS: &[Builtin] = &[
     access_token::BUILTIN,
     id_token::BUILTIN,
     jwt::BUILTIN,
+    session::BUILTIN,
     username::BUILTIN,
 ];
 

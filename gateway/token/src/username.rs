@@ -3,13 +3,16 @@
 use std::{borrow::Cow, sync::Arc};
 
 use cambist_core::{
-    BoxFuture, Call, Declared, Principal, Rejection, Token, TokenType, ValidateError, Validator,
+    BoxFuture, Call, Declared, Principal, Rejection, Token, TokenType, UsedSession, ValidateError,
+    Validator,
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::{Attempt, Attempts, Bench, BuildError, Builtin, settings::Settings};
+use crate::{
+    Attempt, Attempts, Bench, BuildError, Builtin, attempts::authenticate, settings::Settings,
+};
 
 const MAX_TOKEN_BYTES: usize = 4 * 1024;
 const MAX_USERNAME_BYTES: usize = 256;
@@ -37,6 +40,12 @@ pub trait PasswordDirectory: Send + Sync {
     fn attempts(&self) -> Option<&Attempts> {
         None
     }
+
+    /// Ends a session that [`Profile::session`] named. Best effort; by default there is none.
+    fn end_session<'a>(&'a self, session: &'a Token) -> BoxFuture<'a, ()> {
+        let _ = session;
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// What a directory says about a user.
@@ -46,6 +55,8 @@ pub struct Profile {
     pub username: String,
     /// Attributes; they become claims.
     pub attributes: Map<String, Value>,
+    /// The session that checking the password made elsewhere, if it is still there.
+    pub session: Option<Token>,
 }
 
 fn build(
@@ -104,38 +115,6 @@ impl Credential<'_> {
     }
 }
 
-impl Username {
-    /// Asks the directory, unless too many tries have failed.
-    async fn authenticate(
-        &self,
-        credential: &Credential<'_>,
-        call: &Call<'_>,
-    ) -> Result<Profile, ValidateError> {
-        let attempt = Attempt {
-            realm: &self.realm,
-            username: &credential.username,
-            address: call.proofs.address,
-            now: call.now,
-        };
-        let attempts = self.directory.attempts();
-        if let Some(attempts) = attempts {
-            attempts.check(&attempt)?;
-        }
-        let outcome = self
-            .directory
-            .authenticate(&self.realm, &credential.username, &credential.password)
-            .await;
-        match (attempts, &outcome) {
-            (Some(attempts), Ok(_)) => attempts.succeeded(&attempt),
-            (Some(attempts), Err(error)) if error.rejection().is_some() => {
-                attempts.failed(&attempt);
-            }
-            _ => {}
-        }
-        outcome
-    }
-}
-
 impl Validator for Username {
     fn validate<'a>(
         &'a self,
@@ -144,17 +123,28 @@ impl Validator for Username {
     ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
         Box::pin(async move {
             let credential = Credential::read(token)?;
-            let profile = self.authenticate(&credential, call).await?;
+            let attempt = Attempt {
+                realm: &self.realm,
+                username: &credential.username,
+                address: call.proofs.address,
+                now: call.now,
+            };
+            let profile = authenticate(&*self.directory, &attempt, &credential.password).await?;
             let mut principal = Principal {
                 subject: profile.username,
                 authenticated_at: Some(call.now),
                 authentication_methods: vec!["pwd".to_owned()],
                 claims: profile.attributes,
+                session: profile.session.map(UsedSession::interim),
                 ..Principal::default()
             };
             self.declared.complete(&mut principal, None);
             Ok(principal)
         })
+    }
+
+    fn end_session<'a>(&'a self, session: &'a Token) -> BoxFuture<'a, ()> {
+        self.directory.end_session(session)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Passwords cannot be guessed at leisure.
 
+use hyper::Method;
 use serde_json::json;
 use tests::{
     documents::{self, WEB},
     gateway::{TestGateway, USERNAME},
+    http,
     sts::{self, Sts, id_token, password},
 };
 
@@ -47,6 +49,18 @@ async fn a_guesser_waits_on_every_face_and_others_do_not() -> Outcome {
         .await?;
     assert_eq!(reply.status, 429, "{}", reply.text());
     assert_eq!(reply.json()["error"], "temporarily_unavailable");
+    assert!(reply.header("retry-after").parse::<u64>().is_ok());
+
+    let url = format!(
+        "{}/json/realms/root/realms/alpha/authenticate",
+        sts.gateway.public
+    );
+    let headers = [
+        ("x-openam-username", "dana"),
+        ("x-openam-password", sts::DANA.1),
+    ];
+    let reply = http::send(Method::POST, &url, &headers, "").await?;
+    assert_eq!(reply.status, 429, "{}", reply.text());
     assert!(reply.header("retry-after").parse::<u64>().is_ok());
 
     let erin = json!({"token_type": "USERNAME", "username": "erin", "password": sts::DANA.1});

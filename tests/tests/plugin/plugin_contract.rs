@@ -19,7 +19,7 @@ use cambist_core::{
 use cambist_plugin::{Bound, PluginKey, Point};
 use cambist_token::{
     AcrMapper, AmrMapper, BUILTINS, Bench, BuildError, ClaimMapper, IssuerConfig, Keyring,
-    MapperSource, PasswordDirectory, Profile, TrustedIssuer,
+    MapperSource, NoSessions, PasswordDirectory, Profile, SessionDirectory, TrustedIssuer,
     jose::{Algorithm, Expected, KeySet, SigningKey, verify},
 };
 use serde_json::{Map, Value, json};
@@ -67,6 +67,7 @@ impl World {
             realm: "/",
             keyring: &keyring,
             directory: &directory,
+            sessions: &(Arc::new(NoSessions) as Arc<dyn SessionDirectory>),
             trusted_issuer: &|_| Some(Arc::clone(&issuer)),
             mappers: &Nothing,
         })
@@ -140,6 +141,7 @@ impl PasswordDirectory for Nothing {
             Ok(Profile {
                 username: username.to_owned(),
                 attributes: serde_json::from_value(attributes).unwrap_or_default(),
+                session: None,
             })
         })
     }
@@ -419,6 +421,7 @@ async fn issue(
         relying_parties: [party("orders"), party("stock")].into(),
         resources: HashMap::new(),
         deciders: Vec::new(),
+        ledger: None,
         limits: Limits::default(),
     };
     let request = ExchangeRequest {

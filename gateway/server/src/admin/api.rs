@@ -7,7 +7,7 @@ use hyper::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Problem, etag, plugins, realms, secrets};
+use super::{Problem, etag, plugins, realms, secrets, tokens};
 use crate::{
     body::{self, Body},
     config::Limits,
@@ -52,6 +52,9 @@ pub(super) async fn handle(
             json_response(StatusCode::OK, &json!({"issuers": names}), None)
         }
         ("issuers", name) if !name.is_empty() => issuer(gateway, &head, body, name).await,
+        ("tokens" | "tokens:revoke" | "cut-offs", name) => {
+            tokens::handle(gateway, &head, body, collection, name).await
+        }
         ("users", "") if head.method == Method::POST => add_user(gateway, body).await,
         ("keys", "") if head.method == Method::GET => {
             json_response(StatusCode::OK, &gateway.publisher.public_keys(), None)

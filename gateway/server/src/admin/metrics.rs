@@ -1,8 +1,8 @@
 //! What plugins cost and how they fare, for `/metrics`.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
-use crate::registry::Registry;
+use crate::{listener::tls::Terminator, registry::Registry};
 
 /// One line for each component in reach, in the text format of Prometheus. Names and digests hold no
 /// character that would need quoting. Counters begin when a component is loaded.
@@ -42,5 +42,28 @@ pub(super) fn plugins(registry: &Registry) -> String {
         "Calls of plugins that ended in a trap, in time, or in nonsense.",
         &|counts| counts.failures,
     );
+    text
+}
+
+/// Whether each listener uses the certificates that its files hold.
+pub(super) fn certificates(terminators: &[Arc<Terminator>]) -> String {
+    const METRIC: &str = "cambist_tls_last_reload_successful";
+    let mut text = String::new();
+    if terminators.is_empty() {
+        return text;
+    }
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "# HELP {METRIC} Whether the listener uses the certificates its files hold.\n# TYPE {METRIC} gauge"
+    );
+    for terminator in terminators {
+        let _ = writeln!(
+            text,
+            "{METRIC}{{listener=\"{}\"}} {}",
+            terminator.name(),
+            u8::from(terminator.is_current())
+        );
+    }
     text
 }

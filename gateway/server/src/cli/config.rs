@@ -34,7 +34,7 @@ pub(super) fn run(command: ConfigCommand) -> Result<(), CliError> {
             place,
             key: Some(path),
         } => match key(&path) {
-            Some(key) => say(&explain(&place.load([])?, key)),
+            Some(key) => say(&explain(&place.load([])?, key, &path)),
             None => Err(CliError::UnknownKey {
                 hint: suggestion(&path),
                 key: path,

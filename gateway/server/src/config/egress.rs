@@ -4,6 +4,8 @@ use std::{fmt, net::IpAddr, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::network::masked;
+
 /// A private or loopback target that the gateway may connect to all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EgressTarget {
@@ -38,24 +40,6 @@ impl EgressTarget {
                 address: network,
                 prefix,
             } => masked(address.to_canonical(), *prefix) == Some(*network),
-        }
-    }
-}
-
-/// `address` with the bits behind `prefix` cleared; none if the prefix is longer than the address.
-fn masked(address: IpAddr, prefix: u8) -> Option<IpAddr> {
-    match address {
-        IpAddr::V4(v4) => {
-            let shift = 32u32.checked_sub(prefix.into())?;
-            Some(IpAddr::V4(
-                (v4.to_bits() & u32::MAX.checked_shl(shift).unwrap_or(0)).into(),
-            ))
-        }
-        IpAddr::V6(v6) => {
-            let shift = 128u32.checked_sub(prefix.into())?;
-            Some(IpAddr::V6(
-                (v6.to_bits() & u128::MAX.checked_shl(shift).unwrap_or(0)).into(),
-            ))
         }
     }
 }

@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 use figment::value::Value;
 
-use super::{Config, KEYS, Key, Loaded, load::notation};
+use super::{Config, KEYS, Key, Listener, Loaded, load::notation};
 
 const NOT_SET: &str = "(not set)";
 
-/// Everything about one key.
-pub fn explain(loaded: &Loaded, key: &Key) -> String {
-    let mut text = format!("{}\n  {}\n", key.path, key.meaning);
+/// Everything about `key`, which stands at `path`: its own, or with a listener's name for the star.
+pub fn explain(loaded: &Loaded, key: &Key, path: &str) -> String {
+    let mut text = format!("{path}\n  {}\n", key.meaning);
     let mut line = |name: &str, value: &str| {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  {name:<12}{value}");
@@ -20,28 +20,39 @@ pub fn explain(loaded: &Loaded, key: &Key) -> String {
         "default",
         &default(key).unwrap_or_else(|| NOT_SET.to_owned()),
     );
-    line("environment", &key.environment());
+    let environment = key.environment();
+    let name = path.split('.').nth(1).unwrap_or_default();
+    line(
+        "environment",
+        &environment.replace('*', &name.to_ascii_uppercase()),
+    );
     if let Some(flag) = key.flag {
         line("flag", flag);
     }
     line(
         "value",
-        &loaded.value(key.path).unwrap_or_else(|| NOT_SET.to_owned()),
+        &loaded.value(path).unwrap_or_else(|| NOT_SET.to_owned()),
     );
-    line("from", &loaded.origin(key.path));
+    line("from", &loaded.origin(path));
     text
 }
 
-/// One line per key: path, value, origin.
+/// One line per key: path, value, origin. Keys of further listeners once for each that there is.
 pub fn explain_all(loaded: &Loaded) -> String {
-    let rows: Vec<(&str, String, String)> = KEYS
-        .iter()
-        .map(|key| {
-            (
-                key.path,
-                loaded.value(key.path).unwrap_or_else(|| NOT_SET.to_owned()),
-                loaded.origin(key.path),
-            )
+    let listeners = &loaded.config.listener;
+    let paths = KEYS.iter().flat_map(|key| -> Vec<String> {
+        if key.path.contains('*') {
+            let names = listeners.keys();
+            names.map(|name| key.path.replace('*', name)).collect()
+        } else {
+            vec![key.path.to_owned()]
+        }
+    });
+    let rows: Vec<(String, String, String)> = paths
+        .map(|path| {
+            let value = loaded.value(&path).unwrap_or_else(|| NOT_SET.to_owned());
+            let origin = loaded.origin(&path);
+            (path, value, origin)
         })
         .collect();
     let path_width = rows.iter().map(|row| row.0.len()).max().unwrap_or_default();
@@ -54,5 +65,9 @@ pub fn explain_all(loaded: &Loaded) -> String {
 }
 
 fn default(key: &Key) -> Option<String> {
-    notation(&Value::serialize(Config::default()).ok()?.find(key.path)?)
+    let mut config = Config::default();
+    if key.path.contains('*') {
+        config.listener.insert("*".to_owned(), Listener::default());
+    }
+    notation(&Value::serialize(config).ok()?.find(key.path)?)
 }

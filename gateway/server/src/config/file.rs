@@ -9,8 +9,8 @@ use toml::{
 };
 
 use super::{
-    KEYS, Problem,
-    keys::{near_key, sections},
+    Problem,
+    keys::{is_section, key, near_key},
     problem::did_you_mean,
 };
 
@@ -90,15 +90,13 @@ fn collect(
             format!("{parent}.{}", name.get_ref())
         };
         let place = lines.place(Some(&name.span()));
-        if KEYS.iter().any(|key| key.path == path) {
+        if key(&path).is_some() {
             places.insert(path, place);
         } else if is_section(&path) {
             section(value, &path, place, lines, places, problems);
         } else {
-            let hint = did_you_mean(near_key(
-                &path,
-                matches!(value.get_ref(), DeValue::Table(_)),
-            ));
+            let is_table = matches!(value.get_ref(), DeValue::Table(_));
+            let hint = did_you_mean(near_key(&path, is_table).as_deref());
             problems.push(Problem::new(place, format!("unknown key `{path}`{hint}")));
         }
     }
@@ -122,10 +120,6 @@ fn section(
             ),
         )),
     }
-}
-
-fn is_section(path: &str) -> bool {
-    sections().any(|section| section == path)
 }
 
 struct Lines<'a> {

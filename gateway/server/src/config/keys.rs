@@ -1,12 +1,14 @@
 //! The one table of configuration keys.
 
-use std::net::SocketAddr;
+mod listeners;
+
+use std::{borrow::Cow, net::SocketAddr};
 
 use figment::value::Value;
 use fluent_uri::Uri;
 
 use super::{
-    EgressTarget,
+    EgressTarget, Network, Role,
     problem::{closest, did_you_mean},
 };
 
@@ -19,6 +21,12 @@ pub enum Kind {
     Boolean,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// A list of these words, at least one.
+    Choices(&'static [&'static str]),
+    /// The name of a header.
+    Header,
+    /// Networks.
+    Networks,
     /// A whole number within bounds, both included.
     Number {
         /// The least.
@@ -43,6 +51,9 @@ impl Kind {
             Self::Address => "an IP address and port such as \"127.0.0.1:8080\"".to_owned(),
             Self::Boolean => "true or false".to_owned(),
             Self::Choice(words) => format!("one of {}", quoted(words)),
+            Self::Choices(words) => format!("a list of {}", quoted(words)),
+            Self::Header => "the name of a header, such as \"x-client-cert\"".to_owned(),
+            Self::Networks => "a list of addresses or networks such as \"10.1.0.0/16\"".to_owned(),
             Self::Number { min, max } => format!("a whole number from {min} to {max}"),
             Self::Path => "a path".to_owned(),
             Self::Targets => "a list of hosts, \"host:port\" or networks such as \"10.1.0.0/16\"".to_owned(),
@@ -61,7 +72,7 @@ impl Kind {
             Self::Number { .. } => text
                 .parse::<u64>()
                 .map_or_else(|_| Value::from(text), Value::from),
-            Self::Targets => text
+            Self::Choices(_) | Self::Networks | Self::Targets => text
                 .split(',')
                 .map(str::trim)
                 .filter(|t| !t.is_empty())
@@ -80,20 +91,31 @@ impl Kind {
                 .is_some_and(|text| text.parse::<SocketAddr>().is_ok()),
             Self::Boolean => value.to_bool().is_some(),
             Self::Choice(words) => value.as_str().is_some_and(|text| words.contains(&text)),
+            Self::Choices(words) => {
+                each(value, |text| words.contains(&text)) && value.as_array() != Some(&[])
+            }
+            Self::Header => value
+                .as_str()
+                .is_some_and(|text| hyper::header::HeaderName::try_from(text).is_ok()),
+            Self::Networks => each(value, |text| text.parse::<Network>().is_ok()),
             Self::Number { min, max } => {
                 whole_number(value).is_some_and(|number| (min..=max).contains(&number))
             }
             Self::Path => value.as_str().is_some_and(|text| !text.is_empty()),
-            Self::Targets => value.as_array().is_some_and(|targets| {
-                targets.iter().all(|t| {
-                    t.as_str()
-                        .is_some_and(|text| text.parse::<EgressTarget>().is_ok())
-                })
-            }),
+            Self::Targets => each(value, |text| text.parse::<EgressTarget>().is_ok()),
             Self::Text => value.as_str().is_some(),
             Self::Url => value.as_str().is_some_and(is_base_url),
         }
     }
+}
+
+/// Whether `value` is a list of texts that are all right.
+fn each(value: &Value, is_right: impl Fn(&str) -> bool) -> bool {
+    value.as_array().is_some_and(|items| {
+        items
+            .iter()
+            .all(|item| item.as_str().is_some_and(&is_right))
+    })
 }
 
 /// The file's numbers are signed, those of the environment are not.
@@ -181,12 +203,51 @@ const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 const DAY: u64 = 24 * 60 * 60;
 
-/// Every key, in the order of the structs.
-pub const KEYS: &[Key] = &[
+/// Every key. A star stands for the name of a further listener.
+pub const KEYS: &[Key] = &joined::<KEY_COUNT>(TABLES);
+
+const TABLES: &[&[Key]] = &[
+    OWN,
+    &listeners::PUBLIC,
+    &listeners::ADMIN,
+    &listeners::FURTHER_OWN,
+    &listeners::FURTHER,
+];
+
+const KEY_COUNT: usize = count(TABLES);
+
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+const fn count(tables: &[&[Key]]) -> usize {
+    let (mut all, mut table) = (0, 0);
+    while table < tables.len() {
+        all += tables[table].len();
+        table += 1;
+    }
+    all
+}
+
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+const fn joined<const N: usize>(tables: &[&[Key]]) -> [Key; N] {
+    let mut all = [tables[0][0]; N];
+    let (mut at, mut table) = (0, 0);
+    while table < tables.len() {
+        let mut row = 0;
+        while row < tables[table].len() {
+            all[at] = tables[table][row];
+            at += 1;
+            row += 1;
+        }
+        table += 1;
+    }
+    all
+}
+
+const OWN: &[Key] = &[
     is("data_dir", Kind::Path, "Directory of the store, the keys and the admin token. Made with mode 0700 if absent.").flag("--data-dir"),
     is("public.listen", Kind::Address, "Address of the listener for clients and proxied requests. Port 0 picks a free one.").flag("--public"),
-    is("public.url", Kind::Url, "Base URL as clients see it; issuer identifiers start with it. Without it, http:// and the bound address.").optional(),
+    is("public.url", Kind::Url, "Base URL as clients see it; issuer identifiers start with it. Without it, http:// or https:// and the bound address.").optional(),
     number("public.workers", 1, 1024, "Threads that serve requests. Without it, one per core.").optional(),
+    is("public.roles", Kind::Choices(Role::PUBLIC), "What it serves: sts is the token endpoint, the REST STS and their documents, proxy the routes."),
     is("admin.listen", Kind::Address, "Address of the listener for the admin API, health and metrics. Port 0 picks a free one.").flag("--admin"),
     is("admin.allow_remote", Kind::Boolean, "Consent to an admin.listen address that other machines reach."),
     number("limits.body_bytes", KIB, 64 * MIB, "Most bytes of a request body the gateway reads itself. Proxied bodies stream and are not bounded by it."),
@@ -207,6 +268,12 @@ pub const KEYS: &[Key] = &[
     number("passwords.queue", 0, 100_000, "Password hashes that may wait; further ones are refused at once."),
     number("passwords.user_failures", 0, 1_000_000, "Wrong passwords for one user name that are free; then one every six seconds, before anything is hashed. 0 sets no limit."),
     number("passwords.address_failures", 0, 1_000_000, "Wrong passwords from one address (IPv6: its /64) that are free; then one every second. 0 sets no limit."),
+    is("sessions.enabled", Kind::Boolean, "Whether /json/authenticate and /json/sessions are answered on the public listener."),
+    is("sessions.cookie", Kind::Text, "Name of the cookie, and of the header, in which clients send their session."),
+    number("sessions.life_minutes", 1, 44_640, "Minutes after which a session ends, used or not."),
+    number("sessions.idle_minutes", 1, 44_640, "Minutes without use after which a session ends."),
+    number("sessions.most", 1, 10_000_000, "Most sessions at a time, each taking about 1 KiB of memory; further sign-ins are refused."),
+    number("sessions.most_per_user", 1, 10_000, "Most sessions of one user at a time; a further one ends the oldest."),
     number("shutdown.drain_seconds", 0, DAY, "Seconds that open requests get to finish when the gateway stops."),
     is("log.filter", Kind::Text, "What is logged: a level, or directives such as \"info,cambist=debug\"."),
     is("log.format", Kind::Choice(&["json", "text"]), "How a log line looks."),
@@ -214,34 +281,93 @@ pub const KEYS: &[Key] = &[
 
 /// The key with this path.
 pub fn key(path: &str) -> Option<&'static Key> {
+    let path = pattern(path);
     KEYS.iter().find(|key| key.path == path)
+}
+
+/// `path` as it stands in the table, where the name of a further listener is a star.
+fn pattern(path: &str) -> Cow<'_, str> {
+    let Some(rest) = path.strip_prefix(FURTHER) else {
+        return Cow::Borrowed(path);
+    };
+    match rest.split_once('.') {
+        Some((name, rest)) if is_listener_name(name) => Cow::Owned(format!("{FURTHER}*.{rest}")),
+        None if is_listener_name(rest) => Cow::Owned(format!("{FURTHER}*")),
+        _ => Cow::Borrowed(path),
+    }
+}
+
+/// What paths of further listeners begin with.
+const FURTHER: &str = "listener.";
+
+/// Names go into metrics and environment variables.
+fn is_listener_name(name: &str) -> bool {
+    (1..=32).contains(&name.len())
+        && !matches!(name, "public" | "admin")
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// The path of the key that an environment variable sets.
+pub(super) fn path_of_variable(name: &str) -> Option<String> {
+    if let Some(key) = KEYS
+        .iter()
+        .find(|key| !key.path.contains('*') && key.environment() == name)
+    {
+        return Some(key.path.to_owned());
+    }
+    let rest = name.strip_prefix("CAMBIST__LISTENER__")?;
+    let path = format!("{FURTHER}{}", rest.replace("__", ".").to_ascii_lowercase());
+    let is_upper = !rest.bytes().any(|b| b.is_ascii_lowercase());
+    (is_upper && path.split('.').count() > 2 && key(&path).is_some()).then_some(path)
 }
 
 /// ` (did you mean …?)` with the key closest to `path`, or nothing if none is close.
 pub fn suggestion(path: &str) -> String {
-    did_you_mean(near_key(path, false))
+    did_you_mean(near_key(path, false).as_deref())
+}
+
+/// Whether `path` is a section: a key's path begins with it.
+pub(super) fn is_section(path: &str) -> bool {
+    let path = pattern(path);
+    KEYS.iter().any(|key| {
+        key.path
+            .strip_prefix(&*path)
+            .is_some_and(|rest| rest.starts_with('.'))
+    })
 }
 
 /// Names of the sections, some more than once.
-pub(super) fn sections() -> impl Iterator<Item = &'static str> {
+fn sections() -> impl Iterator<Item = &'static str> {
     KEYS.iter()
-        .filter_map(|key| Some(key.path.split_once('.')?.0))
+        .filter_map(|key| Some(key.path.rsplit_once('.')?.0))
 }
 
 /// The key or, for a table, the section that `path` was probably meant to be.
-pub(super) fn near_key(path: &str, is_table: bool) -> Option<&'static str> {
-    if is_table {
-        return closest(path, sections());
-    }
-    // A right name in the wrong section is the commonest slip after a misspelt one.
-    let name = path.rsplit_once('.').map_or(path, |(_, name)| name);
-    let mut elsewhere = KEYS.iter().filter(|key| {
-        key.path
-            .rsplit_once('.')
-            .is_some_and(|(_, other)| other == name)
-    });
-    match (elsewhere.next(), elsewhere.next()) {
-        (Some(only), None) => Some(only.path),
-        _ => closest(path, KEYS.iter().map(|key| key.path)),
-    }
+pub(super) fn near_key(path: &str, is_table: bool) -> Option<String> {
+    let pattern = pattern(path);
+    let near = if is_table {
+        closest(&pattern, sections())
+    } else {
+        // A right name in the wrong section is the commonest slip after a misspelt one.
+        let name = pattern.rsplit_once('.').map_or(&*pattern, |(_, name)| name);
+        let mut elsewhere = KEYS.iter().filter(|key| {
+            key.path
+                .rsplit_once('.')
+                .is_some_and(|(_, other)| other == name)
+        });
+        match (elsewhere.next(), elsewhere.next()) {
+            (Some(only), None) => Some(only.path),
+            _ => closest(&pattern, KEYS.iter().map(|key| key.path)),
+        }
+    }?;
+    // The suggestion is about this listener.
+    let own = path
+        .strip_prefix(FURTHER)
+        .and_then(|rest| rest.split('.').next());
+    Some(match own {
+        Some(own) if is_listener_name(own) => near.replace('*', own),
+        _ => near.to_owned(),
+    })
 }

@@ -10,6 +10,7 @@ use figment::{
 
 use super::{
     Config, ConfigError, KEYS, Key, Problem, file, key,
+    keys::path_of_variable,
     problem::{closest, did_you_mean},
     rules,
 };
@@ -100,20 +101,18 @@ impl Layer {
 
     fn set(&mut self, path: &str, value: Value, place: String) {
         self.places.insert(path.to_owned(), place);
-        match path.split_once('.') {
-            None => {
-                self.values.insert(path.to_owned(), value);
-            }
-            Some((section, name)) => {
-                let entry = self
-                    .values
-                    .entry(section.to_owned())
-                    .or_insert_with(|| Value::from(Dict::new()));
-                if let Value::Dict(_, inner) = entry {
-                    inner.insert(name.to_owned(), value);
-                }
-            }
+        let (sections, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let mut inner = &mut self.values;
+        for section in sections.split('.').filter(|section| !section.is_empty()) {
+            let entry = inner
+                .entry(section.to_owned())
+                .or_insert_with(|| Value::from(Dict::new()));
+            let Value::Dict(_, within) = entry else {
+                return;
+            };
+            inner = within;
         }
+        inner.insert(name.to_owned(), value);
     }
 }
 
@@ -206,10 +205,11 @@ fn from_environment(sources: &Sources, problems: &mut Vec<Problem>) -> Layer {
         {
             continue;
         }
-        match KEYS.iter().find(|key| key.environment() == *name) {
+        let path = path_of_variable(name);
+        match path.as_deref().and_then(|path| Some((path, key(path)?))) {
             // Compose files and unit files cannot leave a variable out: an empty one sets nothing.
             Some(_) if text.is_empty() => {}
-            Some(key) => layer.set(key.path, key.kind.read(text), name.clone()),
+            Some((path, key)) => layer.set(path, key.kind.read(text), name.clone()),
             None => {
                 // Without what all of them share, which makes everything look close.
                 let word = name

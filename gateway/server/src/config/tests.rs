@@ -60,6 +60,13 @@ impl Given {
     }
 }
 
+/// The defaults, with one further listener.
+fn defaults() -> Config {
+    let mut config = Config::default();
+    config.listener.insert("*".to_owned(), Listener::default());
+    config
+}
+
 fn leaves(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
         Value::Dict(_, inner) => {
@@ -81,11 +88,7 @@ fn leaves(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 #[test]
 fn the_table_and_the_structs_name_the_same_keys() {
     let mut of_structs = BTreeSet::new();
-    leaves(
-        &Value::serialize(Config::default()).unwrap(),
-        "",
-        &mut of_structs,
-    );
+    leaves(&Value::serialize(defaults()).unwrap(), "", &mut of_structs);
     let of_table: BTreeSet<String> = KEYS.iter().map(|key| key.path.to_owned()).collect();
     assert_eq!(of_table, of_structs);
     assert_eq!(
@@ -97,8 +100,9 @@ fn the_table_and_the_structs_name_the_same_keys() {
 
 #[test]
 fn defaults_are_what_their_keys_expect() {
-    let defaults = Value::serialize(Config::default()).unwrap();
-    for key in KEYS {
+    let defaults = Value::serialize(defaults()).unwrap();
+    // A further listener that serves nothing is refused, so it has no default.
+    for key in KEYS.iter().filter(|key| key.path != "listener.*.roles") {
         let value = defaults.clone().find(key.path).unwrap();
         let unset = matches!(value, Value::Empty(..));
         assert_eq!(unset, key.optional, "{}", key.path);
@@ -313,7 +317,7 @@ fn every_key_is_explained() {
         .env("CAMBIST__LOG__FORMAT", "json")
         .ok();
     for key in KEYS {
-        let text = explain(&loaded, key);
+        let text = explain(&loaded, key, key.path);
         for part in [
             key.path,
             key.meaning,
@@ -323,15 +327,122 @@ fn every_key_is_explained() {
             assert!(text.contains(part), "{text}");
         }
     }
-    let url = explain(&loaded, key("public.url").unwrap());
+    let url = explain(&loaded, key("public.url").unwrap(), "public.url");
     assert!(url.contains("default     (not set)"), "{url}");
     assert!(url.contains("value       \"https://sts.example\""), "{url}");
     assert!(url.contains("cambist.toml:2:1"), "{url}");
-    let format = explain(&loaded, key("log.format").unwrap());
+    let format = explain(&loaded, key("log.format").unwrap(), "log.format");
     assert!(
         format.contains("default     \"text\"")
             && format.contains("from        CAMBIST__LOG__FORMAT"),
         "{format}"
     );
-    assert_eq!(explain_all(&loaded).lines().count(), KEYS.len());
+    let everywhere = KEYS.iter().filter(|key| !key.path.contains('*'));
+    assert_eq!(explain_all(&loaded).lines().count(), everywhere.count());
+}
+
+#[test]
+fn further_listeners_are_set_by_name() {
+    let loaded = given()
+        .file("[public.tls]\ncertificate_file = \"c\"\nkey_file = \"k\"\n[listener.partners]\nlisten = \"127.0.0.1:1\"\nroles = [\"sts\"]\n[listener.partners.hops]\ntrusted = [\"10.0.0.0/8\"]\n")
+        .env("CAMBIST__LISTENER__PARTNERS__TLS__MINIMUM_VERSION", "1.3")
+        .env("CAMBIST__LISTENER__OPS__LISTEN", "127.0.0.1:2")
+        .env("CAMBIST__LISTENER__OPS__ROLES", "admin")
+        .ok();
+    assert!(loaded.config.public.tls.is_on());
+    let partners = &loaded.config.listener["partners"];
+    assert_eq!(partners.roles, [Role::Sts]);
+    assert_eq!(partners.tls.minimum_version, TlsVersion::V1_3);
+    assert!(partners.hops.trusted[0].contains("10.1.2.3".parse().unwrap()));
+    assert_eq!(loaded.config.listener["ops"].roles, [Role::Admin]);
+    assert!(
+        loaded
+            .origin("listener.partners.listen")
+            .ends_with("cambist.toml:5:1")
+    );
+    let path = "listener.partners.listen";
+    let text = explain(&loaded, key(path).unwrap(), path);
+    assert!(
+        text.contains("CAMBIST__LISTENER__PARTNERS__LISTEN"),
+        "{text}"
+    );
+    assert!(text.contains("\"127.0.0.1:1\""), "{text}");
+    assert!(explain_all(&loaded).contains("listener.ops.roles"));
+    assert_eq!(
+        loaded
+            .config
+            .public
+            .base_url("127.0.0.1:8080".parse().unwrap()),
+        "https://127.0.0.1:8080"
+    );
+}
+
+#[test]
+fn a_listener_that_cannot_work_is_refused() {
+    let one = |text: &str, part: &str| {
+        let problems = given().file(text).problems();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].contains(part), "{problems:?}");
+    };
+    let partners = "[listener.partners]\nlisten = \"127.0.0.1:1\"\nroles = [\"sts\"]\n";
+    one(
+        "[listener.partners]\nroles = [\"sts\"]\n",
+        "`listener.partners.listen`",
+    );
+    one(
+        "[listener.partners]\nlisten = \"127.0.0.1:1\"\n",
+        "`listener.partners.roles`",
+    );
+    one(
+        "[listener.partners]\nlisten = \"127.0.0.1:1\"\nroles = [\"sts\", \"admin\"]\n",
+        "admin stands alone",
+    );
+    one(
+        "[listener.ops]\nlisten = \"0.0.0.0:1\"\nroles = [\"admin\"]\n",
+        "`listener.ops.allow_remote = true`",
+    );
+    one(
+        "[listener.partners]\nlisten = \"127.0.0.1:8080\"\nroles = [\"sts\"]\n",
+        "different ports",
+    );
+    one(
+        "[public.tls]\ncertificate_file = \"c\"\n",
+        "`public.tls.key_file`",
+    );
+    one(
+        "[public.tls]\nkey_file = \"k\"\n",
+        "`public.tls.certificate_file`",
+    );
+    one(
+        "[public.tls]\nclient_certificates = \"required\"\n",
+        "`public.tls.certificate_file`",
+    );
+    one(
+        "[public.tls]\ncertificate_file = \"c\"\nkey_file = \"k\"\nclient_certificates = \"optional\"\n",
+        "`public.tls.client_ca_file`",
+    );
+    one(
+        "[public.tls]\nclient_crl_file = \"c\"\n",
+        "`public.tls.client_ca_file`",
+    );
+    one(
+        "[public.hops]\ncertificate = \"rfc9440\"\n",
+        "`public.hops.trusted`",
+    );
+    one(
+        "[public.hops]\ntrusted = [\"10.0.0.0/8\"]\ncertificate = \"pem\"\n",
+        "`public.hops.certificate_header`",
+    );
+    one(
+        &format!("{partners}[listener.partners.tsl]\nkey_file = \"k\"\n"),
+        "(did you mean `listener.partners.tls`?)",
+    );
+    one(
+        &format!("{partners}[listener.partners.tls]\nkeyfile = \"k\"\n"),
+        "(did you mean `listener.partners.tls.key_file`?)",
+    );
+    one(
+        "[listener.Partners]\nlisten = \"127.0.0.1:1\"\n",
+        "unknown key `listener.Partners`",
+    );
 }

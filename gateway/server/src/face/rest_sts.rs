@@ -5,13 +5,14 @@
 
 pub mod common_rest;
 mod failure;
+mod kept;
 mod translate;
-mod unpersisted;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cambist_core::{
-    Call, Client, ExchangeError, ExchangeRequest, Exchanged, Instance, MayPresent, Scope, TokenType,
+    Call, Client, EndOfSession, ExchangeError, ExchangeRequest, Exchanged, Instance, MayPresent,
+    Scope, TokenType,
 };
 use cambist_saml::transport;
 use common_rest::{
@@ -20,6 +21,8 @@ use common_rest::{
 use hyper::Method;
 use serde_json::{Map, Value};
 
+pub use kept::Books;
+use kept::Deed;
 pub use translate::{Translation, parse};
 
 use super::shown;
@@ -29,6 +32,8 @@ use crate::document::RestStsDocument;
 pub const USERNAME: &str = "USERNAME";
 /// Input and output type for an `OpenID` Connect ID token.
 pub const OPENIDCONNECT: &str = "OPENIDCONNECT";
+/// Input type for a session of an access manager.
+pub const OPENAM: &str = "OPENAM";
 /// Output type for a SAML 2.0 assertion.
 pub const SAML2: &str = "SAML2";
 
@@ -41,10 +46,12 @@ pub struct RestFace {
     pub inputs: HashMap<String, TokenType>,
     /// Token types by output type name.
     pub outputs: HashMap<String, TokenType>,
-    /// The pairs of names that may be translated.
-    transforms: HashSet<(String, String)>,
+    /// The pairs of names that may be translated, and whether a session then ends.
+    transforms: HashMap<(String, String), bool>,
     /// Whom tokens of an output type are for, where that is not everybody.
     output_audiences: BTreeMap<String, BTreeSet<String>>,
+    /// Where issued tokens are kept, if they are.
+    books: Option<Books>,
 }
 
 impl RestFace {
@@ -54,17 +61,30 @@ impl RestFace {
         inputs: HashMap<String, TokenType>,
         outputs: HashMap<String, TokenType>,
     ) -> Self {
-        let pairs = document
-            .transforms
-            .iter()
-            .map(|t| (t.input.clone(), t.output.clone()));
+        let pairs = document.transforms.iter().map(|t| {
+            let names = (t.input.clone(), t.output.clone());
+            (names, t.invalidate_interim_session)
+        });
         Self {
             client: client(&document.audiences),
             inputs,
             outputs,
             transforms: pairs.collect(),
             output_audiences: document.output_audiences.clone(),
+            books: None,
         }
+    }
+
+    /// The same for an instance that keeps what it issues.
+    #[must_use]
+    pub fn keeping(mut self, books: Books) -> Self {
+        self.books = Some(books);
+        self
+    }
+
+    /// Whether tokens of this type are issued.
+    fn issues(&self, output: &str) -> bool {
+        self.transforms.keys().any(|(_, issued)| issued == output)
     }
 
     /// Whom a token of this output type is for.
@@ -74,13 +94,13 @@ impl RestFace {
         wanted.iter().cloned().collect()
     }
 
-    /// The types behind a pair of names, if the pair may be translated.
-    fn pair(&self, input: &str, output: &str) -> Option<(&TokenType, &TokenType)> {
-        let is_offered = self
+    /// The types behind a pair of names, if the pair may be translated, and whether a session then ends.
+    fn pair(&self, input: &str, output: &str) -> Option<(&TokenType, &TokenType, bool)> {
+        let ends_session = self
             .transforms
-            .contains(&(input.to_owned(), output.to_owned()));
-        is_offered.then_some(())?;
-        Some((self.inputs.get(input)?, self.outputs.get(output)?))
+            .get(&(input.to_owned(), output.to_owned()))?;
+        let (input, output) = (self.inputs.get(input)?, self.outputs.get(output)?);
+        Some((input, output, *ends_session))
     }
 }
 
@@ -125,14 +145,14 @@ pub async fn answer(
         Err(error) => return (render(request, Err(error)), None),
     };
     match action {
-        Action::Validate => (
-            render(request, Err(unpersisted::refuse(&body, "validated"))),
-            None,
-        ),
-        Action::Cancel => (
-            render(request, Err(unpersisted::refuse(&body, "cancelled"))),
-            None,
-        ),
+        Action::Validate => {
+            let answer = kept::answer(Deed::Validate, &body, face, call).await;
+            (render(request, answer), None)
+        }
+        Action::Cancel => {
+            let answer = kept::answer(Deed::Cancel, &body, face, call).await;
+            (render(request, answer), None)
+        }
         Action::Translate => match translate::read(body, face) {
             Ok(translation) => {
                 let (answer, outcome) = translated(translation, instance, face, call).await;
@@ -161,7 +181,12 @@ async fn translated(
         nonce: translation.nonce,
         wanted_confirmation: translation.confirmation,
     };
-    let outcome = cambist_core::exchange(instance, &request, call).await;
+    let ends = if translation.ends_session {
+        EndOfSession::Any
+    } else {
+        EndOfSession::None
+    };
+    let outcome = cambist_core::exchange_and_then(ends, instance, &request, call).await;
     let answer = match &outcome {
         Ok(exchanged) => issued(exchanged, &output),
         Err(error) => Err(failure::rest_error(error, &input)),

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use cambist_core::{Instance, Limits, Provider, TokenType, Transformation, Validator};
 use cambist_plugin::{GrantedSecret, Plugin, PluginKey, Point};
 use cambist_token::{
-    BUILTINS, Bench, PasswordDirectory, TrustedIssuer,
+    BUILTINS, Bench, PasswordDirectory, SessionDirectory, TrustedIssuer,
     jose::{Algorithm, Keyring},
 };
 use serde::Deserialize;
@@ -30,9 +30,11 @@ use crate::{
     document::{InstanceDocument, PartDocument},
     face::{
         oauth::metadata,
-        rest_sts::{RestFace, SAML2},
+        rest_sts::{Books, OPENIDCONNECT, RestFace, SAML2},
     },
+    ledger::{Ledger, Persistence},
     publish_error::PublishError,
+    rest_token::KeptProvider,
     saml::{self, SamlBench, SamlProvider},
 };
 
@@ -42,10 +44,14 @@ pub struct Shelf<'a> {
     pub base_url: &'a str,
     /// Signing keys.
     pub keyring: &'a Arc<Keyring>,
+    /// Knows what was issued and what was revoked.
+    pub ledger: &'a Arc<Ledger>,
     /// What SAML assertions are signed with and remembered by.
     pub saml: &'a SamlBench,
     /// Where user names and passwords are checked.
     pub directory: &'a Arc<dyn PasswordDirectory>,
+    /// Where sessions are looked up.
+    pub sessions: &'a Arc<dyn SessionDirectory>,
     /// Registered issuers.
     pub issuer: &'a dyn Fn(&str) -> Option<Arc<TrustedIssuer>>,
     /// Plugins by reference: `name`, `name@1.2.0` or `name@sha256:…`.
@@ -93,6 +99,7 @@ pub fn build(
         realm: &realm,
         keyring: shelf.keyring,
         directory: shelf.directory,
+        sessions: shelf.sessions,
         trusted_issuer: shelf.issuer,
         mappers: &binder,
     };
@@ -104,11 +111,18 @@ pub fn build(
         saml,
     } = providers(document, &bench, &binder)?;
     let deciders = binder.deciders(&document.policy)?;
+    let providers = kept(document, providers);
     let transformations = transformations(document, &validators, &providers)?;
     let actors = actors(document, &validators)?;
     let (relying_parties, resources) = relying_parties(document)?;
     let clients = clients(document, &relying_parties)?;
-    let rest = rest(document, &validators, &providers, &relying_parties)?;
+    let rest = rest(
+        document,
+        &validators,
+        &providers,
+        &relying_parties,
+        shelf.ledger,
+    )?;
     let jwks = Bytes::from(shelf.keyring.jwks(&algorithms).to_string());
     let metadata = metadata::document(
         &issuer,
@@ -126,6 +140,7 @@ pub fn build(
         relying_parties,
         resources,
         deciders,
+        ledger: Some(Arc::new(shelf.ledger.at(id, persistence(document)))),
         limits,
     };
     let uses = binder.uses.into_inner();
@@ -284,11 +299,36 @@ fn actors(
     Ok(built)
 }
 
+/// What must be found again is on disk before it leaves.
+fn persistence(document: &InstanceDocument) -> Persistence {
+    let keeps = document.rest_sts.as_ref().is_some_and(|r| r.keeps_tokens);
+    if keeps {
+        Persistence::Synchronous
+    } else {
+        document.ledger.persistence
+    }
+}
+
+/// The same providers, where tokens are kept with what the REST STS knows them by.
+fn kept(document: &InstanceDocument, mut providers: Providers) -> Providers {
+    let Some(rest) = document.rest_sts.as_ref().filter(|rest| rest.keeps_tokens) else {
+        return providers;
+    };
+    for output in [OPENIDCONNECT, SAML2] {
+        let provider = rest.outputs.get(output);
+        if let Some(provider) = provider.and_then(|name| providers.get_mut(name)) {
+            *provider = Arc::new(KeptProvider::new(Arc::clone(provider), rest.keeps_text));
+        }
+    }
+    providers
+}
+
 fn rest(
     document: &InstanceDocument,
     validators: &Validators,
     providers: &Providers,
     parties: &Parties,
+    ledger: &Arc<Ledger>,
 ) -> Result<Option<RestFace>, PublishError> {
     let Some(rest) = &document.rest_sts else {
         return Ok(None);
@@ -326,7 +366,12 @@ fn rest(
         }
         outputs.insert(name.clone(), found.token_type().clone());
     }
-    Ok(Some(RestFace::new(rest, inputs, outputs)))
+    let face = RestFace::new(rest, inputs, outputs);
+    Ok(Some(if rest.keeps_tokens {
+        face.keeping(Books(Arc::clone(ledger)))
+    } else {
+        face
+    }))
 }
 
 fn settings_error(error: cambist_token::BuildError) -> PublishError {

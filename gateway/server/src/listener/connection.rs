@@ -1,90 +1,52 @@
-//! Serving one connection.
+//! What a handler is told about whence a request came.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
-use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use super::Roles;
 
-use super::Drain;
-use crate::{body::Body, config::Limits};
-
-/// Answers requests. Two listeners, two of these.
-pub trait Handler: Send + Sync + 'static {
-    /// Answers one request; failures are responses too.
-    fn handle(
-        &self,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-    ) -> impl Future<Output = Response<Body>> + Send;
+/// Whence a request came.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Who connected.
+    pub peer: SocketAddr,
+    /// Who sent the request: the peer, or whom a trusted hop names.
+    pub client: IpAddr,
+    /// Whether the client's own connection is encrypted, as far as is known.
+    pub is_secure: bool,
+    /// The certificates the client proved to hold, in DER, its own first.
+    pub certificates: Option<Arc<[Vec<u8>]>>,
+    /// Whether these lead to an authority configured for the listener, are in their time and not revoked.
+    /// If not, the client has the key and nothing else is known about it.
+    pub is_anchored: bool,
+    /// What the listener serves.
+    pub roles: Roles,
 }
 
-/// Accepts and serves until draining begins. Connections go on in tasks of the current runtime.
-pub async fn serve<H: Handler>(
-    listener: TcpListener,
-    handler: std::sync::Arc<H>,
-    limits: Limits,
-    drain: Drain,
-) {
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = drain.begun() => return,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                let Some(entered) = drain.enter(limits.connections) else {
-                    continue;
-                };
-                let (handler, limits, drain) = (
-                    std::sync::Arc::clone(&handler),
-                    limits.clone(),
-                    drain.clone(),
-                );
-                tokio::spawn(async move {
-                    connection(stream, peer, &*handler, &limits, &drain).await;
-                    drop(entered);
-                });
-            }
-            Err(error) => {
-                // Out of descriptors or memory: accepting again at once would spin.
-                tracing::warn!(%error, "cannot accept");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+impl Connection {
+    /// A connection without encryption or certificates to a listener with every public role.
+    pub fn plain(peer: SocketAddr) -> Self {
+        Self {
+            peer,
+            client: peer.ip().to_canonical(),
+            is_secure: false,
+            certificates: None,
+            is_anchored: false,
+            roles: Roles {
+                sts: true,
+                proxy: true,
+            },
         }
     }
-}
 
-async fn connection<H: Handler>(
-    stream: TcpStream,
-    peer: SocketAddr,
-    handler: &H,
-    limits: &Limits,
-    drain: &Drain,
-) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
-    }
-    let service =
-        service_fn(
-            |request| async move { Ok::<_, Infallible>(handler.handle(request, peer).await) },
-        );
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(limits.header_seconds))
-        .max_buf_size(limits.header_bytes.max(8 * 1024))
-        .max_headers(limits.header_count)
-        .half_close(false);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let outcome = tokio::select! {
-        outcome = connection.as_mut() => outcome,
-        () = drain.begun() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    /// The client's address. The port is known only of one that connected itself.
+    pub fn client_address(&self) -> SocketAddr {
+        if self.client == self.peer.ip().to_canonical() {
+            self.peer
+        } else {
+            SocketAddr::new(self.client, 0)
         }
-    };
-    if let Err(error) = outcome {
-        tracing::debug!(%error, %peer, "connection ended");
     }
 }

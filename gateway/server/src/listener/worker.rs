@@ -1,9 +1,8 @@
-//! The threads that serve the public listener.
+//! The threads that serve the public listeners.
 
-use std::{io, net::TcpListener, sync::Arc, thread::JoinHandle};
+use std::{io, net::TcpListener, sync::Arc, thread::JoinHandle, time::Duration};
 
-use super::{Drain, Handler, serve};
-use crate::config::Limits;
+use super::{Door, Drain, Handler, serve};
 
 /// Running workers.
 pub struct Workers(Vec<JoinHandle<()>>);
@@ -19,41 +18,63 @@ impl Workers {
     }
 }
 
-/// Starts one thread per listener, each with a runtime and a handler of its own.
+/// A listener with a socket for each worker.
+pub struct Opened {
+    /// The listener.
+    pub door: Arc<Door>,
+    /// Its sockets.
+    pub sockets: Vec<TcpListener>,
+}
+
+/// Starts `count` threads, each with a runtime and a handler of its own and one socket of every listener.
 pub fn start<H: Handler>(
-    listeners: Vec<TcpListener>,
+    count: usize,
+    mut listeners: Vec<Opened>,
     handler: impl Fn() -> H,
-    limits: &Limits,
     drain: &Drain,
-    grace: std::time::Duration,
+    grace: Duration,
 ) -> io::Result<Workers> {
     let mut workers = Vec::new();
-    for (index, listener) in listeners.into_iter().enumerate() {
-        let (handler, limits, drain) = (Arc::new(handler()), limits.clone(), drain.clone());
+    for index in 0..count {
+        let sockets: Vec<_> = listeners
+            .iter_mut()
+            .filter_map(|listener| Some((Arc::clone(&listener.door), listener.sockets.pop()?)))
+            .collect();
+        let (handler, drain) = (Arc::new(handler()), drain.clone());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let thread = std::thread::Builder::new()
             .name(format!("worker-{index}"))
-            .spawn(move || {
-                runtime.block_on(async move {
-                    match tokio::net::TcpListener::from_std(listener) {
-                        Ok(listener) => serve(listener, handler, limits, drain.clone()).await,
-                        Err(error) => tracing::error!(%error, "cannot listen"),
-                    }
-                    drain_connections(&drain, grace).await;
-                });
-            })?;
+            .spawn(move || runtime.block_on(work(sockets, handler, drain, grace)))?;
         workers.push(thread);
     }
     Ok(Workers(workers))
 }
 
+async fn work<H: Handler>(
+    sockets: Vec<(Arc<Door>, TcpListener)>,
+    handler: Arc<H>,
+    drain: Drain,
+    grace: Duration,
+) {
+    for (door, socket) in sockets {
+        match tokio::net::TcpListener::from_std(socket) {
+            Ok(socket) => {
+                tokio::spawn(serve(socket, door, Arc::clone(&handler), drain.clone()));
+            }
+            Err(error) => tracing::error!(%error, listener = door.name, "cannot listen"),
+        }
+    }
+    drain.begun().await;
+    drain_connections(&drain, grace).await;
+}
+
 /// Lets open connections finish, for at most `grace`.
-async fn drain_connections(drain: &Drain, grace: std::time::Duration) {
+async fn drain_connections(drain: &Drain, grace: Duration) {
     let all_closed = async {
         while drain.open_connections() > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
     if tokio::time::timeout(grace, all_closed).await.is_err() {

@@ -1,11 +1,16 @@
 //! A route's exchanged tokens, ready to be sent, for as long as they may be used.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use aws_lc_rs::digest::{Context, SHA256};
-use cambist_core::{Timestamp, TokenType};
+use cambist_core::{Mark, Timestamp, TokenType};
 use hyper::header::HeaderValue;
 use quick_cache::{Weighter, sync::Cache};
 
-use super::refusal::Refusal;
+use super::{RouteExchange, refusal::Refusal};
 
 /// A token is not sent within its last seconds: it has a way to go, to a clock that may differ.
 const SPARE_SECONDS: u64 = 5;
@@ -51,11 +56,42 @@ pub(super) struct Authorization {
     pub(super) value: HeaderValue,
     /// When the token ends.
     pub(super) expires_at: Timestamp,
+    /// What must not have been revoked.
+    pub(super) basis: Basis,
 }
 
+/// What a token stands on, and when it was last seen to stand. Clones are the same.
 #[derive(Clone, Debug)]
-struct Kept {
-    value: HeaderValue,
+pub(super) struct Basis(Arc<(Arc<[Mark]>, AtomicU64)>);
+
+impl Basis {
+    /// These marks, which stood at this epoch.
+    pub(super) fn new(marks: Arc<[Mark]>, epoch: u64) -> Self {
+        Self(Arc::new((marks, AtomicU64::new(epoch))))
+    }
+
+    /// Whether all of it still stands. Looks only if something was revoked since the last look.
+    pub(super) fn stands(&self, exchange: &impl RouteExchange) -> bool {
+        let (marks, seen) = &*self.0;
+        let epoch = exchange.epoch();
+        if seen.load(Ordering::Relaxed) == epoch {
+            return true;
+        }
+        let stands = exchange.stand(marks);
+        if stands {
+            seen.store(epoch, Ordering::Relaxed);
+        }
+        stands
+    }
+}
+
+/// A kept token.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    /// The complete header value.
+    pub(super) value: HeaderValue,
+    /// What must not have been revoked.
+    pub(super) basis: Basis,
     serve_until: Timestamp,
 }
 
@@ -77,11 +113,13 @@ impl ExchangeCache {
     }
 
     /// The token for `key` if it is known and may still be sent.
-    pub(super) fn find(&self, key: &Key, now: Timestamp) -> Option<HeaderValue> {
-        self.0
-            .get(key)
-            .filter(|kept| now < kept.serve_until)
-            .map(|kept| kept.value)
+    pub(super) fn find(&self, key: &Key, now: Timestamp) -> Option<Kept> {
+        self.0.get(key).filter(|kept| now < kept.serve_until)
+    }
+
+    /// Forgets what is known for `key`.
+    pub(super) fn remove(&self, key: &Key) {
+        self.0.remove(key);
     }
 
     /// The token for `key`, exchanging unless it is known. Requests that miss together wait for the first
@@ -101,7 +139,11 @@ impl ExchangeCache {
                 Err(guard) => break guard,
             }
         };
-        let Authorization { value, expires_at } = exchange.await?;
+        let Authorization {
+            value,
+            expires_at,
+            basis,
+        } = exchange.await?;
         let serve_until = expires_at
             .minus(SPARE_SECONDS)
             .min(now.plus(LONGEST_KEPT_SECONDS));
@@ -109,6 +151,7 @@ impl ExchangeCache {
             // It is refused only when somebody removed the place meanwhile; then it is not kept.
             let _ = guard.insert(Kept {
                 value: value.clone(),
+                basis,
                 serve_until,
             });
         }

@@ -51,6 +51,8 @@ pub(super) struct Said<'a> {
     pub(super) authorization: HeaderValue,
     /// Who sent the request.
     pub(super) client: IpAddr,
+    /// Whether it was encrypted.
+    pub(super) is_secure: bool,
 }
 
 /// Makes a client's headers into those the upstream receives. What the client said about itself is
@@ -67,7 +69,8 @@ pub(super) fn towards_upstream(headers: &mut HeaderMap, said: Said<'_>) {
     if let Some(host) = original_host {
         headers.insert(X_FORWARDED_HOST, host);
     }
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+    let protocol = if said.is_secure { "https" } else { "http" };
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(protocol));
     headers.append(VIA, VIA_US);
 }
 

@@ -61,7 +61,14 @@ async fn publisher(directory: &TempDir) -> Publisher {
     let heavy = HeavyPool::new(handle, 1, 4);
     let (key, _) = SigningKey::generate(Algorithm::Es256).unwrap();
     let saml = SamlBench::new(Vec::new(), store.clone(), tokio::runtime::Handle::current());
+    let ledger = Ledger::open(
+        store.clone(),
+        tokio::runtime::Handle::current(),
+        cambist_core::Timestamp(1_700_000_000),
+    );
+    let ledger = ledger.await.unwrap();
     let workshop = Workshop {
+        ledger,
         base_url: "http://127.0.0.1:8080".to_owned(),
         store,
         plugin_host: Arc::new(PluginHost::new(limits, Compilation::default(), world).unwrap()),
@@ -69,6 +76,7 @@ async fn publisher(directory: &TempDir) -> Publisher {
         saml,
         vault: Vault::new(&[1; 32]).unwrap(),
         directory: Arc::new(Nobody),
+        sessions: Arc::new(cambist_token::NoSessions),
         fetch: Arc::new(Nobody),
         heavy: heavy.clone(),
         compilation: heavy,

@@ -196,6 +196,10 @@ impl Provider for SamlProvider {
         &self.token_type
     }
 
+    fn issuer(&self) -> Option<&str> {
+        Some(&self.issuer)
+    }
+
     fn issue<'a>(
         &'a self,
         issuance: &'a Issuance<'a>,

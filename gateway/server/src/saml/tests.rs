@@ -56,6 +56,7 @@ impl PasswordDirectory for Dana {
             Ok(Profile {
                 username: username.to_owned(),
                 attributes: serde_json::from_value(attributes).unwrap(),
+                session: None,
             })
         })
     }
@@ -75,6 +76,7 @@ fn key(algorithm: SignatureAlgorithm) -> Generated {
 struct House {
     directory: TempDir,
     store: Store,
+    ledger: Arc<crate::ledger::Ledger>,
     bench: SamlBench,
     keyring: Arc<Keyring>,
     rsa: String,
@@ -92,6 +94,9 @@ impl House {
         let (signing, _) = jose::SigningKey::generate(Algorithm::Es256).unwrap();
         Self {
             bench: SamlBench::new(vec![rsa.key, ec.key], store.clone(), Handle::current()),
+            ledger: crate::ledger::Ledger::open(store.clone(), Handle::current(), NOW)
+                .await
+                .unwrap(),
             store,
             directory,
             keyring: Arc::new(Keyring::new(vec![Arc::new(signing)])),
@@ -105,8 +110,11 @@ impl House {
         let shelf = Shelf {
             base_url: "http://127.0.0.1:8080",
             keyring: &self.keyring,
+            ledger: &self.ledger,
             saml: &self.bench,
             directory: &passwords,
+            sessions: &(Arc::new(cambist_token::NoSessions)
+                as Arc<dyn cambist_token::SessionDirectory>),
             issuer: &|_| None,
             plugin: &|_| None,
             secret: &|_| None,

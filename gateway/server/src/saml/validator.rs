@@ -193,6 +193,11 @@ impl Validator for SamlValidator {
             principal
                 .claims
                 .retain(|name, _| !RESERVED_CLAIMS.contains(&name.as_str()));
+            // By this the ledger knows it; the bytes around it could be changed.
+            let id = Value::String(accepted.assertion.id.clone());
+            principal.claims.insert("jti".to_owned(), id);
+            let issued_at = accepted.assertion.issued_at.0.into();
+            principal.claims.insert("iat".to_owned(), issued_at);
             self.declared.complete(&mut principal, None);
             Ok(principal)
         })

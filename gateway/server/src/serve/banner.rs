@@ -6,15 +6,24 @@ use super::Running;
 
 /// Prints the addresses, the credential and lines to try.
 pub(super) fn print(running: &Running) {
-    let (public, admin) = (&running.gateway.base_url, running.admin);
+    let public = &running.gateway.base_url;
+    let scheme = running.gateway.config.admin.tls.scheme();
+    let admin = format!("{scheme}://{}", running.admin);
     let token_file = running.gateway.config.data_dir.join("admin-token");
     let mut lines = vec![
         format!("cambist {} is up", env!("CARGO_PKG_VERSION")),
         format!("  public  {public}"),
-        format!("  admin   http://{admin}"),
+        format!("  admin   {admin}"),
+    ];
+    for (name, address) in &running.further {
+        let listener = running.gateway.config.listener.get(name);
+        let scheme = listener.map_or("http", |listener| listener.tls.scheme());
+        lines.push(format!("  {name}  {scheme}://{address}"));
+    }
+    lines.extend([
         format!("  data    {}", running.gateway.config.data_dir.display()),
         String::new(),
-    ];
+    ]);
     if running.gateway.admin_token.is_new() {
         lines.push("# The admin token was just made and is shown this once:".to_owned());
         lines.push(format!(
@@ -28,7 +37,7 @@ pub(super) fn print(running: &Running) {
         ));
     }
     lines.extend([
-        format!("export CAMBIST_ADMIN=http://{admin}"),
+        format!("export CAMBIST_ADMIN={admin}"),
         "curl -H \"Authorization: Bearer $CAMBIST_TOKEN\" $CAMBIST_ADMIN/admin/v1/instances"
             .to_owned(),
         String::new(),

@@ -14,6 +14,21 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "plugins",
         include_str!("../../migrations/0002_plugins.sql"),
     ),
+    (
+        3,
+        "ledger",
+        include_str!("../../migrations/0003_ledger.sql"),
+    ),
+    (
+        5,
+        "sessions",
+        include_str!("../../migrations/0005_sessions.sql"),
+    ),
+    (
+        6,
+        "rest_tokens",
+        include_str!("../../migrations/0006_rest_tokens.sql"),
+    ),
 ];
 
 /// Applies what is missing. One transaction from the first look on: two processes that start together

@@ -95,6 +95,11 @@ impl JwtOutput {
         Ok((output, (!algorithm.is_symmetric()).then_some(algorithm)))
     }
 
+    /// The `iss` of its tokens.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// Who decides parts of its tokens.
     pub(crate) const fn mappers(&self) -> &Mappers {
         &self.mappers

@@ -51,6 +51,7 @@ pub(super) fn read(
             .remove("may_act")
             .map(|may_act| MayAct::from_claim(&may_act))
             .transpose()?,
+        session: None,
         confirmation: claims
             .remove("cnf")
             .map(|cnf| Confirmation::from_claim(&cnf))

@@ -21,6 +21,7 @@ impl PasswordDirectory for Directory {
                         .as_object()
                         .cloned()
                         .unwrap_or_default(),
+                    session: None,
                 }),
                 (_, "broken", _) => Err(Fault::Unavailable("directory".to_owned()).into()),
                 _ => Err(Rejection::BadSignature.into()),
@@ -36,6 +37,7 @@ fn validator(settings: &Value) -> Result<Arc<dyn Validator>, BuildError> {
         realm: "/alpha",
         keyring: &Arc::new(Keyring::default()),
         directory: &directory,
+        sessions: &(Arc::new(crate::NoSessions) as Arc<dyn crate::SessionDirectory>),
         trusted_issuer: &|_| None,
         mappers: &crate::jwt::mapped::tests::Fixed,
     };

@@ -181,7 +181,7 @@ fn local_url(config: &Config) -> String {
             IpAddr::V6(_) => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1_u16]),
         });
     }
-    format!("http://{listen}")
+    format!("{}://{listen}", config.admin.tls.scheme())
 }
 
 /// From the file, the environment, or the data directory; that one only for a gateway on this machine.

@@ -16,7 +16,7 @@ use crate::{
         InstanceDocument, PartDocument, RelyingPartyDocument, RestStsDocument,
         RestTransformDocument, TransformationDocument,
     },
-    face::rest_sts::{OPENIDCONNECT, SAML2, USERNAME},
+    face::rest_sts::{OPENAM, OPENIDCONNECT, SAML2, USERNAME},
     publish_error::PublishError,
     saml,
 };
@@ -38,7 +38,11 @@ pub(super) fn document(
         shared_subjects: true,
         ..InstanceDocument::default()
     };
-    let mut rest = RestStsDocument::default();
+    let mut rest = RestStsDocument {
+        keeps_tokens: state.persists,
+        keeps_text: state.keeps_text,
+        ..RestStsDocument::default()
+    };
     for transform in state.pairs() {
         if !document.validators.contains_key(&transform.input) {
             document
@@ -110,6 +114,7 @@ fn validator(state: &InstanceState, input: &str) -> PartDocument {
     let mapping = state.deployment.mappings.get(input);
     match input {
         USERNAME => part("username", json!({})),
+        OPENAM => part("session", json!({})),
         OPENIDCONNECT => part(
             "id_token",
             json!({ "issuers": [mapping.map(|mapping| &mapping.value)] }),

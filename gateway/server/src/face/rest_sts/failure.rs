@@ -1,9 +1,11 @@
 //! From what went wrong in an exchange to what the caller is told.
 
-use cambist_core::{DecideError, ExchangeError, Fault, IssueError, PolicyRefusal, ValidateError};
+use cambist_core::{
+    DecideError, ExchangeError, Fault, IssueError, PolicyRefusal, Rejection, ValidateError,
+};
 use hyper::StatusCode;
 
-use super::{OPENIDCONNECT, USERNAME, common_rest::RestError};
+use super::{OPENAM, OPENIDCONNECT, USERNAME, common_rest::RestError};
 
 /// The caller's view of a failed translation of an `input` token. It says whose fault it was and nothing
 /// that helps to guess a credential.
@@ -42,9 +44,14 @@ pub(super) fn rest_error(error: &ExchangeError, input: &str) -> RestError {
 
 fn refused(error: &ValidateError, input: &str) -> RestError {
     match error {
+        // The session is good, and somebody else's realm's.
+        ValidateError::Rejected(Rejection::WrongAudience) if input == OPENAM => RestError::new(
+            StatusCode::FORBIDDEN,
+            "SSO token subject realm does not match invocation realm",
+        ),
         ValidateError::Rejected(_) => not_authenticated(input),
         ValidateError::RefusedWith { code, message, .. } => match input {
-            USERNAME | OPENIDCONNECT => not_authenticated(input),
+            USERNAME | OPENIDCONNECT | OPENAM => not_authenticated(input),
             _ => said(code, message.as_deref(), StatusCode::UNAUTHORIZED),
         },
         ValidateError::Fault(fault) => fault_error(
@@ -77,6 +84,13 @@ fn said(code: &str, message: Option<&str>, usual: StatusCode) -> RestError {
 }
 
 fn not_authenticated(input: &str) -> RestError {
+    if input == OPENAM {
+        return RestError::new(
+            StatusCode::UNAUTHORIZED,
+            "Non-200 response from posting principal from session request: \
+             {\"code\":401,\"reason\":\"Unauthorized\",\"message\":\"Access Denied\"}",
+        );
+    }
     RestError::new(
         StatusCode::UNAUTHORIZED,
         format!(
@@ -90,6 +104,7 @@ fn not_authenticated(input: &str) -> RestError {
 fn presented(input: &str) -> &'static str {
     match input {
         USERNAME => "Username token",
+        OPENAM => "principal from session",
         OPENIDCONNECT => "OIDC token",
         _ => "custom token",
     }
@@ -112,6 +127,14 @@ fn fault_error(fault: &Fault, message: &str) -> RestError {
             internal(&format!("{message}: internal error."))
         }
     }
+}
+
+/// 503 for what may be better soon.
+pub(super) fn try_again(message: &str) -> RestError {
+    RestError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        format!("{message}: try again later."),
+    )
 }
 
 /// 500 for an output that is called an assertion and is none.

@@ -4,7 +4,7 @@ use cambist_core::{Presented, Token, TokenType, WantedConfirmation};
 use serde_json::{Map, Value};
 
 use super::{
-    OPENIDCONNECT, RestFace, USERNAME,
+    OPENAM, OPENIDCONNECT, RestFace, USERNAME,
     common_rest::{RestError, shown},
 };
 
@@ -17,6 +17,8 @@ pub struct Translation {
     pub input: String,
     /// The input token.
     pub subject: Presented,
+    /// Whether a session behind the input token ends with the translation.
+    pub ends_session: bool,
     /// What to make of it.
     pub requested_token_type: TokenType,
     /// The output type's name, as the caller wrote it.
@@ -53,11 +55,12 @@ pub(super) fn read(body: Value, face: &RestFace) -> Result<Translation, RestErro
     )?;
     let input_name = token_type(&input)?.to_owned();
     let output_name = token_type(&output)?.to_owned();
-    let (input_type, output_type) = face
+    let (input_type, output_type, ends_session) = face
         .pair(&input_name, &output_name)
         .ok_or_else(|| unsupported(&input_name, &output_name))?;
     let token = match input_name.as_str() {
         USERNAME => username(&input)?,
+        OPENAM => Token::new(text(&input, "session_id", "AM Session Token")?),
         OPENIDCONNECT => Token::new(text(&input, "oidc_id_token", "OpenIdConnect Id Token")?),
         _ => Token::new(Value::Object(members(&input).cloned().unwrap_or_default()).to_string()),
     };
@@ -68,6 +71,7 @@ pub(super) fn read(body: Value, face: &RestFace) -> Result<Translation, RestErro
             token_type: input_type.clone(),
         },
         requested_token_type: output_type.clone(),
+        ends_session,
         nonce: wanted.nonce,
         confirmation: wanted.confirmation,
         audiences: face.audiences(&output_name),

@@ -12,6 +12,7 @@ fn until(seconds: u64, token: &'static str) -> Authorization {
     Authorization {
         value: HeaderValue::from_static(token),
         expires_at: NOW.plus(seconds),
+        basis: Basis::new(Arc::default(), 0),
     }
 }
 
@@ -57,7 +58,7 @@ async fn ab_18_one_tokens_answer_is_not_anothers() {
         .find_or_exchange(&key("a"), NOW, async { Ok(until(60, "A")) })
         .await
         .unwrap();
-    assert_eq!(cache.find(&key("a"), NOW).unwrap(), "A");
+    assert_eq!(cache.find(&key("a"), NOW).unwrap().value, "A");
     assert!(cache.find(&key("b"), NOW).is_none());
     let revised = Key::new(2, &TokenType::ACCESS_TOKEN, b"a");
     assert!(cache.find(&revised, NOW).is_none(), "ab_19: published anew");
@@ -77,7 +78,7 @@ async fn never_served_within_the_last_seconds() {
         .await
         .unwrap();
     assert_eq!(new, "new");
-    assert_eq!(cache.find(&key("a"), NOW.plus(100)).unwrap(), "new");
+    assert_eq!(cache.find(&key("a"), NOW.plus(100)).unwrap().value, "new");
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ fn sent(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         host: &host,
         authorization: HeaderValue::from_static("Bearer ours"),
         client: "::ffff:192.0.2.7".parse().unwrap(),
+        is_secure: false,
     };
     towards_upstream(&mut headers, said);
     headers

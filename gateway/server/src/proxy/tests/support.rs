@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    net::SocketAddr,
     sync::{
         Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -21,7 +22,7 @@ use tokio::{
 };
 
 use super::super::*;
-use crate::egress::tls::trusting;
+use crate::{egress::tls::trusting, listener::Connection};
 
 /// The token clients present.
 pub(super) const ORIGINAL: &str = "original.token";
@@ -61,6 +62,7 @@ impl RouteExchange for Fake {
             audiences: vec![route.audience().to_owned()],
             subject: "alice".to_owned(),
             actors: None,
+            marks: Arc::default(),
             confirmation: None,
         })
     }
@@ -71,6 +73,14 @@ impl RouteExchange for Fake {
 
     fn instance_revision(&self) -> u64 {
         1
+    }
+
+    fn epoch(&self) -> u64 {
+        0
+    }
+
+    fn stand(&self, _: &[Mark]) -> bool {
+        true
     }
 }
 
@@ -149,7 +159,15 @@ impl Gateway {
                     );
                     async move {
                         Ok::<_, Infallible>(
-                            forward(request, peer, &route, &*fake, &upstreams, "c-1").await,
+                            forward(
+                                request,
+                                &Connection::plain(peer),
+                                &route,
+                                &*fake,
+                                &upstreams,
+                                "c-1",
+                            )
+                            .await,
                         )
                     }
                 });

@@ -4,21 +4,21 @@ use std::collections::BTreeSet;
 
 use super::{CustomOperation, InstanceState, Transform, deployment::MAPPINGS, name};
 use crate::{
-    face::rest_sts::{OPENIDCONNECT, SAML2, USERNAME},
+    face::rest_sts::{OPENAM, OPENIDCONNECT, SAML2, USERNAME},
     publish_error::PublishError,
 };
 
-const BUILTIN_INPUTS: [&str; 4] = [USERNAME, OPENIDCONNECT, "X509", "OPENAM"];
+const BUILTIN_INPUTS: [&str; 4] = [USERNAME, OPENIDCONNECT, "X509", OPENAM];
 const BUILTIN_OUTPUTS: [&str; 2] = [SAML2, OPENIDCONNECT];
 /// The mapping-context member without which an ID token cannot be handed on.
 const HEADER_NAME: &str = "oidc_id_token_auth_target_header_key";
 
 pub(super) fn check(state: &InstanceState) -> Result<(), PublishError> {
-    if state.persists {
+    if state.keeps_text && !state.persists {
         return Err(PublishError::new(
-            name::PERSIST,
-            "is true, and this build does not keep issued tokens",
-            "set it to \"false\"; validate and cancel are not offered",
+            name::KEEP_TEXT,
+            "is true, and issued tokens are not kept",
+            format!("set {} to \"true\" too, or leave it out", name::PERSIST),
         ));
     }
     if state.pairs().next().is_none() {
@@ -144,11 +144,11 @@ fn uses_custom(
 
 /// What this build can do of what the protocol knows, and what that needs.
 fn offered(state: &InstanceState, transform: &Transform, path: &str) -> Result<(), PublishError> {
-    if matches!(transform.input.as_str(), "X509" | "OPENAM") {
+    if transform.input == "X509" {
         return Err(PublishError::new(
             format!("{path}.inputTokenType"),
             format!("{} input is not offered by this build", transform.input),
-            format!("use {USERNAME}, {OPENIDCONNECT} or a custom type"),
+            format!("use {USERNAME}, {OPENIDCONNECT}, {OPENAM} or a custom type"),
         ));
     }
     let missing = match transform.output.as_str() {

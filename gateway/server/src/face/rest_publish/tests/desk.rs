@@ -52,6 +52,7 @@ impl PasswordDirectory for Dana {
             Ok(Profile {
                 username: username.to_owned(),
                 attributes: serde_json::from_value(attributes).unwrap(),
+                session: None,
             })
         })
     }
@@ -83,6 +84,13 @@ pub(super) async fn desk() -> Desk {
         .unwrap();
     let workshop = Workshop {
         base_url: "http://127.0.0.1:8080".to_owned(),
+        ledger: crate::ledger::Ledger::open(
+            store.clone(),
+            tokio::runtime::Handle::current(),
+            Timestamp(1_700_000_000),
+        )
+        .await
+        .unwrap(),
         saml: SamlBench::new(
             vec![saml_key()],
             store.clone(),
@@ -103,6 +111,7 @@ pub(super) async fn desk() -> Desk {
         keyring: Arc::new(Keyring::new(keys.into())),
         vault: Vault::new(&[0; 32]).unwrap(),
         directory: Arc::new(Dana),
+        sessions: Arc::new(cambist_token::NoSessions),
         fetch: Arc::new(Nowhere),
         heavy: heavy.clone(),
         compilation: heavy,

@@ -1,0 +1,50 @@
+//! The keys that every listener has, whichever section it stands in.
+
+use super::{
+    super::{ForwardedCertificate, Role},
+    Key, Kind, is,
+};
+
+/// How many keys every listener has.
+const SHARED: usize = 10;
+
+macro_rules! shared {
+    ($section:literal) => {
+        [
+            is(concat!($section, ".tls.certificate_file"), Kind::Path, "PEM file of the certificate chain, the listener's own first. With it the listener speaks TLS only.").optional(),
+            is(concat!($section, ".tls.key_file"), Kind::Path, "PEM file of the certificate's private key.").optional(),
+            is(concat!($section, ".tls.minimum_version"), Kind::Choice(&["1.2", "1.3"]), "The oldest version of TLS spoken."),
+            is(concat!($section, ".tls.client_certificates"), Kind::Choice(&["none", "optional", "required"]), "Whether clients are asked for a certificate, and whether they are served without."),
+            is(concat!($section, ".tls.client_trust"), Kind::Choice(&["anchors", "possession"]), "anchors: a client certificate must lead to client_ca_file. possession: any certificate whose key the client has is let through, self-signed ones too; whoever reads it decides what it is worth."),
+            is(concat!($section, ".tls.client_ca_file"), Kind::Path, "PEM file of the authorities that client certificates must lead to.").optional(),
+            is(concat!($section, ".tls.client_crl_file"), Kind::Path, "PEM file of revocation lists, one from each authority in use. A certificate without a list in force is refused.").optional(),
+            is(concat!($section, ".hops.trusted"), Kind::Networks, "Addresses of proxies before this listener whose word about the client is taken: X-Forwarded-For, X-Forwarded-Proto and the certificate header."),
+            is(concat!($section, ".hops.certificate"), Kind::Choice(ForwardedCertificate::NAMES), "How those proxies hand on a client certificate: rfc9440 (Client-Cert), xfcc (Envoy), or der or pem in hops.certificate_header."),
+            is(concat!($section, ".hops.certificate_header"), Kind::Header, "The header with the certificate, for der and pem.").optional(),
+        ]
+    };
+}
+
+pub(super) const PUBLIC: [Key; SHARED] = shared!("public");
+pub(super) const ADMIN: [Key; SHARED] = shared!("admin");
+pub(super) const FURTHER: [Key; SHARED] = shared!("listener.*");
+
+/// What a further listener has besides; its name takes the place of the star.
+pub(super) const FURTHER_OWN: [Key; 3] = [
+    is(
+        "listener.*.listen",
+        Kind::Address,
+        "Address of a further listener. Port 0 picks a free one.",
+    )
+    .optional(),
+    is(
+        "listener.*.roles",
+        Kind::Choices(Role::NAMES),
+        "What it serves: sts and proxy, or admin alone.",
+    ),
+    is(
+        "listener.*.allow_remote",
+        Kind::Boolean,
+        "Consent to an address that other machines reach, for the admin role.",
+    ),
+];

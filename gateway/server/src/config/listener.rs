@@ -1,0 +1,162 @@
+//! What a listener is configured with, whichever section it stands in.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Network;
+
+/// What a listener serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The admin API, the publish service, health and metrics. It stands alone on its listener.
+    Admin,
+    /// Routes of the reverse proxy.
+    Proxy,
+    /// The token endpoint, the REST STS and the documents about instances.
+    Sts,
+}
+
+impl Role {
+    /// Every role, by the name it has in a configuration.
+    pub const NAMES: &'static [&'static str] = &["admin", "proxy", "sts"];
+    /// Those strangers may be served.
+    pub const PUBLIC: &'static [&'static str] = &["proxy", "sts"];
+}
+
+/// `[listener.<name>]`: one listener more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listener {
+    /// Address to bind. Without it the configuration is refused.
+    pub listen: Option<SocketAddr>,
+    /// What it serves.
+    pub roles: Vec<Role>,
+    /// Consent to a `listen` address that other machines reach, for the admin role.
+    pub allow_remote: bool,
+    /// How it encrypts.
+    pub tls: Tls,
+    /// Who stands before it.
+    pub hops: Hops,
+}
+
+/// `[….tls]`: encryption ends here, when there is a certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// PEM file of the certificate chain, the listener's own first.
+    pub certificate_file: Option<PathBuf>,
+    /// PEM file of its private key.
+    pub key_file: Option<PathBuf>,
+    /// The oldest version spoken.
+    pub minimum_version: TlsVersion,
+    /// Whether clients show a certificate.
+    pub client_certificates: ClientCertificates,
+    /// What is demanded of that certificate.
+    pub client_trust: ClientTrust,
+    /// PEM file of the authorities that client certificates lead to.
+    pub client_ca_file: Option<PathBuf>,
+    /// PEM file of revocation lists.
+    pub client_crl_file: Option<PathBuf>,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self {
+            certificate_file: None,
+            key_file: None,
+            minimum_version: TlsVersion::V1_2,
+            client_certificates: ClientCertificates::None,
+            client_trust: ClientTrust::Anchors,
+            client_ca_file: None,
+            client_crl_file: None,
+        }
+    }
+}
+
+impl Tls {
+    /// Whether the listener encrypts.
+    pub const fn is_on(&self) -> bool {
+        self.certificate_file.is_some()
+    }
+
+    /// The scheme of URLs that lead to the listener.
+    pub const fn scheme(&self) -> &'static str {
+        if self.is_on() { "https" } else { "http" }
+    }
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TlsVersion {
+    /// TLS 1.2 (RFC 5246), with authenticated encryption and forward secrecy only.
+    #[serde(rename = "1.2")]
+    V1_2,
+    /// TLS 1.3 (RFC 8446).
+    #[serde(rename = "1.3")]
+    V1_3,
+}
+
+/// Whether clients show a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientCertificates {
+    /// None is asked for.
+    None,
+    /// One is asked for; who has none is served all the same.
+    Optional,
+    /// Without one there is no connection.
+    Required,
+}
+
+/// What is demanded of a client certificate before its connection is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientTrust {
+    /// That it leads to a configured authority, is in its time and not revoked.
+    Anchors,
+    /// That the client has its key, and nothing else: anybody can make such a certificate. Who reads it
+    /// decides whether it means something, as `self_signed_tls_client_auth` (RFC 8705 §2.2) does by
+    /// comparing it with what the client registered.
+    Possession,
+}
+
+/// `[….hops]`: proxies before the listener whose word is taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Hops {
+    /// Addresses they connect from. What anybody else says about a client is removed.
+    pub trusted: Vec<Network>,
+    /// How they hand on a client's certificate.
+    pub certificate: ForwardedCertificate,
+    /// The header it is in, for the forms that have no header of their own.
+    pub certificate_header: Option<String>,
+}
+
+/// How a hop that ended TLS hands on the certificate of its client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ForwardedCertificate {
+    /// Not at all: such headers are removed.
+    #[default]
+    None,
+    /// `Client-Cert` and `Client-Cert-Chain` (RFC 9440).
+    Rfc9440,
+    /// `X-Forwarded-Client-Cert` with `Cert` or `Chain`, as Envoy does.
+    Xfcc,
+    /// Base64 of DER in a configured header, further certificates after commas, as haproxy and Traefik do.
+    Der,
+    /// URL-encoded PEM in a configured header, as nginx does.
+    Pem,
+}
+
+impl ForwardedCertificate {
+    /// Every form, by the name it has in a configuration.
+    pub const NAMES: &'static [&'static str] = &["none", "rfc9440", "xfcc", "der", "pem"];
+
+    /// Whether a header must be named.
+    pub const fn needs_header(self) -> bool {
+        matches!(self, Self::Der | Self::Pem)
+    }
+}
