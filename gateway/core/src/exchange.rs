@@ -21,6 +21,8 @@ pub struct Exchanged {
     pub subject: String,
     /// Who acts, newest first.
     pub actors: Option<crate::ActorChain>,
+    /// What the subject's token said, for faces that pass some of it on.
+    pub principal: Principal,
     /// What it falls by: its own mark first, then those of the tokens it was made from. Empty without a
     /// ledger.
     pub marks: Arc<[Mark]>,
@@ -69,7 +71,10 @@ pub async fn exchange_and_then(
     if let Some(session) = ended {
         transformation.validator.end_session(&session.token).await;
     }
-    outcome
+    outcome.map(|exchanged| Exchanged {
+        principal: subject,
+        ..exchanged
+    })
 }
 
 async fn validate_subject<'i>(

@@ -132,6 +132,7 @@ impl<'a> Issuance<'a> {
         Ok(())
     }
 
+    /// Without the principal, which this only borrows.
     pub(crate) fn into_exchanged(self, issued: IssuedToken, marks: Arc<[Mark]>) -> Exchanged {
         Exchanged {
             issued,
@@ -139,6 +140,7 @@ impl<'a> Issuance<'a> {
             audiences: self.audiences,
             subject: self.subject.subject.clone(),
             actors: self.actors.map(Cow::into_owned),
+            principal: Principal::default(),
             marks,
             confirmation: self.confirmation,
         }

@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             entity_id: "https://idp.example.net/sts".to_owned(),
             keys: vec![key],
             name_qualifiers: Vec::new(),
+            valid_until: None,
         }],
         audiences: vec!["urn:example:orders-sp".to_owned()],
         recipients: vec!["https://orders.example.com/acs".to_owned()],

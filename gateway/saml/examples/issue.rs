@@ -16,7 +16,7 @@ use cambist_saml::{
     draft::{Confirmation, Draft, identifier},
     encryption::RecipientKey,
     issue::{Extent, Protection, Sealing, issue},
-    metadata::IdentityProvider,
+    metadata::{Description, IdentityProvider, ServiceProvider},
     model::{
         Action, Advice, Assertion, Attribute, AttributeValue, AuthzDecisionStatement, DecisionType,
         Evidence, NameId, ProxyRestriction, SubjectLocality,
@@ -109,16 +109,25 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Signed by the first key, it names both.
 fn metadata(key: &SigningKey, next: &SigningKey, now: Timestamp) -> Result<String, Box<dyn Error>> {
     let signing = [key.certificate(), next.certificate()];
-    let metadata = IdentityProvider {
+    let metadata = Description {
         id: &identifier(&random::<20>()?),
         entity_id: "https://idp.example.net/sts",
         valid_until: Some(now.plus(86_400)),
-        signing: &signing,
-        name_id_formats: &[uri::NAME_ID_UNSPECIFIED],
-        single_sign_on: &[(
-            "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect",
-            "https://idp.example.net/sso",
-        )],
+        identity_provider: Some(IdentityProvider {
+            signing: &signing,
+            name_id_formats: &[uri::NAME_ID_UNSPECIFIED],
+            single_sign_on: &[(
+                "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect",
+                "https://idp.example.net/sso",
+            )],
+        }),
+        service_provider: Some(ServiceProvider {
+            encryption: &[key.certificate()],
+            assertion_consumers: &[(
+                "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST",
+                "https://idp.example.net/token",
+            )],
+        }),
     };
     Ok(key.sign(&metadata.write()?)?)
 }

@@ -185,6 +185,7 @@ fn acceptance(
             entity_id: "https://idp.example.net/sts".to_owned(),
             keys: vec![TrustedKey::new(certificate)?],
             name_qualifiers: Vec::new(),
+            valid_until: None,
         }],
         audiences: vec!["urn:example:orders-sp".to_owned()],
         recipients: vec!["https://orders.example.com/acs".to_owned()],

@@ -57,6 +57,8 @@ pub struct TrustedIssuer {
     /// Name qualifiers it may use besides its own identifier. Names with different qualifiers name
     /// different subjects (saml-core §2.2.2), so whoever lists one here says that here they do not.
     pub name_qualifiers: Vec<String>,
+    /// Until when what is known of it holds (saml-metadata §2.2.1); none for what was configured by hand.
+    pub valid_until: Option<Timestamp>,
 }
 
 /// Which assertions are good only once.
@@ -80,6 +82,9 @@ pub struct Presenter<'a> {
     pub key_thumbprint: Option<&'a str>,
     /// Its network address.
     pub address: Option<&'a str>,
+    /// Whether a bearer's confirmation must name one of our recipients here, even where
+    /// [`Acceptance::recipient_required`] does not ask for it.
+    pub recipient_required: bool,
     /// Which request the document must answer.
     pub correlation: Correlation<'a>,
 }
@@ -182,6 +187,10 @@ impl Acceptance {
         now: Timestamp,
     ) -> Result<Examined, Refusal> {
         let mut assertion = self.authentic(document, presenter, now)?;
+        let known_until = self.issuer(&assertion.issuer)?.valid_until;
+        if known_until.is_some_and(|end| end <= now) {
+            return Err(Refusal::Expired("validUntil"));
+        }
         decryption::open_parts(&mut assertion, &self.decryption_keys, self.max_bytes())?;
         self.check_name(&assertion)?;
         self.judge(assertion, presenter, now)

@@ -1,6 +1,6 @@
 //! Decryption of what others have encrypted for us. Every failure looks the same.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use aws_lc_rs::{
     aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
@@ -19,8 +19,9 @@ use crate::{
     uri,
 };
 
-/// Our private key for what is encrypted to us.
-pub struct DecryptionKey(OaepPrivateDecryptingKey);
+/// Our private key for what is encrypted to us. Clones share it.
+#[derive(Clone)]
+pub struct DecryptionKey(Arc<OaepPrivateDecryptingKey>);
 
 /// Not an unencrypted PKCS#8 RSA key of 2048 to 8192 bits in PEM form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +36,7 @@ impl DecryptionKey {
         let key = PrivateDecryptingKey::from_pkcs8(der.secret_pkcs8_der())
             .map_err(|_| NotADecryptionKey)?;
         OaepPrivateDecryptingKey::new(key)
-            .map(Self)
+            .map(|key| Self(Arc::new(key)))
             .map_err(|_| NotADecryptionKey)
     }
 

@@ -164,6 +164,7 @@ pub(crate) fn acceptance() -> Acceptance {
             entity_id: "https://idp.example.net/sts".to_owned(),
             keys: vec![trusted(&P256), trusted(&RSA)],
             name_qualifiers: vec!["domain\t\"<&>".to_owned()],
+            valid_until: None,
         }],
         audiences: vec!["urn:example:orders-sp".to_owned()],
         recipients: vec!["https://orders.example.com/acs".to_owned()],

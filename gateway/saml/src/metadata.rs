@@ -14,15 +14,24 @@ use crate::{
     xml::{Declares, Xml, is_identifier},
 };
 
-/// An identity provider, as its metadata tells it.
+/// One entity in one or both roles, as its metadata tells it.
 #[derive(Clone, Copy, Debug)]
-pub struct IdentityProvider<'a> {
+pub struct Description<'a> {
     /// The document's identifier; see [`identifier`](crate::draft::identifier).
     pub id: &'a str,
-    /// Its entity identifier, the issuer of its assertions.
+    /// Its entity identifier: the issuer of its assertions, and what those of others call it.
     pub entity_id: &'a str,
     /// When the document must be fetched anew at the latest.
     pub valid_until: Option<Timestamp>,
+    /// The entity as one that issues assertions.
+    pub identity_provider: Option<IdentityProvider<'a>>,
+    /// The entity as one that accepts them.
+    pub service_provider: Option<ServiceProvider<'a>>,
+}
+
+/// An entity that issues assertions.
+#[derive(Clone, Copy, Debug)]
+pub struct IdentityProvider<'a> {
     /// The certificates of all keys it signs with, now or soon; at least one.
     pub signing: &'a [&'a Certificate],
     /// The kinds of names it issues, URIs.
@@ -32,7 +41,16 @@ pub struct IdentityProvider<'a> {
     pub single_sign_on: &'a [(&'a str, &'a str)],
 }
 
-impl IdentityProvider<'_> {
+/// An entity that accepts assertions, all of which must be signed.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceProvider<'a> {
+    /// The certificates of keys to encrypt to.
+    pub encryption: &'a [&'a Certificate],
+    /// Where it takes assertions: binding and location; at least one.
+    pub assertion_consumers: &'a [(&'a str, &'a str)],
+}
+
+impl Description<'_> {
     /// Writes the document, to be signed with [`SigningKey::sign`](crate::signing::SigningKey::sign).
     pub fn write(&self) -> Result<Unsigned, WriteError> {
         if !is_identifier(self.id) {
@@ -41,11 +59,8 @@ impl IdentityProvider<'_> {
         if self.entity_id.is_empty() {
             return Err(WriteError::Missing("entityID"));
         }
-        if self.signing.is_empty() {
-            return Err(WriteError::Missing("KeyDescriptor"));
-        }
-        if self.single_sign_on.is_empty() {
-            return Err(WriteError::Missing("SingleSignOnService"));
+        if self.identity_provider.is_none() && self.service_provider.is_none() {
+            return Err(WriteError::Missing("RoleDescriptor"));
         }
         let mut xml = Xml::with_capacity(4096);
         let until = self.valid_until.map(instant).transpose()?;
@@ -56,6 +71,30 @@ impl IdentityProvider<'_> {
             .optional("validUntil", until.as_deref())?
             .body();
         let signature_at = xml.len();
+        if let Some(role) = &self.identity_provider {
+            role.write(&mut xml)?;
+        }
+        if let Some(role) = &self.service_provider {
+            role.write(&mut xml)?;
+        }
+        xml.end("md:EntityDescriptor");
+        Ok(Unsigned {
+            xml: xml.into_string(),
+            id: self.id.to_owned(),
+            signature_at,
+            names_schema_types: false,
+        })
+    }
+}
+
+impl IdentityProvider<'_> {
+    fn write(&self, xml: &mut Xml) -> Result<(), WriteError> {
+        if self.signing.is_empty() {
+            return Err(WriteError::Missing("KeyDescriptor"));
+        }
+        if self.single_sign_on.is_empty() {
+            return Err(WriteError::Missing("SingleSignOnService"));
+        }
         xml.start("md:IDPSSODescriptor")
             .attribute("protocolSupportEnumeration", uri::PROTOCOL)?
             .body();
@@ -76,13 +115,43 @@ impl IdentityProvider<'_> {
                 .body()
                 .end("md:SingleSignOnService");
         }
-        xml.end("md:IDPSSODescriptor").end("md:EntityDescriptor");
-        Ok(Unsigned {
-            xml: xml.into_string(),
-            id: self.id.to_owned(),
-            signature_at,
-            names_schema_types: false,
-        })
+        xml.end("md:IDPSSODescriptor");
+        Ok(())
+    }
+}
+
+impl ServiceProvider<'_> {
+    fn write(&self, xml: &mut Xml) -> Result<(), WriteError> {
+        if self.assertion_consumers.is_empty() {
+            return Err(WriteError::Missing("AssertionConsumerService"));
+        }
+        xml.start("md:SPSSODescriptor")
+            .attribute("WantAssertionsSigned", "true")?
+            .attribute("protocolSupportEnumeration", uri::PROTOCOL)?
+            .body();
+        for certificate in self.encryption {
+            xml.start("md:KeyDescriptor")
+                .attribute("use", "encryption")?
+                .body();
+            xml.key_info(Declares::Signature, [certificate.der()]);
+            for algorithm in [uri::AES256_GCM, uri::AES128_GCM, uri::RSA_OAEP_MGF1P] {
+                xml.start("md:EncryptionMethod")
+                    .attribute("Algorithm", algorithm)?
+                    .body()
+                    .end("md:EncryptionMethod");
+            }
+            xml.end("md:KeyDescriptor");
+        }
+        for (index, (binding, location)) in self.assertion_consumers.iter().enumerate() {
+            xml.start("md:AssertionConsumerService")
+                .attribute("Binding", binding)?
+                .attribute("Location", location)?
+                .attribute("index", &index.to_string())?
+                .body()
+                .end("md:AssertionConsumerService");
+        }
+        xml.end("md:SPSSODescriptor");
+        Ok(())
     }
 }
 
@@ -97,17 +166,22 @@ mod tests {
     use super::*;
     use crate::fixture::{NOW, P256, RSA};
 
-    fn provider<'a>(signing: &'a [&'a Certificate]) -> IdentityProvider<'a> {
-        IdentityProvider {
+    const BINDING: &str = "urn:oasis:names:tc:SAML:2.0:bindings:SOAP";
+
+    fn provider<'a>(signing: &'a [&'a Certificate]) -> Description<'a> {
+        Description {
             id: "_metadata",
             entity_id: "https://idp.example.net/sts?a=1&b=2",
             valid_until: Some(NOW.plus(86_400)),
-            signing,
-            name_id_formats: &[uri::NAME_ID_UNSPECIFIED],
-            single_sign_on: &[(
-                "urn:oasis:names:tc:SAML:2.0:bindings:SOAP",
-                "https://idp.example.net/sts",
-            )],
+            identity_provider: Some(IdentityProvider {
+                signing,
+                name_id_formats: &[uri::NAME_ID_UNSPECIFIED],
+                single_sign_on: &[(BINDING, "https://idp.example.net/sts")],
+            }),
+            service_provider: Some(ServiceProvider {
+                encryption: signing,
+                assertion_consumers: &[(BINDING, "https://idp.example.net/sts")],
+            }),
         }
     }
 
@@ -138,28 +212,55 @@ mod tests {
     fn what_the_schema_demands_must_be_there() {
         let signing = [RSA.key.certificate()];
         let good = provider(&signing);
+        let role = good.identity_provider.unwrap();
+        let other = good.service_provider.unwrap();
+        let missing = WriteError::Missing;
         for (changed, expected) in [
-            (IdentityProvider { id: "1", ..good }, WriteError::Identifier),
+            (Description { id: "1", ..good }, WriteError::Identifier),
             (
-                IdentityProvider {
+                Description {
                     entity_id: "",
                     ..good
                 },
-                WriteError::Missing("entityID"),
+                missing("entityID"),
             ),
             (
-                IdentityProvider {
-                    signing: &[],
+                Description {
+                    identity_provider: None,
+                    service_provider: None,
                     ..good
                 },
-                WriteError::Missing("KeyDescriptor"),
+                missing("RoleDescriptor"),
             ),
             (
-                IdentityProvider {
-                    single_sign_on: &[],
+                Description {
+                    identity_provider: Some(IdentityProvider {
+                        signing: &[],
+                        ..role
+                    }),
                     ..good
                 },
-                WriteError::Missing("SingleSignOnService"),
+                missing("KeyDescriptor"),
+            ),
+            (
+                Description {
+                    identity_provider: Some(IdentityProvider {
+                        single_sign_on: &[],
+                        ..role
+                    }),
+                    ..good
+                },
+                missing("SingleSignOnService"),
+            ),
+            (
+                Description {
+                    service_provider: Some(ServiceProvider {
+                        assertion_consumers: &[],
+                        ..other
+                    }),
+                    ..good
+                },
+                missing("AssertionConsumerService"),
             ),
         ] {
             assert_eq!(changed.write(), Err(expected));

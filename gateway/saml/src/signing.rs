@@ -320,7 +320,7 @@ fn rsa_encoding(algorithm: SignatureAlgorithm) -> &'static dyn RsaEncoding {
 }
 
 /// The textual encoding of RFC 7468.
-fn pem(label: &str, der: &[u8]) -> String {
+pub fn pem(label: &str, der: &[u8]) -> String {
     let text = Zeroizing::new(base64_simd::STANDARD.encode_to_string(der));
     let mut pem = format!("-----BEGIN {label}-----\n");
     let mut rest = text.as_str();

@@ -11,7 +11,7 @@ use cambist_core::Client;
 pub use build::{Shelf, build};
 pub use client_secret::ClientSecret;
 
-use crate::face::rest_sts::RestFace;
+use crate::{face::rest_sts::RestFace, saml::Taken};
 
 /// Everything a request to one instance needs, resolved when it was published.
 pub struct PublishedInstance {
@@ -33,8 +33,10 @@ pub struct PublishedInstance {
     pub jwks: Bytes,
     /// Its authorization server metadata, serialised (RFC 8414 §2).
     pub metadata: Bytes,
-    /// Its signed SAML metadata (saml-metadata §2.4.3), if it issues assertions.
+    /// Its signed SAML metadata (saml-metadata §2.4), if it issues or accepts assertions.
     pub saml_metadata: Option<Bytes>,
+    /// What was taken from SAML metadata of others.
+    pub imported: Vec<Taken>,
     /// What it was built from that may be replaced under it.
     pub uses: Uses,
 }

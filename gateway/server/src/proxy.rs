@@ -1,8 +1,11 @@
-//! The reverse proxy: takes the client's token out of a request, puts the exchanged one in, and streams
-//! both ways. [`forward`] is the order of its phases.
+//! The reverse proxy: takes the client's credential out of a request, puts the exchanged token in, and
+//! streams both ways. [`forward`] is the order of its phases.
 
+mod authorize;
 mod cache;
+mod challenge;
 mod credential;
+mod grant;
 mod headers;
 mod hygiene;
 mod refusal;
@@ -10,28 +13,29 @@ mod route;
 mod table;
 mod upstream;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
-use cambist_core::{ExchangeError, Exchanged, Mark, Presented, Timestamp, Token, Usage};
-use hyper::{
-    Request, Response, Version, body::Incoming, header::HeaderValue, http::request::Parts,
-};
-use tokio::time::timeout;
+use cambist_core::{ExchangeError, Exchanged, Mark, Presented, Timestamp};
+use hyper::{Request, Response, StatusCode, Version, body::Incoming, http::request::Parts};
 
 use self::{
-    cache::{Authorization, Basis, Key},
-    credential::{Credential, LONGEST_TOKEN, is_token68},
+    authorize::Ask,
+    credential::form,
+    grant::Granted,
     headers::Said,
     hygiene::Malformed,
     refusal::Refusal,
-    upstream::Limits,
+    upstream::{Limits, Outgoing},
 };
 pub use self::{
-    route::{Route, RouteDocument},
-    table::RouteTable,
+    route::{
+        Anonymous, CredentialDocument, Encoding, HeaderCondition, Route, RouteDocument,
+        SendDocument, StepUpDocument,
+    },
+    table::{Asked, RouteTable},
     upstream::{ResponseStream, Upstreams},
 };
-use crate::{body::Body, listener::Connection};
+use crate::body::Body;
 
 /// What the proxy asks of the engine. One of these holds one published instance for one request, so that
 /// revision and exchange belong together (AB-26).
@@ -41,6 +45,7 @@ pub trait RouteExchange: Sync {
         &self,
         route: &Route,
         subject: Presented,
+        actor: Option<Presented>,
     ) -> impl Future<Output = Result<Exchanged, ExchangeError>> + Send;
 
     /// When the request is judged.
@@ -56,128 +61,117 @@ pub trait RouteExchange: Sync {
     fn stand(&self, marks: &[Mark]) -> bool;
 }
 
-/// Forwards one request. The token that came in never goes out: without an exchanged one, the request
+/// Who sent a request, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'c> {
+    /// Whence it came.
+    pub address: IpAddr,
+    /// Whether it came over TLS.
+    pub is_secure: bool,
+    /// The certificates it proved to hold, in DER, its own first.
+    pub certificates: &'c [Vec<u8>],
+    /// Identifies the request to client and operator.
+    pub correlation: &'c str,
+}
+
+/// Forwards one request. The credential that came in never goes out: without an exchanged one, the request
 /// ends here (AB-21).
 pub async fn forward(
     request: Request<Incoming>,
-    connection: &Connection,
+    caller: Caller<'_>,
     route: &Arc<Route>,
     exchange: &impl RouteExchange,
     upstreams: &Upstreams,
-    correlation: &str,
 ) -> Response<Body> {
-    match try_forward(request, connection, route, exchange, upstreams).await {
+    match try_forward(request, caller, route, exchange, upstreams).await {
         Ok(response) => response,
         Err(refusal) => {
-            refusal.log(route.name(), correlation);
-            refusal.into_response(route.name(), correlation)
+            refusal.log(route.name(), caller.correlation);
+            refusal.into_response(route, caller.correlation)
         }
     }
 }
 
 async fn try_forward(
     request: Request<Incoming>,
-    connection: &Connection,
+    caller: Caller<'_>,
     route: &Route,
     exchange: &impl RouteExchange,
     upstreams: &Upstreams,
 ) -> Result<Response<Body>, Refusal> {
     let (mut parts, body) = request.into_parts();
     hygiene::check(&parts)?;
-    let credential = Credential::take(&mut parts.headers)?;
-    let authorization = authorize(&credential, route, exchange).await?;
-    let request = rewrite(
-        parts,
-        route,
-        Said {
-            host: &route.origin.authority,
-            authorization,
-            client: connection.client,
-            is_secure: connection.is_secure,
-        },
-    )?;
+    let mut body = Outgoing::Streamed(body);
+    let ask = match &route.target {
+        None => None,
+        Some(target) => {
+            let mut subject =
+                credential::take(&mut parts.headers, &target.carriers, caller.certificates)?;
+            if let Outgoing::Streamed(form) = body {
+                body = if form::is_form(&parts.method, &parts.headers, &target.carriers) {
+                    let (found, rest) =
+                        form::take(&mut parts.headers, form, &target.carriers).await?;
+                    subject = subject.or(found);
+                    Outgoing::Whole(rest)
+                } else {
+                    Outgoing::Streamed(form)
+                };
+            }
+            Ask::new(target, subject, &mut parts.headers, caller)?
+        }
+    };
     let limits = Limits {
         head: route.timeout,
         idle: route.idle,
     };
+    let Some(ask) = ask else {
+        let request = rewrite(parts, route, caller, None)?;
+        let request = request.map(|()| body);
+        return Ok(answer(
+            upstreams.send(request, &route.origin, limits).await?,
+        ));
+    };
+    let granted = ask.granted(route, exchange).await?;
+    let request = rewrite(parts, route, caller, Some(&granted))?;
+    let again = ask.prepare_again(&request, &body);
     let response = upstreams
         .send(request.map(|()| body), &route.origin, limits)
         .await?;
-    Ok(answer(response))
-}
-
-/// The header for the upstream, from the cache if it is there.
-async fn authorize(
-    credential: &Credential,
-    route: &Route,
-    exchange: &impl RouteExchange,
-) -> Result<HeaderValue, Refusal> {
-    let now = exchange.now();
-    let key = Key::new(
-        exchange.instance_revision(),
-        &route.subject_token_type,
-        credential.token(),
-    );
-    if let Some(known) = route.cache.find(&key, now) {
-        if known.basis.stands(exchange) {
-            return Ok(known.value);
-        }
-        route.cache.remove(&key);
+    if response.status() != StatusCode::UNAUTHORIZED {
+        return Ok(answer(response));
     }
-    // Before the exchange: what is revoked meanwhile is noticed when the token is next used.
-    let epoch = exchange.epoch();
-    let subject = || Presented {
-        token: Token::new(credential.token()),
-        token_type: route.subject_token_type.clone(),
+    let (Some(mut request), Some(granted)) = (again, ask.refused(&granted, route, exchange).await?)
+    else {
+        return Ok(answer(response));
     };
-    let exchanged = async {
-        let exchanged = exchange.exchange(route, subject()).await?;
-        let basis = Basis::new(Arc::clone(&exchanged.marks), epoch);
-        to_authorization(exchanged, basis)
-    };
-    // The time spent waiting for another request's exchange counts as well.
-    timeout(
-        route.timeout,
-        route.cache.find_or_exchange(&key, now, exchanged),
-    )
-    .await
-    .unwrap_or(Err(Refusal::ExchangeTooSlow))
-}
-
-/// RFC 6750 §2.1, for the upstream's sake as strictly as for ours.
-fn to_authorization(exchanged: Exchanged, basis: Basis) -> Result<Authorization, Refusal> {
-    let issued = exchanged.issued;
-    if exchanged.confirmation.is_some() {
-        return Err(Refusal::NotBearer("it is bound to a key of somebody else"));
-    }
-    if issued.usage != Usage::Bearer {
-        return Err(Refusal::NotBearer("it is not an access token"));
-    }
-    let token = issued.token.as_bytes();
-    if token.len() > LONGEST_TOKEN || !is_token68(token) {
-        return Err(Refusal::NotBearer(
-            "it is too long or holds other characters",
-        ));
-    }
-    let mut value =
-        HeaderValue::from_maybe_shared(bytes::Bytes::from([b"Bearer ", token].concat()))
-            .map_err(|_| Refusal::NotBearer("it does not fit into a header"))?;
-    value.set_sensitive(true);
-    Ok(Authorization {
-        value,
-        expires_at: issued.expires_at,
-        basis,
-    })
+    drop(response);
+    headers::grant(request.headers_mut(), &granted);
+    let request = request.map(|()| Outgoing::Whole(bytes::Bytes::new()));
+    Ok(answer(
+        upstreams.send(request, &route.origin, limits).await?,
+    ))
 }
 
 /// The head of the request as the upstream receives it. Nothing of the client's connection goes along.
-fn rewrite(parts: Parts, route: &Route, said: Said<'_>) -> Result<Request<()>, Refusal> {
+fn rewrite(
+    parts: Parts,
+    route: &Route,
+    caller: Caller<'_>,
+    granted: Option<&Granted>,
+) -> Result<Request<()>, Refusal> {
     let mut request = Request::new(());
     *request.uri_mut() = route.target(&parts.uri).ok_or(Malformed::Path)?;
     *request.method_mut() = parts.method;
     *request.version_mut() = Version::HTTP_11;
     *request.headers_mut() = parts.headers;
-    headers::towards_upstream(request.headers_mut(), said);
+    let said = Said {
+        host: &route.origin.authority,
+        granted,
+        owned: &route.owned,
+        client: caller.address,
+        is_secure: caller.is_secure,
+    };
+    headers::towards_upstream(request.headers_mut(), &said);
     Ok(request)
 }
 

@@ -8,6 +8,7 @@ mod failure;
 mod inspection;
 mod instances;
 mod issuers;
+mod own_keys;
 mod plugins;
 mod realms;
 mod restore;
@@ -177,6 +178,7 @@ impl Publisher {
         let plugin = |reference: &str| registry.plugin(reference);
         let secret = |name: &str| registry.vault(name)?.secret(false);
         let key = |name: &str| registry.vault(name)?.key();
+        let key_store = |name: &str| registry.vault(name)?.key_store().cloned();
         let shelf = Shelf {
             base_url: &self.workshop.base_url,
             keyring: &self.workshop.keyring,
@@ -188,6 +190,7 @@ impl Publisher {
             plugin: &plugin,
             secret: &secret,
             key: &key,
+            key_store: &key_store,
         };
         instance::build(id, revision, document, &shelf)
     }

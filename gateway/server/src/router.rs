@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cambist_core::{
-    ExchangeError, ExchangeRequest, Exchanged, Mark, Presented, Timestamp, TokenType,
-};
+use cambist_core::{ExchangeError, ExchangeRequest, Exchanged, Mark, Presented, Timestamp};
 use cambist_token::PasswordDirectory;
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue};
 
@@ -21,7 +19,7 @@ use crate::{
     gateway::{Circumstances, Gateway},
     instance::{PublishedInstance, SharedInstance},
     listener::{Connection, Handler},
-    proxy::{self, Route, RouteExchange, Upstreams},
+    proxy::{self, Asked, Route, RouteExchange, Upstreams},
     registry::Registry,
 };
 
@@ -256,33 +254,42 @@ impl PublicHandler {
         let host = host
             .or_else(|| request.headers().get(header::HOST)?.to_str().ok())
             .unwrap_or_default();
-        let Some(route) = registry.route_table.find(host, request.uri().path()) else {
+        let asked = Asked {
+            host,
+            path: request.uri().path(),
+            method: request.method(),
+            headers: request.headers(),
+        };
+        let Some(route) = registry.route_table.find(asked) else {
             return plain(StatusCode::NOT_FOUND);
         };
-        let Some(instance) = registry.instance(route.instance()) else {
-            return plain(StatusCode::NOT_FOUND);
+        let instance = match route.instance() {
+            None => None,
+            Some(id) => match registry.instance(id) {
+                None => return plain(StatusCode::NOT_FOUND),
+                found => found,
+            },
         };
         let exchange = Exchange {
             gateway: &self.gateway,
             instance,
             circumstances: &circumstances,
         };
-        proxy::forward(
-            request,
-            connection,
-            route,
-            &exchange,
-            &self.upstreams,
-            &circumstances.correlation,
-        )
-        .await
+        let caller = proxy::Caller {
+            address: connection.client,
+            is_secure: connection.is_secure,
+            certificates: circumstances.certificates.as_deref().unwrap_or_default(),
+            correlation: &circumstances.correlation,
+        };
+        proxy::forward(request, caller, route, &exchange, &self.upstreams).await
     }
 }
 
 /// The engine as a route sees it.
 struct Exchange<'a> {
     gateway: &'a Gateway,
-    instance: &'a PublishedInstance,
+    /// None for a route that exchanges nothing.
+    instance: Option<&'a SharedInstance>,
     circumstances: &'a Circumstances,
 }
 
@@ -291,22 +298,29 @@ impl RouteExchange for Exchange<'_> {
         &self,
         route: &Route,
         subject: Presented,
+        actor: Option<Presented>,
     ) -> Result<Exchanged, ExchangeError> {
+        let (Some(instance), Some(client), Some(audience)) =
+            (self.instance, route.client(), route.audience())
+        else {
+            let fault = cambist_core::Fault::Internal("the route exchanges nothing".to_owned());
+            return Err(cambist_core::IssueError::Fault(fault).into());
+        };
         let request = ExchangeRequest {
-            client: route.client(),
+            client,
             subject,
-            actor: None,
-            requested_token_type: Some(TokenType::ACCESS_TOKEN),
-            audiences: vec![route.audience().to_owned()],
+            actor,
+            requested_token_type: route.issue().cloned(),
+            audiences: vec![audience.to_owned()],
             resources: Vec::new(),
             scope: None,
             nonce: None,
             wanted_confirmation: None,
         };
-        let call = self.circumstances.call(&self.instance.id);
-        let outcome = cambist_core::exchange(&self.instance.engine, &request, &call).await;
-        let mut event = Event::new("proxy", self.instance, self.circumstances);
-        event.client(&route.client().id);
+        let call = self.circumstances.call(&instance.id);
+        let outcome = cambist_core::exchange(&instance.engine, &request, &call).await;
+        let mut event = Event::new("proxy", instance, self.circumstances);
+        event.client(&client.id);
         event.asked(&request);
         record(&mut event, &outcome);
         if self.gateway.audit.record(event).is_err() {
@@ -321,7 +335,7 @@ impl RouteExchange for Exchange<'_> {
     }
 
     fn instance_revision(&self) -> u64 {
-        self.instance.revision
+        self.instance.map_or(0, |instance| instance.revision)
     }
 
     fn epoch(&self) -> u64 {
@@ -329,9 +343,11 @@ impl RouteExchange for Exchange<'_> {
     }
 
     fn stand(&self, marks: &[Mark]) -> bool {
-        marks
-            .iter()
-            .all(|mark| self.gateway.ledger.stands(mark, &self.instance.id))
+        self.instance.is_some_and(|instance| {
+            marks
+                .iter()
+                .all(|mark| self.gateway.ledger.stands(mark, &instance.id))
+        })
     }
 }
 

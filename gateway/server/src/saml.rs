@@ -1,6 +1,9 @@
 //! SAML 2.0 assertions as a token type of published instances, in and out (RFC 8693 §3): settings, keys and
 //! the memory of what was used. What an assertion is, and when one is accepted, `cambist-saml` knows.
 
+mod bearer;
+mod import;
+mod keys;
 pub mod metadata;
 mod provider;
 mod replay;
@@ -9,20 +12,20 @@ mod validator;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
-use cambist_saml::{
-    algorithm::SignatureAlgorithm,
-    certificate::{Certificate, CertificateError},
-    signing::SigningKey,
-};
+use cambist_saml::{algorithm::SignatureAlgorithm, signing::SigningKey};
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 
+pub use bearer::bearer_grants;
+pub use import::Taken;
 pub use provider::SamlProvider;
 pub use validator::SamlValidator;
 
-use crate::{instance::build::bindings, publish_error::PublishError, store::Store};
+use crate::{
+    instance::build::bindings, publish_error::PublishError, store::Store, vault::KeyStore,
+};
 use replay::UsedAssertions;
 
 /// The name of the kind in documents.
@@ -48,8 +51,62 @@ impl SamlBench {
         }
     }
 
+    /// The key of an instance that has none of its own to sign with.
+    fn any_key(&self) -> Option<&SigningKey> {
+        let rsa = self.key(SignatureAlgorithm::RsaSha256);
+        rsa.or_else(|| self.keys.first()).map(|key| &**key)
+    }
+
     fn key(&self, algorithm: SignatureAlgorithm) -> Option<&Arc<SigningKey>> {
         self.keys.iter().find(|key| key.algorithm() == algorithm)
+    }
+}
+
+/// The name of an instance's own entry in the vault: its keys for what is encrypted to it. No operator's
+/// entry can have it.
+pub fn own_keys(instance: &str) -> String {
+    format!("@saml/{instance}")
+}
+
+/// The alias of the key to decrypt with in an instance's own entry.
+pub const DECRYPTION: &str = "decryption";
+
+/// What an instance lends to its validator and its providers of assertions while it is built, and what it
+/// learns from them.
+pub struct Frame<'a> {
+    /// Its issuer identifier.
+    pub issuer: &'a str,
+    /// What all of them are built with.
+    pub bench: &'a SamlBench,
+    /// Key stores of the vault.
+    pub key_store: &'a dyn Fn(&str) -> Option<Arc<KeyStore>>,
+    /// Its own, if it has been given one.
+    pub own_keys: Option<Arc<KeyStore>>,
+    /// What was taken from metadata.
+    pub taken: RefCell<Vec<Taken>>,
+    /// Those that issue.
+    pub providers: RefCell<Vec<Arc<SamlProvider>>>,
+    /// Who accepts: at most one.
+    pub validators: RefCell<Vec<Arc<SamlValidator>>>,
+}
+
+impl<'a> Frame<'a> {
+    /// One that has learned nothing yet.
+    pub fn new(
+        issuer: &'a str,
+        bench: &'a SamlBench,
+        key_store: &'a dyn Fn(&str) -> Option<Arc<KeyStore>>,
+        own_keys: Option<Arc<KeyStore>>,
+    ) -> Self {
+        Self {
+            issuer,
+            bench,
+            key_store,
+            own_keys,
+            taken: RefCell::default(),
+            providers: RefCell::default(),
+            validators: RefCell::default(),
+        }
     }
 }
 
@@ -97,14 +154,4 @@ fn check_seconds(path: &str, seconds: u64, most: u64) -> Result<(), PublishError
         format!("{seconds} is out of range"),
         format!("use a whole number of seconds from 1 to {most}"),
     ))
-}
-
-fn certificate(path: &str, pem: &str) -> Result<Certificate, PublishError> {
-    Certificate::from_pem(pem).map_err(|error: CertificateError| {
-        PublishError::new(
-            path,
-            format!("cannot be used: {error}"),
-            "send a certificate as PEM, from `-----BEGIN CERTIFICATE-----` on",
-        )
-    })
 }

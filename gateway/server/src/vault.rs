@@ -1,9 +1,11 @@
-//! The vault: secrets and keys that plugins may be granted. Written by operators, encrypted at rest, read
-//! back by nobody.
+//! The vault: secrets and keys that plugins may be granted, and key stores. Written by operators, encrypted at
+//! rest, read back by nobody.
 //!
-//! No key of the gateway's own is ever in it, so nothing that its keys sign is a token of the gateway's.
+//! Plugins are granted no key store, and no key that the gateway signs tokens with: nothing that they sign is a
+//! token of the gateway's.
 
 mod document;
+mod key_store;
 mod material;
 
 use std::{fmt, sync::Arc};
@@ -14,6 +16,7 @@ use cambist_token::jose::{Algorithm, SigningKey};
 use zeroize::Zeroizing;
 
 pub use document::SecretDocument;
+pub use key_store::{EntrySummary, KeyStore, KeyStoreEntry};
 pub use material::Material;
 
 const NONCE_BYTES: usize = 12;
@@ -106,6 +109,8 @@ pub struct VaultEntry {
 pub enum Held {
     /// A key that works by handle.
     Key(Arc<VaultKey>),
+    /// Private keys and certificates by alias.
+    KeyStore(Arc<KeyStore>),
     /// Secret bytes.
     Secret(Arc<Zeroizing<Vec<u8>>>),
 }
@@ -114,6 +119,7 @@ impl fmt::Debug for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(key) => key.fmt(f),
+            Self::KeyStore(store) => store.fmt(f),
             Self::Secret(_) => f.write_str("Secret(hidden)"),
         }
     }
@@ -127,7 +133,7 @@ impl VaultEntry {
                 bytes: Arc::clone(bytes),
                 reveal,
             }),
-            Held::Key(_) => None,
+            Held::Key(_) | Held::KeyStore(_) => None,
         }
     }
 
@@ -135,7 +141,15 @@ impl VaultEntry {
     pub fn key(&self) -> Option<Arc<dyn PluginKey>> {
         match &self.held {
             Held::Key(key) => Some(Arc::<VaultKey>::clone(key)),
-            Held::Secret(_) => None,
+            Held::KeyStore(_) | Held::Secret(_) => None,
+        }
+    }
+
+    /// The key store, if it is one.
+    pub fn key_store(&self) -> Option<&Arc<KeyStore>> {
+        match &self.held {
+            Held::KeyStore(store) => Some(store),
+            Held::Key(_) | Held::Secret(_) => None,
         }
     }
 
@@ -143,7 +157,7 @@ impl VaultEntry {
     pub fn public(&self) -> (Option<Algorithm>, Option<serde_json::Value>) {
         match &self.held {
             Held::Key(key) => (Some(key.0.algorithm()), key.0.public_jwk()),
-            Held::Secret(_) => (None, None),
+            Held::KeyStore(_) | Held::Secret(_) => (None, None),
         }
     }
 }

@@ -68,8 +68,7 @@ fn partner_token(key: &SigningKey, now: u64) -> Result<String, Failure> {
     Ok(token)
 }
 
-fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
-    let (key, _) = SigningKey::generate(algorithm)?;
+fn partner(key: &SigningKey) -> Result<Arc<TrustedIssuer>, Failure> {
     let mut config = IssuerConfig::new("https://idp.example", vec!["web".to_owned()]);
     config.jwks = Some(
         json!({"keys": [key.public_jwk()]})
@@ -77,9 +76,14 @@ fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
             .cloned()
             .ok_or("no object")?,
     );
-    let issuer = Arc::new(
-        TrustedIssuer::build(config, Arc::new(Nowhere)).map_err(|error| format!("{error:?}"))?,
-    );
+    let issuer =
+        TrustedIssuer::build(config, Arc::new(Nowhere)).map_err(|error| format!("{error:?}"))?;
+    Ok(Arc::new(issuer))
+}
+
+fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
+    let (key, _) = SigningKey::generate(algorithm)?;
+    let issuer = partner(&key)?;
     let (own, _) = SigningKey::generate(Algorithm::Es256)?;
     let keyring = Arc::new(Keyring::new(vec![Arc::new(own)]));
     let directory: Arc<dyn PasswordDirectory> = Arc::new(Nowhere);
@@ -109,6 +113,7 @@ fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
         saml: &saml,
         secret: &|_| None,
         key: &|_| None,
+        key_store: &|_| None,
         base_url: "https://sts.example",
         keyring: &keyring,
         directory: &directory,

@@ -15,6 +15,7 @@ mod plugin_lifecycle;
 mod plugins;
 mod proxy;
 mod proxy_certificates;
+mod proxy_routes;
 mod proxy_tls;
 mod publish;
 mod refusals;
@@ -25,6 +26,7 @@ mod rest_sts_saml2;
 mod rest_sts_sessions;
 mod restart;
 mod saml;
+mod saml_keys;
 mod tidy;
 mod users;
 

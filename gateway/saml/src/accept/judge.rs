@@ -187,9 +187,11 @@ impl Acceptance {
         if not_on_or_after.is_some_and(|end| end.plus(self.skew()) <= now) {
             return Err(Unconfirmed::Expired);
         }
-        let may_come_here = match recipient {
-            Some(recipient) => self.recipients.contains(recipient),
-            None => *method != ConfirmationMethod::Bearer || !self.recipient_required,
+        let may_come_here = if let Some(recipient) = recipient {
+            self.recipients.contains(recipient)
+        } else {
+            let is_required = self.recipient_required || presenter.recipient_required;
+            *method != ConfirmationMethod::Bearer || !is_required
         };
         if !may_come_here {
             return Err(Unconfirmed::Recipient);

@@ -224,6 +224,7 @@ fn every_algorithm_is_issued_and_accepted() {
                 entity_id: "https://idp.example.net/sts".to_owned(),
                 keys: vec![TrustedKey::new(key.certificate()).unwrap()],
                 name_qualifiers: Vec::new(),
+                valid_until: None,
             }],
             ..acceptance()
         };

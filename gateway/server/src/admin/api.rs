@@ -105,7 +105,14 @@ async fn instance(gateway: &Gateway, head: &Parts, body: Incoming, id: &str) -> 
             } else {
                 StatusCode::OK
             };
-            let answer = json!({"id": id, "revision": revision, "issuer": issuer, "token_endpoint": format!("{issuer}/token")});
+            let mut answer = json!({"id": id, "revision": revision, "issuer": issuer, "token_endpoint": format!("{issuer}/token")});
+            // What others' metadata said, as it was understood.
+            if let Some(published) = gateway.published.load().instance(id)
+                && !published.imported.is_empty()
+                && let Some(answer) = answer.as_object_mut()
+            {
+                answer.insert("saml_metadata".to_owned(), json!(published.imported));
+            }
             json_response(status, &answer, Some(revision))
         }
         Method::DELETE => {

@@ -5,4 +5,5 @@ pub mod form;
 pub mod metadata;
 pub mod refusal;
 pub mod resource;
+pub mod saml_bearer;
 pub mod token;

@@ -35,7 +35,8 @@ use crate::{
     ledger::{Ledger, Persistence},
     publish_error::PublishError,
     rest_token::KeptProvider,
-    saml::{self, SamlBench, SamlProvider},
+    saml::{self, Frame, SamlBench, SamlProvider},
+    vault::KeyStore,
 };
 
 /// What instances are built from: shared things by name.
@@ -60,6 +61,8 @@ pub struct Shelf<'a> {
     pub secret: &'a dyn Fn(&str) -> Option<GrantedSecret>,
     /// Keys of the vault.
     pub key: &'a dyn Fn(&str) -> Option<Arc<dyn PluginKey>>,
+    /// Key stores of the vault.
+    pub key_store: &'a dyn Fn(&str) -> Option<Arc<KeyStore>>,
 }
 
 type Providers = BTreeMap<String, Arc<dyn Provider>>;
@@ -69,7 +72,6 @@ type Providers = BTreeMap<String, Arc<dyn Provider>>;
 struct BuiltProviders {
     by_name: Providers,
     algorithms: Vec<Algorithm>,
-    saml: Vec<Arc<SamlProvider>>,
 }
 
 /// Builds `document` as instance `id`. Changes nothing; an error names the member at fault.
@@ -103,16 +105,19 @@ pub fn build(
         trusted_issuer: shelf.issuer,
         mappers: &binder,
     };
-    let validators = validators(document, &bench, &binder)?;
+    let key_store = |name: &str| binder.key_store(name);
+    let own_keys = (shelf.key_store)(&saml::own_keys(id));
+    let frame = Frame::new(&issuer, shelf.saml, &key_store, own_keys);
+    let validators = validators(document, &bench, &binder, &frame)?;
     check_subject_namespaces(document, &validators)?;
     let BuiltProviders {
         by_name: providers,
         algorithms,
-        saml,
-    } = providers(document, &bench, &binder)?;
+    } = providers(document, &bench, &binder, &frame)?;
     let deciders = binder.deciders(&document.policy)?;
     let providers = kept(document, providers);
-    let transformations = transformations(document, &validators, &providers)?;
+    let mut transformations = transformations(document, &validators, &providers)?;
+    transformations.extend(saml::bearer_grants(&frame, &transformations));
     let actors = actors(document, &validators)?;
     let (relying_parties, resources) = relying_parties(document)?;
     let clients = clients(document, &relying_parties)?;
@@ -128,8 +133,9 @@ pub fn build(
         &issuer,
         relying_parties.values().map(|party| &**party),
         &algorithms,
+        &transformations,
     );
-    let saml_metadata = saml::metadata::document(&issuer, revision, &saml)?;
+    let saml_metadata = saml::metadata::document(&frame, revision)?;
     let limits = Limits {
         chain_depth: document.limits.chain_depth.clamp(1, 8),
         ..Limits::default()
@@ -143,6 +149,7 @@ pub fn build(
         ledger: Some(Arc::new(shelf.ledger.at(id, persistence(document)))),
         limits,
     };
+    let imported = frame.taken.into_inner();
     let uses = binder.uses.into_inner();
     Ok(PublishedInstance {
         id: id.to_owned(),
@@ -155,6 +162,7 @@ pub fn build(
         jwks,
         metadata,
         saml_metadata,
+        imported,
         uses,
     })
 }
@@ -192,6 +200,7 @@ fn providers(
     document: &InstanceDocument,
     bench: &Bench<'_>,
     binder: &Binder<'_>,
+    frame: &Frame<'_>,
 ) -> Result<BuiltProviders, PublishError> {
     let mut built = BuiltProviders::default();
     for (name, part) in &document.providers {
@@ -202,14 +211,11 @@ fn providers(
             continue;
         }
         if part.kind == saml::KIND {
-            let provider = SamlProvider::build(
-                &part.settings,
-                binder.issuer,
-                binder.shelf.saml,
-                |audience| document.relying_parties.contains_key(audience),
-            );
+            let provider = SamlProvider::build(name, &part.settings, frame, |audience| {
+                document.relying_parties.contains_key(audience)
+            });
             let provider = Arc::new(provider.map_err(|error| error.within(&path))?);
-            built.saml.push(Arc::clone(&provider));
+            frame.providers.borrow_mut().push(Arc::clone(&provider));
             built.by_name.insert(name.clone(), provider);
             continue;
         }

@@ -4,8 +4,10 @@ use std::net::IpAddr;
 
 use hyper::{
     HeaderMap,
-    header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, VIA},
+    header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, VIA},
 };
+
+use super::grant::Granted;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -47,8 +49,10 @@ const GENUINE: [&str; 3] = ["content-length", "cookie", "host"];
 pub(super) struct Said<'a> {
     /// The upstream's authority.
     pub(super) host: &'a HeaderValue,
-    /// The exchanged token.
-    pub(super) authorization: HeaderValue,
+    /// What the exchange gave; nothing for a request without a credential.
+    pub(super) granted: Option<&'a Granted>,
+    /// Names that the route sets or takes credentials from, folded.
+    pub(super) owned: &'a [Box<str>],
     /// Who sent the request.
     pub(super) client: IpAddr,
     /// Whether it was encrypted.
@@ -58,11 +62,15 @@ pub(super) struct Said<'a> {
 /// Makes a client's headers into those the upstream receives. What the client said about itself is
 /// removed before what the gateway says is set, so naming one of ours in `Connection` removes nothing
 /// (PX-06).
-pub(super) fn towards_upstream(headers: &mut HeaderMap, said: Said<'_>) {
+pub(super) fn towards_upstream(headers: &mut HeaderMap, said: &Said<'_>) {
     let original_host = headers.remove(HOST);
-    strip(headers, |name| is_hop_by_hop(name) || is_ours(name));
+    strip(headers, |name| {
+        is_hop_by_hop(name) || is_ours(name) || is_owned(name, said.owned)
+    });
     headers.insert(HOST, said.host.clone());
-    headers.insert(AUTHORIZATION, said.authorization);
+    if let Some(granted) = said.granted {
+        grant(headers, granted);
+    }
     if let Ok(client) = HeaderValue::try_from(said.client.to_canonical().to_string()) {
         headers.insert(X_FORWARDED_FOR, client);
     }
@@ -72,6 +80,13 @@ pub(super) fn towards_upstream(headers: &mut HeaderMap, said: Said<'_>) {
     let protocol = if said.is_secure { "https" } else { "http" };
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(protocol));
     headers.append(VIA, VIA_US);
+}
+
+/// Sets what an exchange gave, in place of what another gave.
+pub(super) fn grant(headers: &mut HeaderMap, granted: &Granted) {
+    for (name, value) in granted.token.iter().chain(&granted.claims) {
+        headers.insert(name.clone(), value.clone());
+    }
 }
 
 /// Makes an upstream's headers into those the client receives.
@@ -99,7 +114,7 @@ fn strip(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
     }
 }
 
-fn is_hop_by_hop(name: &str) -> bool {
+pub(super) fn is_hop_by_hop(name: &str) -> bool {
     HOP_BY_HOP.contains(&name) || name.starts_with("proxy-")
 }
 
@@ -115,6 +130,18 @@ fn is_ours(name: &str) -> bool {
                 .iter()
                 .chain(&HOP_BY_HOP)
                 .any(|own| folds_to(name, own) && name.len() == own.len()))
+}
+
+/// Whether some server would read this name as one that the route sets (PX-07).
+fn is_owned(name: &str, owned: &[Box<str>]) -> bool {
+    owned
+        .iter()
+        .any(|own| own.len() == name.len() && folds_to(name, own))
+}
+
+/// A name as [`Said::owned`] holds it.
+pub(super) fn folded(name: &HeaderName) -> Box<str> {
+    name.as_str().replace(['_', '.'], "-").into()
 }
 
 /// Whether `name` begins with `start` once its separators are folded.

@@ -3,11 +3,11 @@
 use cambist_core::{ExchangeError, Fault, PolicyRefusal, TargetRefusal};
 use hyper::{
     Response, StatusCode,
-    header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
 };
 use serde::Serialize;
 
-use super::{hygiene::Malformed, upstream::UpstreamError};
+use super::{hygiene::Malformed, route::Route, upstream::UpstreamError};
 use crate::body::Body;
 
 /// What a client is asked to wait, in seconds, when trying again may help.
@@ -19,21 +19,33 @@ pub(super) enum Refusal {
     /// The request could mean one thing here and another at the upstream.
     #[error("malformed request: {0}")]
     Malformed(#[from] Malformed),
-    /// No bearer token came.
-    #[error("no bearer token")]
+    /// No credential came that the route accepts.
+    #[error("no credential that the route accepts")]
     NoCredential,
-    /// Something came that is not a bearer token.
-    #[error("not a bearer token")]
+    /// Something came that cannot be such a credential.
+    #[error("not a credential")]
     BadCredential,
+    /// The form that may hold the credential could not be read.
+    #[error("the form cannot be read, or is too long")]
+    BadForm,
+    /// The same was refused a moment ago.
+    #[error("refused a moment ago")]
+    Again(Answer),
+    /// What was issued lacks scope that the route requires.
+    #[error("the required scope was not granted")]
+    Scope,
+    /// The subject did not authenticate as the route requires.
+    #[error("the subject's authentication is not strong or recent enough")]
+    StepUp,
     /// The token was not exchanged.
     #[error("exchange: {0}")]
     Exchange(#[from] ExchangeError),
     /// The exchange did not end in time.
     #[error("the exchange took too long")]
     ExchangeTooSlow,
-    /// What was issued cannot be sent as a bearer token.
-    #[error("the instance issued something that cannot be sent as a bearer token: {0}")]
-    NotBearer(&'static str),
+    /// What was issued cannot be sent as the route says.
+    #[error("the instance issued something that cannot be sent as the route says: {0}")]
+    Unsendable(&'static str),
     /// The upstream did not answer.
     #[error("upstream: {0}")]
     Upstream(#[from] UpstreamError),
@@ -53,11 +65,12 @@ struct Problem<'a> {
 
 /// Whose doing it was, which decides the status and the challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
+pub(super) enum Answer {
     BadRequest,
     Unsupported,
     Challenge(Option<&'static str>),
     Forbidden,
+    StepUp,
     Ours,
     Busy,
     BadGateway,
@@ -65,17 +78,32 @@ enum Answer {
 }
 
 impl Refusal {
+    /// The answer to the same credential for a moment, if there is no doubt about it.
+    pub(super) fn lasting(&self) -> Option<Answer> {
+        match self {
+            Self::Exchange(error) if error.fault().is_none() => match exchange_answer(error) {
+                answer @ (Answer::Challenge(_) | Answer::Forbidden) => Some(answer),
+                _ => None,
+            },
+            Self::Scope => Some(Answer::Forbidden),
+            _ => None,
+        }
+    }
+
     fn answer(&self) -> Answer {
         match self {
             Self::Malformed(Malformed::Connect | Malformed::Trace | Malformed::Upgrade) => {
                 Answer::Unsupported
             }
-            Self::Malformed(_) => Answer::BadRequest,
+            Self::Malformed(_) | Self::BadForm => Answer::BadRequest,
             Self::NoCredential => Answer::Challenge(None),
             Self::BadCredential => Answer::Challenge(Some("invalid_token")),
             Self::Exchange(error) => exchange_answer(error),
+            Self::Again(answer) => *answer,
+            Self::Scope => Answer::Forbidden,
+            Self::StepUp => Answer::StepUp,
             Self::ExchangeTooSlow => Answer::Busy,
-            Self::NotBearer(_) => Answer::Ours,
+            Self::Unsendable(_) => Answer::Ours,
             Self::Upstream(UpstreamError::TooSlow) => Answer::GatewayTimeout,
             Self::Upstream(_) => Answer::BadGateway,
         }
@@ -87,9 +115,12 @@ impl Refusal {
             Self::Malformed(malformed) => malformed.name(),
             Self::NoCredential => "no_credential",
             Self::BadCredential => "bad_credential",
-            Self::Exchange(_) => "exchange",
+            Self::BadForm => "bad_form",
+            Self::Exchange(_) | Self::Again(_) => "exchange",
+            Self::Scope => "scope",
+            Self::StepUp => "step_up",
             Self::ExchangeTooSlow => "exchange_too_slow",
-            Self::NotBearer(_) => "not_bearer",
+            Self::Unsendable(_) => "unsendable",
             Self::Upstream(UpstreamError::TooSlow) => "upstream_too_slow",
             Self::Upstream(_) => "upstream_unreachable",
         }
@@ -111,12 +142,12 @@ impl Refusal {
 
     /// What the client learns: a status, a constant text and where operators can look (RFC 9457). Why a
     /// token or the exchange failed stays here.
-    pub(super) fn into_response(self, route: &str, correlation: &str) -> Response<Body> {
+    pub(super) fn into_response(self, route: &Route, correlation: &str) -> Response<Body> {
         let answer = self.answer();
         let status = match answer {
             Answer::BadRequest => StatusCode::BAD_REQUEST,
             Answer::Unsupported => StatusCode::NOT_IMPLEMENTED,
-            Answer::Challenge(_) => StatusCode::UNAUTHORIZED,
+            Answer::Challenge(_) | Answer::StepUp => StatusCode::UNAUTHORIZED,
             Answer::Forbidden => StatusCode::FORBIDDEN,
             Answer::Ours => StatusCode::INTERNAL_SERVER_ERROR,
             Answer::Busy => StatusCode::SERVICE_UNAVAILABLE,
@@ -146,8 +177,11 @@ impl Refusal {
         );
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match answer {
-            Answer::Challenge(error) => insert_challenge(headers, route, error),
-            Answer::Forbidden => insert_challenge(headers, route, Some("insufficient_scope")),
+            Answer::Challenge(error) => route.challenges.insert(headers, error),
+            Answer::Forbidden => route.challenges.insert(headers, Some("insufficient_scope")),
+            Answer::StepUp => route
+                .challenges
+                .insert(headers, Some("insufficient_user_authentication")),
             Answer::Busy => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
             }
@@ -170,16 +204,15 @@ fn exchange_answer(error: &ExchangeError) -> Answer {
         None => {}
     }
     match error {
-        ExchangeError::Subject(_) | ExchangeError::Policy(PolicyRefusal::TooLate) => {
-            Answer::Challenge(Some("invalid_token"))
-        }
+        ExchangeError::Subject(_)
+        | ExchangeError::Actor(_)
+        | ExchangeError::Policy(PolicyRefusal::TooLate) => Answer::Challenge(Some("invalid_token")),
         ExchangeError::Scope | ExchangeError::Policy(_) | ExchangeError::Decided(_) => {
             Answer::Forbidden
         }
-        // A route presents no actor and names its own target, so these are the operator's mistakes.
+        // A route names its own target and its own kinds of tokens, so these are the operator's mistakes.
         ExchangeError::NoTransformation { .. }
         | ExchangeError::NoActors(_)
-        | ExchangeError::Actor(_)
         | ExchangeError::Target(
             TargetRefusal::Conflicting
             | TargetRefusal::Missing
@@ -187,17 +220,6 @@ fn exchange_answer(error: &ExchangeError) -> Answer {
             | TargetRefusal::Unknown,
         )
         | ExchangeError::Issue(_) => Answer::Ours,
-    }
-}
-
-/// RFC 6750 §3. Route names hold no character that would need quoting.
-fn insert_challenge(headers: &mut hyper::HeaderMap, route: &str, error: Option<&'static str>) {
-    let challenge = match error {
-        None => format!("Bearer realm=\"{route}\""),
-        Some(error) => format!("Bearer realm=\"{route}\", error=\"{error}\""),
-    };
-    if let Ok(value) = HeaderValue::try_from(challenge) {
-        headers.insert(WWW_AUTHENTICATE, value);
     }
 }
 

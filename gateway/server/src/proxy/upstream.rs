@@ -22,6 +22,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use self::pool::Pool;
+pub(super) use self::stream::Outgoing;
 pub use self::stream::ResponseStream;
 use self::stream::{Patience, RequestStream};
 
@@ -105,7 +106,7 @@ impl Upstreams {
     /// it does only when it had not begun to send it, a fresh connection is tried once (PX-17).
     pub(super) async fn send(
         &self,
-        request: Request<Incoming>,
+        request: Request<Outgoing>,
         origin: &Origin,
         limits: Limits,
     ) -> Result<Response<ResponseStream>, UpstreamError> {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Precondition, PublishFailure, Publisher, to_json};
+use super::{Precondition, PublishFailure, Publisher, own_keys, to_json};
 use crate::{
     document::InstanceDocument,
     face::rest_publish::forget_stale_state,
+    gateway::now,
     instance::ClientSecret,
     publish_error::PublishError,
     store::{Change, DocumentKind, Expected},
@@ -20,6 +21,7 @@ impl Publisher {
         precondition: Precondition,
     ) -> Result<u64, PublishFailure> {
         let mut document = self.with_hashed_secrets(document).await?;
+        let own_keys = self.new_own_keys(id, &document).await?;
         let mut draft = self.draft().await?;
         let replaced = draft.registry.instance(id).cloned();
         precondition.check(replaced.as_ref().map(|instance| instance.revision))?;
@@ -36,7 +38,13 @@ impl Publisher {
             return Err(PublishError::new("", reason, "choose another name").into());
         }
         self.load_pinned(&mut draft.registry, &document).await?;
+        self.give_own_keys(&mut draft, id, own_keys)?;
         let built = self.build(&draft.registry, id, draft.revision, &document)?;
+        let at =
+            now().ok_or_else(|| PublishFailure::Store("the clock stands before 1970".into()))?;
+        for taken in &built.imported {
+            taken.check(at)?;
+        }
         draft.registry.put_instance(Arc::new(built));
         draft
             .registry
@@ -65,13 +73,14 @@ impl Publisher {
             .registry
             .routes
             .values()
-            .filter(|route| route.instance() == id)
+            .filter(|route| route.instance() == Some(id))
             .map(|route| format!("route `{}`", route.name()))
             .collect();
         if !users.is_empty() {
             return Err(PublishFailure::InUse(users.join(", ")));
         }
         draft.registry.remove_instance(id);
+        own_keys::forget(&mut draft, id);
         draft.registry.release_components(&current.uses.digests);
         draft.changes.push(Change::DeleteDocument {
             kind: DocumentKind::Instance,

@@ -122,7 +122,7 @@ impl Publisher {
             let route = serde_json::from_str::<RouteDocument>(&stored.document)
                 .map_err(|error| error.to_string())
                 .and_then(|document| {
-                    routes::build(registry, &stored.id, document, stored.revision)
+                    routes::build(registry, &stored.id, &document, stored.revision)
                         .map_err(|error| error.to_string())
                 });
             match route {

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use cambist_core::Scope;
+
 use super::{Draft, Precondition, PublishFailure, Publisher, issuers::check_name, to_json};
 use crate::{
     proxy::{Route, RouteDocument},
@@ -27,7 +29,7 @@ impl Publisher {
                 .get(name)
                 .map(|route| route.revision()),
         )?;
-        let route = build(&draft.registry, name, document.clone(), draft.revision)?;
+        let route = build(&draft.registry, name, &document, draft.revision)?;
         let mut routes = BTreeMap::clone(&draft.registry.routes);
         routes.insert(name.to_owned(), Arc::new(route));
         draft.registry.put_routes(routes)?;
@@ -92,16 +94,13 @@ impl Publisher {
         instances: &[String],
     ) -> Result<(), PublishFailure> {
         let current = Arc::clone(&draft.registry.routes);
-        if !current
-            .values()
-            .any(|route| instances.iter().any(|id| id == route.instance()))
-        {
+        if !current.values().any(|route| is_over(route, instances)) {
             return Ok(());
         }
         let mut routes = BTreeMap::clone(&current);
         for (name, route) in current
             .iter()
-            .filter(|(_, route)| instances.iter().any(|id| id == route.instance()))
+            .filter(|(_, route)| is_over(route, instances))
         {
             let Some(document) = self
                 .stored::<RouteDocument>(DocumentKind::Route, name)
@@ -109,7 +108,7 @@ impl Publisher {
             else {
                 continue;
             };
-            let built = build(&draft.registry, name, document, route.revision())
+            let built = build(&draft.registry, name, &document, route.revision())
                 .map_err(|error| error.within(&format!("routes.{name}")))?;
             routes.insert(name.clone(), Arc::new(built));
         }
@@ -118,47 +117,54 @@ impl Publisher {
     }
 }
 
+fn is_over(route: &Route, instances: &[String]) -> bool {
+    route
+        .instance()
+        .is_some_and(|instance| instances.iter().any(|id| id == instance))
+}
+
 /// A route over the instance and the relying party it names.
 pub(super) fn build(
     registry: &Registry,
     name: &str,
-    document: RouteDocument,
+    document: &RouteDocument,
     revision: u64,
 ) -> Result<Route, PublishError> {
-    let instance = registry.instance(&document.instance).ok_or_else(|| {
+    let (Some(id), Some(audience)) = (&document.instance, &document.audience) else {
+        return Route::build(name, document, revision, Scope::default());
+    };
+    let instance = registry.instance(id).ok_or_else(|| {
         PublishError::new(
             "instance",
-            format!("`{}` is not published", document.instance),
+            format!("`{id}` is not published"),
             "publish the instance first",
         )
     })?;
-    let party = instance
-        .engine
-        .relying_party(&document.audience)
-        .ok_or_else(|| {
-            PublishError::new(
-                "audience",
-                format!(
-                    "`{}` is not a relying party of `{}`",
-                    document.audience, document.instance
-                ),
-                "name a member of the instance's `relying_parties`",
-            )
-        })?;
-    let scope = party.scope.clone();
-    let route = Route::build(name, document, revision, scope)?;
-    instance
-        .engine
-        .transformation(
-            route.subject_token_type(),
-            Some(&cambist_core::TokenType::ACCESS_TOKEN),
+    let party = instance.engine.relying_party(audience).ok_or_else(|| {
+        PublishError::new(
+            "audience",
+            format!("`{audience}` is not a relying party of `{id}`"),
+            "name a member of the instance's `relying_parties`",
         )
-        .map_err(|error| {
-            PublishError::new(
-                "subject_token_type",
-                error.to_string(),
-                "name a subject token type from which the instance makes access tokens",
-            )
-        })?;
+    })?;
+    let scope = party.scope.clone();
+    let member = if document.credentials.is_empty() {
+        "subject_token_type"
+    } else {
+        "credentials"
+    };
+    let route = Route::build(name, document, revision, scope)?;
+    for token_type in route.token_types() {
+        instance
+            .engine
+            .transformation(token_type, route.issue())
+            .map_err(|error| {
+                PublishError::new(
+                    member,
+                    error.to_string(),
+                    "name subject token types from which the instance makes what the route issues",
+                )
+            })?;
+    }
     Ok(route)
 }

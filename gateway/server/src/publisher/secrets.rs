@@ -8,15 +8,18 @@ use crate::{
     instance::PublishedInstance,
     registry::Registry,
     store::{Change, Expected},
-    vault::{Material, SecretDocument, VaultEntry, VaultError},
+    vault::{EntrySummary, Material, SecretDocument, VaultEntry, VaultError},
 };
+
+/// What names of the gateway's own entries begin with. No operator's name does.
+pub(super) const OWN: char = '@';
 
 /// What may be known of an entry of the vault.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SecretSummary {
     /// Its name.
     pub name: String,
-    /// `secret` or `key`.
+    /// `secret`, `key` or `keystore`.
     pub kind: &'static str,
     /// A key's algorithm.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,6 +27,9 @@ pub struct SecretSummary {
     /// A key's public half (RFC 7517), if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_jwk: Option<Value>,
+    /// The entries of a key store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entries: Option<Vec<EntrySummary>>,
     /// Which write this is.
     pub revision: u64,
     /// Instances that use it.
@@ -79,6 +85,9 @@ impl Publisher {
         name: &str,
         precondition: Precondition,
     ) -> Result<(), PublishFailure> {
+        if name.starts_with(OWN) {
+            return Err(PublishFailure::NotFound);
+        }
         let mut draft = self.draft().await?;
         let current = draft.registry.vault(name).map(|entry| entry.revision);
         precondition.check(Some(current.ok_or(PublishFailure::NotFound)?))?;
@@ -108,6 +117,7 @@ impl Publisher {
         let mut all: Vec<SecretSummary> = registry
             .secrets
             .keys()
+            .filter(|name| !name.starts_with(OWN))
             .filter_map(|name| summary(&registry, name))
             .collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
@@ -161,9 +171,14 @@ fn summary(registry: &Registry, name: &str) -> Option<SecretSummary> {
     let (algorithm, public_jwk) = entry.public();
     Some(SecretSummary {
         name: name.to_owned(),
-        kind: if algorithm.is_some() { "key" } else { "secret" },
+        kind: match (algorithm, entry.key_store()) {
+            (Some(_), _) => "key",
+            (None, Some(_)) => "keystore",
+            (None, None) => "secret",
+        },
         algorithm: algorithm.map(cambist_token::jose::Algorithm::name),
         public_jwk,
+        entries: entry.key_store().map(|store| store.summary()),
         revision: entry.revision,
         instances: users(registry, name),
     })

@@ -1,30 +1,36 @@
-//! What relying parties configure an instance by (saml-metadata §2.4.3).
-
-use std::sync::Arc;
+//! What others configure an instance by (saml-metadata §2.4): as the issuer of its assertions, and as one that
+//! accepts those of others.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
-use cambist_saml::{certificate::Certificate, draft::identifier, metadata::IdentityProvider};
+use cambist_saml::{
+    certificate::Certificate,
+    draft::identifier,
+    metadata::{Description, IdentityProvider, ServiceProvider},
+    signing::SigningKey,
+};
 
-use super::SamlProvider;
-use crate::publish_error::PublishError;
+use super::Frame;
+use crate::{face::oauth::saml_bearer::SAML2_BEARER, publish_error::PublishError};
 
 /// A token endpoint speaks none of SAML's bindings, but the schema demands an endpoint and SOAP is the one
 /// that no browser is sent to.
 const BINDING: &str = "urn:oasis:names:tc:SAML:2.0:bindings:SOAP";
 
-/// The signed metadata of the first of `providers` and of all others that issue under its name; none if
-/// there are no providers.
-pub fn document(
-    instance_issuer: &str,
-    revision: u64,
-    providers: &[Arc<SamlProvider>],
-) -> Result<Option<Bytes>, PublishError> {
-    let Some(first) = providers.first() else {
-        return Ok(None);
-    };
+/// The signed metadata of the first provider and of all others that issue under its name, and of the
+/// validator if it goes by the same name; none of an instance that neither issues nor accepts assertions.
+pub fn document(frame: &Frame<'_>, revision: u64) -> Result<Option<Bytes>, PublishError> {
+    let (providers, validators) = (frame.providers.borrow(), frame.validators.borrow());
     let (mut signing, mut formats): (Vec<&Certificate>, Vec<&str>) = (Vec::new(), Vec::new());
-    for provider in providers.iter().filter(|p| p.issuer() == first.issuer()) {
+    let entity_id = match (providers.first(), validators.first()) {
+        (Some(provider), _) => provider.issuer(),
+        (None, Some(validator)) => match validator.audiences().first() {
+            Some(name) => name,
+            None => return Ok(None),
+        },
+        (None, None) => return Ok(None),
+    };
+    for provider in providers.iter().filter(|p| p.issuer() == entity_id) {
         if !signing.contains(&provider.key().certificate()) {
             signing.push(provider.key().certificate());
         }
@@ -32,10 +38,24 @@ pub fn document(
             formats.push(provider.name_id_format());
         }
     }
+    let encryption: Vec<&Certificate> = validators
+        .iter()
+        .filter(|validator| validator.audiences().iter().any(|name| name == entity_id))
+        .flat_map(|validator| validator.encryption())
+        .collect();
+    let own: Option<&SigningKey> = match providers.first() {
+        Some(provider) => Some(provider.key()),
+        None => frame.bench.any_key(),
+    };
+    let Some(key) = own else { return Ok(None) };
+    let endpoint = format!("{}/token", frame.issuer);
     // The same publication is the same document.
-    let seed = digest(&SHA256, format!("{revision} {instance_issuer}").as_bytes());
+    let seed = digest(&SHA256, format!("{revision} {}", frame.issuer).as_bytes());
     let id = identifier(seed.as_ref().get(..16).unwrap_or_default());
-    let endpoint = format!("{instance_issuer}/token");
+    let (asked, taken) = (
+        [(BINDING, endpoint.as_str())],
+        [(SAML2_BEARER, endpoint.as_str())],
+    );
     let failed = |reason: String| {
         PublishError::new(
             "providers",
@@ -43,18 +63,27 @@ pub fn document(
             "check the issuer and name_id_format of saml2 providers",
         )
     };
-    let unsigned = IdentityProvider {
+    let unsigned = Description {
         id: &id,
-        entity_id: first.issuer(),
+        entity_id,
         valid_until: None,
-        signing: &signing,
-        name_id_formats: &formats,
-        single_sign_on: &[(BINDING, &endpoint)],
+        identity_provider: (!signing.is_empty()).then_some(IdentityProvider {
+            signing: &signing,
+            name_id_formats: &formats,
+            single_sign_on: &asked,
+        }),
+        service_provider: (!encryption.is_empty()).then_some(ServiceProvider {
+            encryption: &encryption,
+            assertion_consumers: &taken,
+        }),
+    };
+    if unsigned.identity_provider.is_none() && unsigned.service_provider.is_none() {
+        return Ok(None);
     }
-    .write()
-    .map_err(|error| failed(error.to_string()))?;
-    let signed = first
-        .key()
+    let unsigned = unsigned
+        .write()
+        .map_err(|error| failed(error.to_string()))?;
+    let signed = key
         .sign(&unsigned)
         .map_err(|error| failed(error.to_string()))?;
     Ok(Some(Bytes::from(signed)))

@@ -20,7 +20,7 @@ use cambist_saml::{
 };
 use serde_json::{Map, Value};
 
-use super::{SamlBench, check_entity, check_seconds, check_uri, read};
+use super::{Frame, check_entity, check_seconds, check_uri, read};
 use crate::publish_error::PublishError;
 use confirmation::OwnConfirmation;
 use party::Party;
@@ -46,16 +46,19 @@ pub struct SamlProvider {
 }
 
 impl SamlProvider {
-    /// Builds one for the instance with this issuer identifier, which is also the issuer of its assertions
+    /// Builds one as `name` for an instance, whose issuer identifier is also the issuer of its assertions
     /// unless `issuer` says otherwise. `is_party` knows the instance's relying parties.
     pub fn build(
+        name: &str,
         settings: &Map<String, Value>,
-        own_issuer: &str,
-        bench: &SamlBench,
+        frame: &Frame<'_>,
         is_party: impl Fn(&str) -> bool,
     ) -> Result<Self, PublishError> {
         let settings: Settings = read(settings, settings::HINT)?;
-        let issuer = settings.issuer.unwrap_or_else(|| own_issuer.to_owned());
+        let issuer = settings
+            .issuer
+            .clone()
+            .unwrap_or_else(|| frame.issuer.to_owned());
         check_entity("issuer", &issuer)?;
         let lifetime = settings.lifetime_seconds.unwrap_or(DEFAULT_LIFETIME);
         check_seconds("lifetime_seconds", lifetime, LONGEST_LIFETIME)?;
@@ -63,17 +66,24 @@ impl SamlProvider {
             check_uri("name_id_format", format, uri::NAME_ID_UNSPECIFIED)?;
         }
         let mut parties = HashMap::new();
-        for (audience, wanted) in settings.relying_parties {
+        for (audience, wanted) in &settings.relying_parties {
             let path = format!("relying_parties.{audience}");
-            if !is_party(&audience) {
+            if !is_party(audience) {
                 return Err(PublishError::new(
                     path,
                     format!("`{audience}` is not a relying party"),
                     "name only members of the instance's `relying_parties`",
                 ));
             }
-            let party = Party::build(wanted).map_err(|error| error.within(&path))?;
-            parties.insert(audience, party);
+            let format = settings.name_id_format.as_deref();
+            let party = Party::build(
+                audience,
+                wanted,
+                format,
+                &format!("providers.{name}"),
+                frame,
+            )?;
+            parties.insert(audience.clone(), party);
         }
         for (token_type, class) in &settings.authn_context_classes {
             let path = format!("authn_context_classes.{token_type}");
@@ -82,21 +92,22 @@ impl SamlProvider {
         Ok(Self {
             token_type: TOKEN_TYPE,
             issuer,
-            key: settings::key(settings.algorithm, settings.certificate.as_deref(), bench)?,
+            key: settings::key(&settings, frame)?,
             signs: settings.sign,
             lifetime,
             confirmation: OwnConfirmation::build(
                 settings.confirmation,
-                settings.holder_certificate.as_deref(),
+                settings.holder_certificate.as_ref(),
+                frame,
             )?,
             authentication: settings.authentication,
+            attributes: settings::attributes(&settings.attributes)?,
             authn_context_classes: settings
                 .authn_context_classes
                 .into_iter()
                 .map(|(token_type, class)| (TokenType::new(token_type), class))
                 .collect(),
             name_id_format: settings.name_id_format,
-            attributes: settings::attributes(&settings.attributes)?,
             parties,
         })
     }
@@ -194,6 +205,10 @@ fn long_identifier(random: &[u8]) -> String {
 impl Provider for SamlProvider {
     fn token_type(&self) -> &TokenType {
         &self.token_type
+    }
+
+    fn can_bind(&self) -> bool {
+        self.confirmation.is_callers_key()
     }
 
     fn issuer(&self) -> Option<&str> {

@@ -5,15 +5,21 @@ use cambist_core::{
     ValidateError, Validator,
 };
 use cambist_saml::{
-    accept::{Acceptance, MAX_DOCUMENT_BYTES, Once, Presenter, TrustedIssuer},
+    accept::{AcceptError, Acceptance, MAX_DOCUMENT_BYTES, Once, Presenter, TrustedIssuer},
+    certificate::Certificate,
+    metadata::Role,
+    refusal::Refusal,
     transport,
-    verify::TrustedKey,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
-    SamlBench, certificate, check_entity, check_seconds, check_uri, read, replay::UsedAssertions,
+    DECRYPTION, Frame, check_entity, check_seconds, check_uri,
+    import::MetadataDocument,
+    keys::{CertificateDocument, Kept},
+    read,
+    replay::UsedAssertions,
 };
 use crate::publish_error::PublishError;
 
@@ -39,13 +45,19 @@ struct Settings {
     scopes: Option<Scope>,
     #[serde(default)]
     max_lifetime_seconds: Option<u64>,
+    #[serde(default)]
+    decryption_keys: Vec<Kept>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct IssuerSettings {
-    entity_id: String,
-    certificates: Vec<String>,
+    #[serde(default)]
+    entity_id: Option<String>,
+    #[serde(default)]
+    certificates: Option<Vec<CertificateDocument>>,
+    #[serde(default)]
+    metadata: Option<MetadataDocument>,
 }
 
 /// Accepts assertions of configured issuers from their bearers and from holders of their keys, each once.
@@ -53,25 +65,26 @@ pub struct SamlValidator {
     acceptance: Acceptance,
     declared: Declared,
     used: UsedAssertions,
+    encryption: Vec<Certificate>,
 }
 
 impl SamlValidator {
-    /// Builds one for the instance with this issuer identifier, by which the instance is addressed unless
-    /// `audiences` says otherwise.
+    /// Builds one as `name` for an instance, which is addressed by its issuer identifier unless `audiences`
+    /// says otherwise.
     pub fn build(
+        name: &str,
         settings: &Map<String, Value>,
-        own_issuer: &str,
-        bench: &SamlBench,
+        frame: &Frame<'_>,
     ) -> Result<Self, PublishError> {
         let settings: Settings = read(
             settings,
-            "a saml2 validator has `issuers`, and optionally `audiences`, `recipients`, `subject_prefix`, `scopes`, `max_lifetime_seconds`",
+            "a saml2 validator has `issuers`, and optionally `audiences`, `recipients`, `subject_prefix`, `scopes`, `max_lifetime_seconds`, `decryption_keys`",
         )?;
         let max_lifetime = settings.max_lifetime_seconds.unwrap_or(DEFAULT_LIFETIME);
         check_seconds("max_lifetime_seconds", max_lifetime, LONGEST_LIFETIME)?;
         let audiences = settings
             .audiences
-            .unwrap_or_else(|| vec![own_issuer.to_owned()]);
+            .unwrap_or_else(|| vec![frame.issuer.to_owned()]);
         if audiences.is_empty() {
             return Err(PublishError::new(
                 "audiences",
@@ -86,19 +99,49 @@ impl SamlValidator {
         let recipient_required = settings.recipients.is_some();
         let recipients = settings
             .recipients
-            .unwrap_or_else(|| vec![format!("{own_issuer}/token")]);
+            .unwrap_or_else(|| vec![format!("{}/token", frame.issuer)]);
         for (index, recipient) in recipients.iter().enumerate() {
             let path = format!("recipients[{index}]");
             check_uri(&path, recipient, "https://sts.example/oauth2/orders/token")?;
         }
+        let (mut decryption_keys, mut encryption) = (Vec::new(), Vec::new());
+        let own = frame
+            .own_keys
+            .as_ref()
+            .and_then(|own| own.entry(DECRYPTION));
+        if let Some(own) = own {
+            let key = own.decryption_key().map_err(|error| {
+                PublishError::new(
+                    "",
+                    format!("the instance's own key: {error}"),
+                    "publish it anew",
+                )
+            })?;
+            decryption_keys.push(key);
+            encryption.extend(own.certificate());
+        }
+        if settings.decryption_keys.len() > MOST_KEYS {
+            return Err(PublishError::new(
+                "decryption_keys",
+                "has too many keys",
+                format!("list at most {MOST_KEYS}"),
+            ));
+        }
+        for (index, kept) in settings.decryption_keys.iter().enumerate() {
+            let (key, certificate) =
+                frame.decryption_key(&format!("decryption_keys[{index}]"), kept)?;
+            decryption_keys.push(key);
+            encryption.extend(certificate);
+        }
         Ok(Self {
+            encryption,
             acceptance: Acceptance {
-                issuers: issuers(&settings.issuers)?,
+                issuers: issuers(name, &settings.issuers, frame)?,
                 audiences,
                 recipients,
                 recipient_required,
                 attesters: Vec::new(),
-                decryption_keys: Vec::new(),
+                decryption_keys,
                 skew: SKEW,
                 max_lifetime,
                 max_bytes: MAX_DOCUMENT_BYTES,
@@ -108,8 +151,18 @@ impl SamlValidator {
                 subject_prefix: settings.subject_prefix,
                 scopes: settings.scopes,
             },
-            used: bench.used.clone(),
+            used: frame.bench.used.clone(),
         })
+    }
+
+    /// What assertions for it may call it; at least one.
+    pub fn audiences(&self) -> &[String] {
+        &self.acceptance.audiences
+    }
+
+    /// The certificates of the keys it decrypts with.
+    pub fn encryption(&self) -> &[Certificate] {
+        &self.encryption
     }
 
     /// What the operator declared about these assertions.
@@ -118,18 +171,34 @@ impl SamlValidator {
     }
 }
 
-fn issuers(settings: &[IssuerSettings]) -> Result<Vec<TrustedIssuer>, PublishError> {
+fn issuers(
+    name: &str,
+    settings: &[IssuerSettings],
+    frame: &Frame<'_>,
+) -> Result<Vec<TrustedIssuer>, PublishError> {
     if settings.is_empty() {
         return Err(PublishError::new(
             "issuers",
             "is empty",
-            "list {\"entity_id\": …, \"certificates\": [PEM]}",
+            "list {\"entity_id\": …, \"certificates\": [PEM]} or {\"metadata\": …}",
         ));
     }
     let mut built: Vec<TrustedIssuer> = Vec::with_capacity(settings.len());
     for (index, issuer) in settings.iter().enumerate() {
         let path = format!("issuers[{index}]");
-        check_entity(&format!("{path}.entity_id"), &issuer.entity_id)?;
+        let issuer = match (&issuer.entity_id, &issuer.certificates, &issuer.metadata) {
+            (Some(entity_id), Some(certificates), None) => {
+                configured(&path, entity_id, certificates, frame)?
+            }
+            (None, None, Some(metadata)) => imported(name, &path, metadata, frame)?,
+            _ => {
+                return Err(PublishError::new(
+                    path,
+                    "is not one issuer",
+                    "send `entity_id` and `certificates`, or `metadata` alone",
+                ));
+            }
+        };
         if built
             .iter()
             .any(|other| other.entity_id == issuer.entity_id)
@@ -140,28 +209,123 @@ fn issuers(settings: &[IssuerSettings]) -> Result<Vec<TrustedIssuer>, PublishErr
                 "list each issuer once, with all of its certificates",
             ));
         }
-        if !(1..=MOST_KEYS).contains(&issuer.certificates.len()) {
-            return Err(PublishError::new(
-                format!("{path}.certificates"),
-                format!("has {} certificates", issuer.certificates.len()),
-                format!("list 1 to {MOST_KEYS}: several while the issuer changes its key"),
-            ));
-        }
-        let mut keys = Vec::with_capacity(issuer.certificates.len());
-        for (index, pem) in issuer.certificates.iter().enumerate() {
-            let path = format!("{path}.certificates[{index}]");
-            let key = TrustedKey::new(&certificate(&path, pem)?).map_err(|error| {
-                PublishError::new(path, error.to_string(), "use RSA keys of 2048 to 8192 bits")
-            })?;
-            keys.push(key);
-        }
-        built.push(TrustedIssuer {
-            entity_id: issuer.entity_id.clone(),
-            keys,
-            name_qualifiers: Vec::new(),
-        });
+        built.push(issuer);
     }
     Ok(built)
+}
+
+fn configured(
+    path: &str,
+    entity_id: &str,
+    certificates: &[CertificateDocument],
+    frame: &Frame<'_>,
+) -> Result<TrustedIssuer, PublishError> {
+    check_entity(&format!("{path}.entity_id"), entity_id)?;
+    if !(1..=MOST_KEYS).contains(&certificates.len()) {
+        return Err(PublishError::new(
+            format!("{path}.certificates"),
+            format!("has {} certificates", certificates.len()),
+            format!("list 1 to {MOST_KEYS}: several while the issuer changes its key"),
+        ));
+    }
+    let mut keys = Vec::with_capacity(certificates.len());
+    for (index, document) in certificates.iter().enumerate() {
+        let path = format!("{path}.certificates[{index}]");
+        keys.push(Frame::trusted_key(
+            &path,
+            &frame.certificate(&path, document)?,
+        )?);
+    }
+    Ok(TrustedIssuer {
+        entity_id: entity_id.to_owned(),
+        keys,
+        name_qualifiers: Vec::new(),
+        valid_until: None,
+    })
+}
+
+fn imported(
+    name: &str,
+    path: &str,
+    metadata: &MetadataDocument,
+    frame: &Frame<'_>,
+) -> Result<TrustedIssuer, PublishError> {
+    let here = format!("validators.{name}.");
+    let whole = format!("{here}{path}.metadata");
+    let entity = frame
+        .import(&whole, metadata, Role::IdentityProvider)
+        .map_err(|mut error| {
+            if let Some(rest) = error.path.strip_prefix(&here) {
+                error.path = rest.to_owned();
+            }
+            error
+        })?;
+    let path = format!("{path}.metadata.xml");
+    check_entity(&path, &entity.entity_id)?;
+    if entity.signing.len() > MOST_KEYS {
+        return Err(PublishError::new(
+            path,
+            format!("has {} signing keys", entity.signing.len()),
+            format!("at most {MOST_KEYS} are taken; list them as `certificates`"),
+        ));
+    }
+    let mut keys = Vec::with_capacity(entity.signing.len());
+    for certificate in &entity.signing {
+        keys.push(Frame::trusted_key(&path, certificate)?);
+    }
+    Ok(TrustedIssuer {
+        entity_id: entity.entity_id,
+        keys,
+        name_qualifiers: Vec::new(),
+        valid_until: entity.valid_until,
+    })
+}
+
+impl SamlValidator {
+    /// Accepts an assertion from a presenter, and tells what any provider understands of it.
+    pub(super) async fn accept(
+        &self,
+        token: &Token,
+        presenter: Presenter<'_>,
+        call: &Call<'_>,
+    ) -> Result<Principal, ValidateError> {
+        let document = transport::decode_token(token.as_bytes()).map_err(refused)?;
+        let replay = self.used.at(call.now);
+        let accepted = self
+            .acceptance
+            .accept(&document, &presenter, call.now, &replay)
+            .await
+            .map_err(|error| match error {
+                AcceptError::Refused(refusal) => refused(refusal),
+                AcceptError::Fault(fault) => fault.into(),
+            })?;
+        let mut principal = Principal::from(&accepted);
+        // The key that was proven to hold it stays with it.
+        principal.confirmation = principal
+            .claims
+            .remove("cnf")
+            .map(|cnf| Confirmation::from_claim(&cnf))
+            .transpose()?;
+        principal
+            .claims
+            .retain(|name, _| !RESERVED_CLAIMS.contains(&name.as_str()));
+        // By this the ledger knows it; the bytes around it could be changed.
+        let id = Value::String(accepted.assertion.id.clone());
+        principal.claims.insert("jti".to_owned(), id);
+        let issued_at = accepted.assertion.issued_at.0.into();
+        principal.claims.insert("iat".to_owned(), issued_at);
+        self.declared.complete(&mut principal, None);
+        Ok(principal)
+    }
+}
+
+/// The exact reason is for the audit record; the presenter learns none.
+fn refused(refusal: Refusal) -> ValidateError {
+    ValidateError::RefusedWith {
+        rejection: Rejection::from(refusal),
+        code: refusal.to_string(),
+        message: None,
+    }
 }
 
 impl Validator for SamlValidator {
@@ -170,36 +334,12 @@ impl Validator for SamlValidator {
         token: &'a Token,
         call: &'a Call<'a>,
     ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
-        Box::pin(async move {
-            let document = transport::decode_token(token.as_bytes()).map_err(Rejection::from)?;
-            let replay = self.used.at(call.now);
-            // Who asks is not known here, so nobody can be confirmed by name or by attesting for others.
-            let presenter = Presenter {
-                certificate: call.proofs.certificates.first().map(Vec::as_slice),
-                key_thumbprint: call.proofs.dpop_thumbprint,
-                ..Presenter::default()
-            };
-            let accepted = self
-                .acceptance
-                .accept(&document, &presenter, call.now, &replay)
-                .await?;
-            let mut principal = Principal::from(&accepted);
-            // The key that was proven to hold it stays with it.
-            principal.confirmation = principal
-                .claims
-                .remove("cnf")
-                .map(|cnf| Confirmation::from_claim(&cnf))
-                .transpose()?;
-            principal
-                .claims
-                .retain(|name, _| !RESERVED_CLAIMS.contains(&name.as_str()));
-            // By this the ledger knows it; the bytes around it could be changed.
-            let id = Value::String(accepted.assertion.id.clone());
-            principal.claims.insert("jti".to_owned(), id);
-            let issued_at = accepted.assertion.issued_at.0.into();
-            principal.claims.insert("iat".to_owned(), issued_at);
-            self.declared.complete(&mut principal, None);
-            Ok(principal)
-        })
+        // Who asks is not known here, so nobody can be confirmed by name or by attesting for others.
+        let presenter = Presenter {
+            certificate: call.proofs.certificates.first().map(Vec::as_slice),
+            key_thumbprint: call.proofs.dpop_thumbprint,
+            ..Presenter::default()
+        };
+        Box::pin(self.accept(token, presenter, call))
     }
 }

@@ -1,13 +1,16 @@
 //! What an operator writes to put something into the vault.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use base64_simd::{STANDARD, URL_SAFE_NO_PAD};
 use cambist_token::jose::Algorithm;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-use super::Material;
+use super::{
+    KeyStore, Material,
+    key_store::{EntryDocument, PKCS12_LIMIT},
+};
 use crate::publish_error::PublishError;
 
 /// Most bytes of a secret.
@@ -16,7 +19,7 @@ const MAX_SECRET: usize = 8 * 1024;
 const MAX_PEM: usize = 64 * 1024;
 
 const FORMS: &str = "send `value` or `value_base64` for a secret; `algorithm` and one of `value`, `value_base64`, `pem` (PKCS#8) \
-                     or `generate` for a key";
+                     or `generate` for a key; `pkcs12_base64` and `password`, or `entries`, for a key store";
 
 /// A secret or a key as JSON, the body of `PUT /admin/v1/secrets/{name}`. `Debug` hides it.
 #[derive(Default, Deserialize)]
@@ -37,6 +40,23 @@ pub struct SecretDocument {
     /// Whether the gateway makes the key.
     #[serde(default)]
     generate: bool,
+    /// A key store in PKCS#12 form, in base64.
+    #[serde(default, deserialize_with = "hidden")]
+    pkcs12_base64: Option<Zeroizing<String>>,
+    /// The password of that key store.
+    #[serde(default, deserialize_with = "hidden")]
+    password: Option<Zeroizing<String>>,
+    /// A key store, entry by entry.
+    #[serde(default, deserialize_with = "hidden_entries")]
+    entries: Option<BTreeMap<String, EntryDocument>>,
+}
+
+fn hidden_entries<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<BTreeMap<String, EntryDocument>>, D::Error> {
+    BTreeMap::deserialize(deserializer)
+        .map(Some)
+        .map_err(|_| serde::de::Error::custom("is not an object of PEM texts or {\"generate\": …}"))
 }
 
 fn hidden<'de, D: Deserializer<'de>>(
@@ -65,7 +85,23 @@ impl SecretDocument {
             value_base64,
             pem,
             generate,
+            pkcs12_base64,
+            password,
+            entries,
         } = self;
+        if pkcs12_base64.is_some() || password.is_some() || entries.is_some() {
+            let others = (algorithm, value, value_base64, pem, generate);
+            return match (others, pkcs12_base64, password, entries) {
+                ((None, None, None, None, false), Some(store), Some(password), None) => {
+                    let store = decoded_store(&store)?;
+                    KeyStore::from_pkcs12(&store, &password).map(Material::key_store)
+                }
+                ((None, None, None, None, false), None, None, Some(entries)) => {
+                    KeyStore::from_entries(entries).map(Material::key_store)
+                }
+                _ => Err(PublishError::new("", "is not one key store", FORMS)),
+            };
+        }
         match (algorithm, value, value_base64, pem, generate) {
             (None, Some(text), None, None, false) => Ok(Material::Secret(bytes(&text)?)),
             (None, None, Some(text), None, false) => Ok(Material::Secret(decoded(&text)?)),
@@ -108,6 +144,21 @@ fn decoded(text: &str) -> Result<Zeroizing<Vec<u8>>, PublishError> {
             )
         })?;
     checked("value_base64", Zeroizing::new(decoded))
+}
+
+fn decoded_store(text: &str) -> Result<Zeroizing<Vec<u8>>, PublishError> {
+    if text.len() > PKCS12_LIMIT * 2 {
+        return Err(too_large("pkcs12_base64", PKCS12_LIMIT));
+    }
+    let dense: Zeroizing<Vec<u8>> = Zeroizing::new(
+        text.bytes()
+            .filter(|byte| !byte.is_ascii_whitespace())
+            .collect(),
+    );
+    STANDARD
+        .decode_to_vec(&*dense)
+        .map(Zeroizing::new)
+        .map_err(|_| PublishError::new("pkcs12_base64", "is not base64", "send `base64 keys.p12`"))
 }
 
 fn checked(member: &str, bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, PublishError> {

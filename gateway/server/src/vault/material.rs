@@ -6,11 +6,13 @@ use aws_lc_rs::rand;
 use cambist_token::jose::{Algorithm, KeyError, SigningKey};
 use zeroize::Zeroizing;
 
-use super::{Held, VaultKey};
+use super::{Held, KeyStore, VaultKey};
 use crate::publish_error::PublishError;
 
 /// The kind of secret bytes; that of a key is its algorithm.
 const SECRET: &str = "secret";
+/// The kind of key stores.
+const KEY_STORE: &str = "keystore";
 
 /// An entry in clear, for as short a time as possible. `Debug` hides it.
 pub enum Material {
@@ -18,6 +20,13 @@ pub enum Material {
     Key {
         /// Parsed and checked.
         key: Arc<VaultKey>,
+        /// As it is encrypted.
+        bytes: Zeroizing<Vec<u8>>,
+    },
+    /// Private keys and certificates by alias.
+    KeyStore {
+        /// Parsed and checked.
+        store: Arc<KeyStore>,
         /// As it is encrypted.
         bytes: Zeroizing<Vec<u8>>,
     },
@@ -36,6 +45,10 @@ impl Material {
     pub fn stored(kind: &str, bytes: Zeroizing<Vec<u8>>) -> Option<Self> {
         if kind == SECRET {
             return Some(Self::Secret(bytes));
+        }
+        if kind == KEY_STORE {
+            let store = Arc::new(KeyStore::from_kept(&bytes)?);
+            return Some(Self::KeyStore { store, bytes });
         }
         let algorithm = Algorithm::from_name(kind)?;
         if algorithm.is_symmetric() {
@@ -87,6 +100,14 @@ impl Material {
         }
     }
 
+    /// A key store, to be kept.
+    pub fn key_store(store: KeyStore) -> Self {
+        Self::KeyStore {
+            bytes: store.kept(),
+            store: Arc::new(store),
+        }
+    }
+
     fn of(key: SigningKey, bytes: Zeroizing<Vec<u8>>) -> Self {
         Self::Key {
             key: Arc::new(VaultKey(key)),
@@ -94,17 +115,18 @@ impl Material {
         }
     }
 
-    /// `secret`, or a key's algorithm.
+    /// `secret`, `keystore`, or a key's algorithm.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Key { key, .. } => key.0.algorithm().name(),
+            Self::KeyStore { .. } => KEY_STORE,
             Self::Secret(_) => SECRET,
         }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
         match self {
-            Self::Key { bytes, .. } | Self::Secret(bytes) => bytes,
+            Self::Key { bytes, .. } | Self::KeyStore { bytes, .. } | Self::Secret(bytes) => bytes,
         }
     }
 
@@ -112,6 +134,7 @@ impl Material {
     pub fn hold(self) -> Held {
         match self {
             Self::Key { key, .. } => Held::Key(key),
+            Self::KeyStore { store, .. } => Held::KeyStore(store),
             Self::Secret(bytes) => Held::Secret(Arc::new(bytes)),
         }
     }

@@ -217,6 +217,7 @@ fn another_trusted_issuer_cannot_speak_for_this_one() {
         entity_id: "https://other.example".to_owned(),
         keys: vec![TrustedKey::new(OTHER_RSA.key.certificate()).unwrap()],
         name_qualifiers: Vec::new(),
+        valid_until: None,
     });
     let examine = |document: &str| {
         examine_by(&acceptance, document, &Presenter::default()).map(|accepted| accepted.assertion)

@@ -1,18 +1,24 @@
 use super::*;
 use crate::{
     fixture::{NOW, OTHER_RSA, P256, RSA},
-    metadata::IdentityProvider,
+    metadata::{Description, IdentityProvider, ServiceProvider},
 };
 
 fn provider() -> String {
     let signing = [RSA.key.certificate(), P256.key.certificate()];
-    let provider = IdentityProvider {
+    let provider = Description {
         id: "_metadata",
         entity_id: "https://idp.example.net/sts",
         valid_until: Some(NOW.plus(600)),
-        signing: &signing,
-        name_id_formats: &[uri::NAME_ID_UNSPECIFIED],
-        single_sign_on: &[("urn:x", "https://idp.example.net/sts")],
+        identity_provider: Some(IdentityProvider {
+            signing: &signing,
+            name_id_formats: &[uri::NAME_ID_UNSPECIFIED],
+            single_sign_on: &[("urn:x", "https://idp.example.net/sts")],
+        }),
+        service_provider: Some(ServiceProvider {
+            encryption: &[OTHER_RSA.key.certificate()],
+            assertion_consumers: &[("urn:x", "https://idp.example.net/token")],
+        }),
     };
     RSA.key.sign(&provider.write().unwrap()).unwrap()
 }
@@ -72,6 +78,10 @@ fn what_is_written_is_read_back_and_trusted_by_its_signature() {
     assert_eq!(entity.encryption, []);
     assert_eq!(entity.name_id_formats, [uri::NAME_ID_UNSPECIFIED]);
     assert_eq!(read_provider(&document, Origin::Configured), Ok(entity));
+    let party = read_relying_party(&document).unwrap();
+    assert_eq!(party.encryption, [OTHER_RSA.key.certificate().clone()]);
+    assert_eq!(party.signing, []);
+    assert_eq!(party.assertion_consumers, ["https://idp.example.net/token"]);
 
     let other = trusted(&OTHER_RSA);
     assert_eq!(

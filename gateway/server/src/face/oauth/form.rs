@@ -38,6 +38,8 @@ pub struct TokenForm {
     pub subject_token: Option<Zeroizing<String>>,
     /// `subject_token_type`.
     pub subject_token_type: Option<String>,
+    /// `assertion`, the authorization grant of RFC 7521 §4.1.
+    pub assertion: Option<Zeroizing<String>>,
     /// `actor_token`.
     pub actor_token: Option<Zeroizing<String>>,
     /// `actor_token_type`.
@@ -80,6 +82,7 @@ impl TokenForm {
             "client_id" => self.client_id = Some(value),
             "client_secret" => self.client_secret = Some(Zeroizing::new(value)),
             "client_assertion" | "client_assertion_type" => self.has_client_assertion = true,
+            "assertion" => self.assertion = Some(Zeroizing::new(value)),
             "subject_token" => self.subject_token = Some(Zeroizing::new(value)),
             "subject_token_type" => self.subject_token_type = Some(value),
             "actor_token" => self.actor_token = Some(Zeroizing::new(value)),

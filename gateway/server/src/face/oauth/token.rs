@@ -13,6 +13,7 @@ use super::{
     client_authentication,
     form::{self, TokenForm},
     refusal::{self, Refusal, json_headers},
+    saml_bearer::{self, SAML2_BEARER},
 };
 use crate::{
     audit::Event,
@@ -43,16 +44,16 @@ pub async fn handle(
     let outcome = token(gateway, instance, headers, body, circumstances, &mut event).await;
     let is_challenge = matches!(outcome, Err(Failure::Refused(Refusal::UseDpopNonce)));
     let mut response = match outcome {
-        Ok(exchanged) => {
+        Ok((exchanged, grant)) => {
             event.issued(&exchanged);
-            issued(&exchanged, circumstances.now)
+            issued(&exchanged, grant, circumstances.now)
         }
         Err(Failure::Refused(refusal)) => {
             event.refused(refusal.code(), None);
             refusal.response(correlation, None)
         }
-        Err(Failure::Exchange(error)) => {
-            let refusal = Refusal::from(&error);
+        Err(Failure::Exchange(error, grant)) => {
+            let refusal = grant.refusal(&error);
             event.refused(refusal.code(), Some(error.to_string()));
             refusal.response(correlation, refusal::plugin_message(&error))
         }
@@ -73,7 +74,43 @@ pub async fn handle(
 
 enum Failure {
     Refused(Refusal),
-    Exchange(ExchangeError),
+    Exchange(ExchangeError, Grant),
+}
+
+/// Which grant a request makes use of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Grant {
+    Exchange,
+    SamlBearer,
+}
+
+impl Grant {
+    fn of(form: &TokenForm) -> Result<Self, Refusal> {
+        match form.grant_type.as_deref() {
+            Some(TOKEN_EXCHANGE) => Ok(Self::Exchange),
+            Some(SAML2_BEARER) => Ok(Self::SamlBearer),
+            Some(_) => Err(Refusal::UnsupportedGrantType),
+            None => Err(Refusal::InvalidRequest("grant_type is missing")),
+        }
+    }
+
+    fn request<'c>(
+        self,
+        form: &mut TokenForm,
+        client: &'c RegisteredClient,
+    ) -> Result<ExchangeRequest<'c>, Refusal> {
+        match self {
+            Self::Exchange => request(form, client),
+            Self::SamlBearer => saml_bearer::request(form, client),
+        }
+    }
+
+    fn refusal(self, error: &ExchangeError) -> Refusal {
+        match self {
+            Self::Exchange => Refusal::from(error),
+            Self::SamlBearer => saml_bearer::refusal(error),
+        }
+    }
 }
 
 impl From<Refusal> for Failure {
@@ -89,7 +126,7 @@ async fn token(
     body: &[u8],
     circumstances: &Circumstances,
     event: &mut Event,
-) -> Result<Exchanged, Failure> {
+) -> Result<(Exchanged, Grant), Failure> {
     if !is_form(headers) {
         return Err(Refusal::UnsupportedMediaType.into());
     }
@@ -98,19 +135,16 @@ async fn token(
         client_authentication::authenticate(gateway, instance, headers, &form, circumstances)
             .await?;
     event.client(&client.client.id);
-    match form.grant_type.as_deref() {
-        Some(TOKEN_EXCHANGE) => {}
-        Some(_) => return Err(Refusal::UnsupportedGrantType.into()),
-        None => return Err(Refusal::InvalidRequest("grant_type is missing").into()),
-    }
-    let request = request(&mut form, client)?;
+    let grant = Grant::of(&form)?;
+    let request = grant.request(&mut form, client)?;
     event.asked(&request);
     let proof = proof(gateway, instance, headers, &request, circumstances)?;
     let mut call = circumstances.call(&instance.id);
     call.proofs.dpop_thumbprint = proof.as_ref().map(|proof| proof.thumbprint.as_str());
     exchange(&instance.engine, &request, &call)
         .await
-        .map_err(Failure::Exchange)
+        .map(|exchanged| (exchanged, grant))
+        .map_err(|error| Failure::Exchange(error, grant))
 }
 
 /// RFC 9449 §5. A proof that names a token names one of those in the request (DP-40).
@@ -228,7 +262,8 @@ fn presented(
 #[derive(Serialize)]
 struct TokenResponse<'a> {
     access_token: &'a str,
-    issued_token_type: &'a TokenType,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'a TokenType>,
     token_type: &'static str,
     expires_in: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -243,11 +278,11 @@ fn is_key_bound(exchanged: &Exchanged) -> bool {
         .is_some_and(|keys| keys.key.is_some())
 }
 
-fn issued(exchanged: &Exchanged, now: Timestamp) -> Response<Body> {
+fn issued(exchanged: &Exchanged, grant: Grant, now: Timestamp) -> Response<Body> {
     let issued = &exchanged.issued;
     let answer = TokenResponse {
         access_token: &shown(&issued.token),
-        issued_token_type: &issued.token_type,
+        issued_token_type: (grant == Grant::Exchange).then_some(&issued.token_type),
         token_type: match issued.usage {
             Usage::Bearer if is_key_bound(exchanged) => "DPoP",
             Usage::Bearer => "Bearer",

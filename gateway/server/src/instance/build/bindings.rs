@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use super::{Shelf, Uses};
-use crate::publish_error::PublishError;
+use crate::{publish_error::PublishError, vault::KeyStore};
 
 /// Bytes a plugin may keep in the store unless the operator says otherwise.
 const KV_BYTES: u64 = 1 << 20;
@@ -126,6 +126,13 @@ pub(super) struct Binder<'a> {
 }
 
 impl Binder<'_> {
+    /// The key store of this name.
+    pub(super) fn key_store(&self, name: &str) -> Option<Arc<KeyStore>> {
+        let found = (self.shelf.key_store)(name)?;
+        self.uses.borrow_mut().secrets.push(name.to_owned());
+        Some(found)
+    }
+
     /// Reads a binding and binds it to `point`.
     pub(super) fn bind_value(&self, binding: &Value, point: Point) -> Result<Bound, PublishError> {
         self.bind(&read(binding.clone(), HINT)?, point)

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     document::{InstanceDocument, PartDocument},
     publish_error::PublishError,
-    saml::{self, SamlValidator},
+    saml::{self, Frame, SamlValidator},
 };
 
 /// A validator and what the rest of an instance asks about it.
@@ -36,6 +36,7 @@ pub(super) fn validators(
     document: &InstanceDocument,
     bench: &Bench<'_>,
     binder: &Binder<'_>,
+    frame: &Frame<'_>,
 ) -> Result<Validators, PublishError> {
     let mut built = Validators::new();
     let mut types = HashMap::new();
@@ -43,7 +44,7 @@ pub(super) fn validators(
         let path = format!("validators.{name}");
         let validator = match part.kind.as_str() {
             "plugin" => plugin_validator(part, binder),
-            saml::KIND => saml_validator(part, binder),
+            saml::KIND => saml_validator(name, part, frame),
             _ => builtin_validator(part, bench, binder),
         };
         let validator = validator.map_err(|error| error.within(&path))?;
@@ -100,14 +101,16 @@ fn builtin_validator(
 }
 
 fn saml_validator(
+    name: &str,
     part: &PartDocument,
-    binder: &Binder<'_>,
+    frame: &Frame<'_>,
 ) -> Result<BuiltValidator, PublishError> {
-    let validator = SamlValidator::build(&part.settings, binder.issuer, binder.shelf.saml)?;
+    let validator = Arc::new(SamlValidator::build(name, &part.settings, frame)?);
+    frame.validators.borrow_mut().push(Arc::clone(&validator));
     Ok(BuiltValidator {
         token_type: TokenType::SAML2,
         declared: validator.declared().clone(),
-        validator: Arc::new(validator),
+        validator,
         is_foreign: true,
     })
 }

@@ -1,6 +1,12 @@
 use super::*;
 
 fn sent(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    sent_through(pairs, &[])
+}
+
+fn sent_through(pairs: &[(&'static str, &'static str)], owned: &[&str]) -> HeaderMap {
+    let owned: Vec<Box<str>> = owned.iter().map(|name| Box::from(*name)).collect();
+    let granted = Granted::fixture(&[("authorization", "Bearer ours"), ("x-user", "ours")]);
     let mut headers = HeaderMap::new();
     for (name, value) in pairs {
         headers.append(
@@ -11,11 +17,12 @@ fn sent(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
     let host = HeaderValue::from_static("up:9000");
     let said = Said {
         host: &host,
-        authorization: HeaderValue::from_static("Bearer ours"),
+        granted: Some(&granted),
+        owned: &owned,
         client: "::ffff:192.0.2.7".parse().unwrap(),
-        is_secure: false,
+        is_secure: true,
     };
-    towards_upstream(&mut headers, said);
+    towards_upstream(&mut headers, &said);
     headers
 }
 
@@ -46,7 +53,8 @@ fn px_06_hop_by_hop_headers_end_here() {
             "via",
             "x-forwarded-for",
             "x-forwarded-proto",
-            "x-three"
+            "x-three",
+            "x-user"
         ]
     );
 }
@@ -65,6 +73,7 @@ fn px_06_connection_cannot_remove_what_the_gateway_says() {
     assert_eq!(headers["host"], "up:9000");
     assert_eq!(headers["x-forwarded-for"], "192.0.2.7");
     assert_eq!(headers["x-forwarded-host"], "a");
+    assert_eq!(headers["x-forwarded-proto"], "https");
     assert_eq!(headers["content-length"], "3");
 }
 
@@ -103,6 +112,23 @@ fn px_07_every_spelling_of_ours_is_removed() {
         assert!(headers.values().all(|value| value != "evil"), "{name}");
         assert_eq!(headers.get_all(name).iter().count(), 1, "{name}");
     }
+}
+
+#[test]
+fn px_07_what_the_route_sets_cannot_come_from_outside() {
+    for name in ["x-user", "x_user", "x.user", "x-key", "x_key"] {
+        let headers = sent_through(&[(name, "evil"), (name, "evil")], &["x-user", "x-key"]);
+        assert!(headers.values().all(|value| value != "evil"), "{name}");
+        assert_eq!(
+            headers.get_all("x-user").iter().collect::<Vec<_>>(),
+            ["ours"]
+        );
+    }
+    let headers = sent_through(&[("x-users", "1"), ("connection", "x-user")], &["x-user"]);
+    assert_eq!(
+        (&headers["x-users"], &headers["x-user"]),
+        (&"1".parse().unwrap(), &"ours".parse().unwrap())
+    );
 }
 
 #[test]

@@ -1,6 +1,10 @@
 use serde_json::{Value, json};
 
-use super::*;
+use std::collections::BTreeSet;
+
+use cambist_core::MayPresent;
+
+use super::{check::LONGEST_PATH, *};
 
 fn build(change: &Value) -> Result<Route, PublishError> {
     let mut document = json!({"upstream": "http://127.0.0.1:9000", "instance": "alpha/orders", "audience": "orders"});
@@ -8,7 +12,7 @@ fn build(change: &Value) -> Result<Route, PublishError> {
         document[name] = value.clone();
     }
     let document = crate::document::read(&serde_json::to_vec(&document).unwrap())?;
-    Route::build("orders", document, 3, Scope::parse("read write").unwrap())
+    Route::build("orders", &document, 3, Scope::parse("read write").unwrap())
 }
 
 fn target(change: &Value, asked: &str) -> Option<String> {
@@ -28,11 +32,16 @@ fn the_least_that_must_be_said() {
             route.audience(),
             route.revision()
         ),
-        ("orders", "alpha/orders", "orders", 3)
+        ("orders", Some("alpha/orders"), Some("orders"), 3)
     );
-    assert_eq!((route.host(), route.prefix()), (None, ""));
+    assert_eq!(route.matching().host, HostMatch::Any);
+    assert_eq!(route.matching().path, PathMatch::Prefix(String::new()));
     assert_eq!(route.timeout, Duration::from_secs(30));
-    assert_eq!(route.subject_token_type, TokenType::ACCESS_TOKEN);
+    assert_eq!(
+        route.token_types().collect::<Vec<_>>(),
+        [&TokenType::ACCESS_TOKEN]
+    );
+    assert_eq!(route.issue(), Some(&TokenType::ACCESS_TOKEN));
 }
 
 #[test]
@@ -48,12 +57,15 @@ fn sx_17_the_client_policy_is_for_one_audience_and_unnamed() {
         max_lifetime: None,
         binding: cambist_core::Binding::default(),
     };
-    assert_eq!(*build(&json!({})).unwrap().client(), expected);
+    assert_eq!(build(&json!({})).unwrap().client(), Some(&expected));
     let narrowed = build(&json!({"scopes": ["read"]})).unwrap();
-    assert_eq!(narrowed.client().scope, Scope::parse("read").unwrap());
+    assert_eq!(
+        narrowed.client().unwrap().scope,
+        Scope::parse("read").unwrap()
+    );
     let none = build(&json!({"scopes": []})).unwrap();
     assert!(
-        none.client().scope.is_empty(),
+        none.client().unwrap().scope.is_empty(),
         "an empty list is no scope, not the default"
     );
 }
@@ -92,10 +104,72 @@ fn mistakes_are_named() {
         (json!({"scopes": ["a b"]}), "scopes"),
         (json!({"unknown": 1}), "unknown"),
     ];
-    for (change, path) in &table {
+    are_refused(&table);
+}
+
+fn are_refused(table: &[(Value, &str)]) {
+    for (change, path) in table {
         let error = build(change).err().unwrap_or_else(|| panic!("{change}"));
         assert_eq!(error.path, *path, "{change}: {error}");
     }
+}
+
+#[test]
+fn mistakes_about_matching_and_exchanging_are_named() {
+    let table = [
+        (json!({"host": "*"}), "host"),
+        (json!({"host": "*.*.a"}), "host"),
+        (json!({"path": "/a", "path_prefix": "/"}), "path"),
+        (json!({"path": "/a/../b"}), "path"),
+        (json!({"path": "/a", "strip_prefix": true}), "strip_prefix"),
+        (json!({"methods": ["get"]}), "methods[0]"),
+        (json!({"methods": ["GET", "CONNECT"]}), "methods[1]"),
+        (json!({"headers": {"x y": true}}), "headers.x y"),
+        (json!({"headers": {"x": false}}), "headers.x"),
+        (json!({"headers": {"x": "a\nb"}}), "headers.x"),
+        (json!({"anonymous": "only"}), "instance"),
+        (json!({"required_scopes": ["admin"]}), "required_scopes"),
+        (
+            json!({"send": {"as": "header", "name": "Host"}}),
+            "send.name",
+        ),
+        (json!({"send": {"as": "saml", "name": "a b"}}), "send.name"),
+        (
+            json!({"claim_headers": {"Cookie": "sub"}}),
+            "claim_headers.Cookie",
+        ),
+        (
+            json!({"claim_headers": {"x-user": ""}}),
+            "claim_headers.x-user",
+        ),
+        (json!({"step_up": {}}), "step_up"),
+        (json!({"step_up": {"acr_values": ["a\"b"]}}), "step_up"),
+        (json!({"resource_metadata": "/x"}), "resource_metadata"),
+        (json!({"cache_seconds": 3601}), "cache_seconds"),
+        (json!({"cache_entries": 0}), "cache_seconds"),
+        (
+            json!({"credentials": [{"from": "bearer"}], "subject_token_type": "urn:x:y"}),
+            "subject_token_type",
+        ),
+        (
+            json!({"credentials": [{"from": "bearer"}, {"from": "bearer"}]}),
+            "credentials[1]",
+        ),
+        (
+            json!({"credentials": [{"from": "bearer", "token_type": "x"}]}),
+            "credentials[0].token_type",
+        ),
+        (
+            json!({"credentials": [{"from": "header", "name": "transfer-encoding", "token_type": "urn:x:y"}]}),
+            "credentials[0].name",
+        ),
+        (
+            json!({"credentials": [{"from": "cookie", "name": "a=b", "token_type": "urn:x:y"}]}),
+            "credentials[0].name",
+        ),
+        (json!({"actor": {"from": "bearer"}}), "actor.from"),
+    ];
+    are_refused(&table);
 }
 
 #[test]
@@ -106,11 +180,11 @@ fn names_fit_into_a_challenge() {
     };
     for name in ["", "a\"b", "a b", "ä", &"a".repeat(65)] {
         assert!(
-            Route::build(name, document(), 1, Scope::default()).is_err(),
+            Route::build(name, &document(), 1, Scope::default()).is_err(),
             "{name}"
         );
     }
-    assert!(Route::build("a-b_c.1", document(), 1, Scope::default()).is_ok());
+    assert!(Route::build("a-b_c.1", &document(), 1, Scope::default()).is_ok());
 }
 
 #[test]
@@ -137,6 +211,36 @@ fn prefix_and_base_path() {
 }
 
 #[test]
+fn an_exact_path_goes_on_as_it_is() {
+    let exact = json!({"path": "/a/b", "upstream": "http://a/base"});
+    assert_eq!(target(&exact, "/a/b?c").unwrap(), "/base/a/b?c");
+    assert_eq!(target(&exact, "/a/b/"), None);
+}
+
+#[test]
+fn px_07_a_route_owns_what_it_sets_and_takes() {
+    let route = build(&json!({
+        "credentials": [
+            {"from": "header", "name": "X_Api.Key", "token_type": "urn:x:y"},
+            {"from": "cookie", "name": "session", "token_type": "urn:x:y"},
+        ],
+        "send": {"as": "header", "name": "X-Token"},
+        "claim_headers": {"X-User": "sub"},
+        "actor": {"from": "header", "name": "X-Actor", "token_type": "urn:x:y"},
+    }))
+    .unwrap();
+    let owned: Vec<&str> = route.owned.iter().map(AsRef::as_ref).collect();
+    assert_eq!(owned, ["x-actor", "x-api-key", "x-token", "x-user"]);
+}
+
+#[test]
+fn an_anonymous_route_exchanges_nothing() {
+    let document = crate::document::read(br#"{"upstream": "http://a", "anonymous": "only"}"#);
+    let route = Route::build("open", &document.unwrap(), 1, Scope::default()).unwrap();
+    assert!(route.target.is_none() && route.instance().is_none() && route.client().is_none());
+}
+
+#[test]
 fn what_is_written_reads_back() {
     let document: RouteDocument = serde_json::from_value(json!({
         "host": "A.example", "path_prefix": "/a", "upstream": "https://b", "instance": "i", "audience": "x", "scopes": ["r"],
@@ -147,9 +251,10 @@ fn what_is_written_reads_back() {
         serde_json::from_value(serde_json::to_value(&document).unwrap()).unwrap();
     assert_eq!(again, document);
     assert_eq!(
-        Route::build("a", document, 1, Scope::default())
+        Route::build("a", &document, 1, Scope::default())
             .unwrap()
-            .host(),
-        Some("a.example")
+            .matching()
+            .host,
+        HostMatch::Exact("a.example".to_owned())
     );
 }

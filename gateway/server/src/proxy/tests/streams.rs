@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, channel::Channel};
 use hyper::body::{Body as HttpBody, Frame};
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::{
     super::*,

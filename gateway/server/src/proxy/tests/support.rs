@@ -10,19 +10,24 @@ use std::{
     time::Duration,
 };
 
-use cambist_core::{IssuedToken, Scope, TokenType};
+use cambist_core::{IssuedToken, Principal, Scope, Token, TokenType, Usage};
 use http_body_util::{BodyExt as _, Full};
-use hyper::{body::Body as HttpBody, header::HOST, service::service_fn};
+use hyper::{
+    body::Body as HttpBody,
+    header::{HOST, HeaderValue},
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use rustls::RootCertStore;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
+    time::timeout,
 };
 
 use super::super::*;
-use crate::{egress::tls::trusting, listener::Connection};
+use crate::egress::tls::trusting;
 
 /// The token clients present.
 pub(super) const ORIGINAL: &str = "original.token";
@@ -36,6 +41,8 @@ pub(super) struct Fake {
     pub(super) takes: Duration,
     pub(super) outcome: Mutex<Outcome>,
     pub(super) issues: Mutex<(&'static str, Usage)>,
+    pub(super) presented: Mutex<Option<(Presented, Option<Presented>)>>,
+    pub(super) principal: Mutex<Principal>,
 }
 
 impl RouteExchange for Fake {
@@ -43,9 +50,10 @@ impl RouteExchange for Fake {
         &self,
         route: &Route,
         subject: Presented,
+        actor: Option<Presented>,
     ) -> Result<Exchanged, ExchangeError> {
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        assert_eq!(subject.token_type, TokenType::ACCESS_TOKEN);
+        *self.presented.lock().unwrap() = Some((subject, actor));
         tokio::time::sleep(self.takes).await;
         let outcome = *self.outcome.lock().unwrap();
         outcome()?;
@@ -58,10 +66,11 @@ impl RouteExchange for Fake {
                 expires_at: self.now().plus(60),
                 id: None,
             },
-            scope: Scope::default(),
-            audiences: vec![route.audience().to_owned()],
+            scope: Scope::parse("read").unwrap(),
+            audiences: route.audience().iter().map(|&a| a.to_owned()).collect(),
             subject: "alice".to_owned(),
             actors: None,
+            principal: self.principal.lock().unwrap().clone(),
             marks: Arc::default(),
             confirmation: None,
         })
@@ -92,6 +101,15 @@ pub(super) struct Gateway {
     pub(super) route: Arc<Route>,
 }
 
+fn caller(peer: SocketAddr) -> Caller<'static> {
+    Caller {
+        address: peer.ip(),
+        is_secure: false,
+        certificates: &[],
+        correlation: "c-1",
+    }
+}
+
 /// A route to `upstream` with other members changed.
 pub(super) fn route(upstream: &str, change: &Value) -> Route {
     let mut document = json!({"upstream": upstream, "instance": "i", "audience": "orders"});
@@ -100,9 +118,9 @@ pub(super) fn route(upstream: &str, change: &Value) -> Route {
     }
     Route::build(
         "orders",
-        serde_json::from_value(document).unwrap(),
+        &serde_json::from_value(document).unwrap(),
         1,
-        Scope::default(),
+        Scope::parse("read write").unwrap(),
     )
     .unwrap()
 }
@@ -127,6 +145,8 @@ impl Gateway {
             takes,
             outcome: Mutex::new(|| Ok(())),
             issues: Mutex::new(("issued-", Usage::Bearer)),
+            presented: Mutex::default(),
+            principal: Mutex::default(),
         });
         let route = Arc::new(route);
         let upstreams = Arc::new(Upstreams::new(trusting(roots).unwrap()));
@@ -159,15 +179,7 @@ impl Gateway {
                     );
                     async move {
                         Ok::<_, Infallible>(
-                            forward(
-                                request,
-                                &Connection::plain(peer),
-                                &route,
-                                &*fake,
-                                &upstreams,
-                                "c-1",
-                            )
-                            .await,
+                            forward(request, caller(peer), &route, &*fake, &upstreams).await,
                         )
                     }
                 });

@@ -30,7 +30,7 @@ pub(super) struct Progress(Option<Arc<AtomicU64>>);
 impl Progress {
     const DONE: u64 = u64::MAX;
 
-    fn of(body: &Incoming) -> Self {
+    fn of(body: &Outgoing) -> Self {
         Self((!body.is_end_stream()).then(Arc::default))
     }
 
@@ -55,15 +55,56 @@ impl Progress {
     }
 }
 
-/// A client's request body on its way to the upstream, without trailers (PX-12).
+/// The body of a request on its way to the upstream.
+#[derive(Debug)]
+pub(in crate::proxy) enum Outgoing {
+    /// As the client sends it.
+    Streamed(Incoming),
+    /// In one piece.
+    Whole(Bytes),
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut *self {
+            Self::Streamed(body) => poll_data(body, cx),
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Streamed(body) => body.is_end_stream(),
+            Self::Whole(bytes) => bytes.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Streamed(body) => body.size_hint(),
+            Self::Whole(bytes) => {
+                SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+            }
+        }
+    }
+}
+
+/// A body on its way to the upstream, without trailers (PX-12).
 pub(super) struct RequestStream {
-    body: Incoming,
+    body: Outgoing,
     progress: Progress,
 }
 
 impl RequestStream {
     /// A body of unknown length is declared here: hyper sends none with a GET that does not say so.
-    pub(super) fn wrap(mut request: Request<Incoming>) -> (Progress, Request<Self>) {
+    pub(super) fn wrap(mut request: Request<Outgoing>) -> (Progress, Request<Self>) {
         let progress = Progress::of(request.body());
         if request.body().size_hint().exact().is_none() {
             request
@@ -85,7 +126,7 @@ impl Body for RequestStream {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(poll_data(&mut self.body, cx));
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         let is_done = frame.is_none() || self.body.is_end_stream();
         self.progress.advance(is_done);
         Poll::Ready(frame)

@@ -88,7 +88,7 @@ async fn a_connection_given_back_busy_is_not_lent() {
 }
 
 /// A request whose body is `body`.
-async fn request(method: &str) -> Request<Incoming> {
+async fn request(method: &str) -> Request<Outgoing> {
     let (request, far) = arriving(method, 4).await;
     tokio::spawn(async move {
         pending::<()>().await;
@@ -99,13 +99,13 @@ async fn request(method: &str) -> Request<Incoming> {
 
 /// A request that arrived, since nothing else makes an [`Incoming`]. `body` has come of its body; the
 /// rest can be sent.
-async fn arriving(method: &str, length: usize) -> (Request<Incoming>, DuplexStream) {
+async fn arriving(method: &str, length: usize) -> (Request<Outgoing>, DuplexStream) {
     let (near, mut far) = duplex(1024);
     let head = format!("{method} / HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\nbody");
     far.write_all(head.as_bytes()).await.unwrap();
     let (give, mut arrived) = mpsc::unbounded_channel();
-    let service = service_fn(move |request| {
-        give.send(request).unwrap();
+    let service = service_fn(move |request: Request<Incoming>| {
+        give.send(request.map(Outgoing::Streamed)).unwrap();
         pending::<Result<Response<String>, io::Error>>()
     });
     tokio::spawn(async move {

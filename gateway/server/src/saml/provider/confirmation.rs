@@ -4,11 +4,18 @@
 use cambist_core::{Call, Issuance, IssueError, WantedConfirmation};
 use cambist_saml::draft::Confirmation;
 
-use super::{super::certificate, settings::ConfirmationName};
+use super::{
+    super::{Frame, keys::CertificateDocument},
+    settings::ConfirmationName,
+};
 use crate::publish_error::PublishError;
 
 const NO_KEY: IssueError = IssueError::Impossible(
     "a holder-of-key assertion needs a key, and the caller proved to hold none",
+);
+
+const UNSAYABLE: IssueError = IssueError::Impossible(
+    "an assertion is bound to its caller's certificate or not at all, and this one must be bound otherwise",
 );
 
 /// What the operator set.
@@ -22,10 +29,11 @@ pub(super) enum OwnConfirmation {
 impl OwnConfirmation {
     pub(super) fn build(
         name: ConfirmationName,
-        holder: Option<&str>,
+        holder: Option<&CertificateDocument>,
+        frame: &Frame<'_>,
     ) -> Result<Self, PublishError> {
         let holder = holder
-            .map(|pem| certificate("holder_certificate", pem))
+            .map(|document| frame.certificate("holder_certificate", document))
             .transpose()?;
         if holder.is_some() && name != ConfirmationName::HolderOfKey {
             return Err(PublishError::new(
@@ -43,11 +51,31 @@ impl OwnConfirmation {
         })
     }
 
+    /// Whether what is issued can stay bound to the caller's certificate.
+    pub(super) const fn is_callers_key(&self) -> bool {
+        matches!(self, Self::HolderOfKey(None))
+    }
+
     /// That of one assertion. A key that was proved on this request needs no other word for it.
     pub(super) fn for_one<'a>(
         &'a self,
         issuance: &Issuance<'a>,
         call: &Call<'a>,
+    ) -> Result<Confirmation<'a>, IssueError> {
+        let own = call.proofs.certificates.first().map(Vec::as_slice);
+        let chosen = self.choose(issuance, own)?;
+        // What is bound stays bound, in the one way that an assertion has for it.
+        match issuance.confirmation() {
+            Some(keys) if keys.key.is_some() => Err(UNSAYABLE),
+            Some(_) if !is_holder(chosen, own) => Err(UNSAYABLE),
+            _ => Ok(chosen),
+        }
+    }
+
+    fn choose<'a>(
+        &'a self,
+        issuance: &Issuance<'a>,
+        own: Option<&'a [u8]>,
     ) -> Result<Confirmation<'a>, IssueError> {
         let holder = match (issuance.wanted_confirmation(), self) {
             (Some(WantedConfirmation::Bearer), _) | (None, Self::Bearer) => {
@@ -61,8 +89,12 @@ impl OwnConfirmation {
         };
         holder
             .as_deref()
-            .or_else(|| call.proofs.certificates.first().map(Vec::as_slice))
+            .or(own)
             .map(Confirmation::HolderOfKey)
             .ok_or(NO_KEY)
     }
+}
+
+fn is_holder(chosen: Confirmation<'_>, own: Option<&[u8]>) -> bool {
+    matches!(chosen, Confirmation::HolderOfKey(named) if Some(named) == own)
 }

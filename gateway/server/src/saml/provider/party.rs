@@ -1,14 +1,17 @@
 //! What one relying party needs.
 
 use cambist_saml::{
-    algorithm::{Cipher, KeyTransport},
+    algorithm::{Cipher, KeyKind, KeyTransport},
+    certificate::Certificate,
     encryption::RecipientKey,
     issue::{Extent, Sealing},
+    metadata::{Entity, Role},
+    uri,
     write::Spelling,
 };
 use serde::Deserialize;
 
-use super::super::{certificate, check_uri};
+use super::super::{Frame, check_uri, import::MetadataDocument, keys::CertificateDocument};
 use crate::publish_error::PublishError;
 
 #[derive(Deserialize)]
@@ -16,6 +19,8 @@ use crate::publish_error::PublishError;
 pub(super) struct PartySettings {
     #[serde(default)]
     recipient: Option<String>,
+    #[serde(default)]
+    metadata: Option<MetadataDocument>,
     #[serde(default)]
     encryption: Option<EncryptionSettings>,
     #[serde(default)]
@@ -47,7 +52,7 @@ impl Default for SpellingSettings {
 #[serde(deny_unknown_fields)]
 struct EncryptionSettings {
     #[serde(default)]
-    certificate: Option<String>,
+    certificate: Option<CertificateDocument>,
     #[serde(default)]
     extent: ExtentSettings,
     #[serde(default)]
@@ -95,23 +100,80 @@ pub(super) struct Party {
 }
 
 impl Party {
-    pub(super) fn build(settings: PartySettings) -> Result<Self, PublishError> {
+    /// Builds what the relying party `audience` needs, of whom `names` are issued. `provider` is the path of
+    /// the provider.
+    pub(super) fn build(
+        audience: &str,
+        settings: &PartySettings,
+        names: Option<&str>,
+        provider: &str,
+        frame: &Frame<'_>,
+    ) -> Result<Self, PublishError> {
+        let path = format!("relying_parties.{audience}");
+        let within = |error: PublishError| error.within(&path);
+        let known = match &settings.metadata {
+            Some(metadata) => Some(
+                Self::import(audience, metadata, names, provider, frame).map_err(|mut error| {
+                    if let Some(rest) = error.path.strip_prefix(&format!("{provider}.")) {
+                        error.path = rest.to_owned();
+                    }
+                    error
+                })?,
+            ),
+            None => None,
+        };
         if let Some(recipient) = &settings.recipient {
-            check_uri("recipient", recipient, "https://sp.example/acs")?;
+            check_uri("recipient", recipient, "https://sp.example/acs").map_err(within)?;
         }
         let sealing = settings
             .encryption
-            .map(sealing)
+            .as_ref()
+            .map(|wanted| sealing(wanted, known.as_ref(), frame))
             .transpose()
-            .map_err(|error| error.within("encryption"))?;
+            .map_err(|error| within(error.within("encryption")))?;
+        let first = known.and_then(|known| known.assertion_consumers.into_iter().next());
         Ok(Self {
-            recipient: settings.recipient,
+            recipient: settings.recipient.clone().or(first),
             sealing,
             spelling: Spelling {
                 typed_key_confirmation: settings.spelling.typed_key_confirmation,
                 typed_values: settings.spelling.typed_values,
             },
         })
+    }
+
+    fn import(
+        audience: &str,
+        metadata: &MetadataDocument,
+        names: Option<&str>,
+        provider: &str,
+        frame: &Frame<'_>,
+    ) -> Result<Entity, PublishError> {
+        let path = format!("{provider}.relying_parties.{audience}.metadata");
+        let entity = frame.import(&path, metadata, Role::ServiceProvider)?;
+        if entity.entity_id != audience {
+            return Err(PublishError::new(
+                format!("{path}.xml"),
+                format!("is of `{}`", entity.entity_id),
+                "name the relying party as its metadata does (entityID)",
+            ));
+        }
+        let takes = |format: &str| {
+            format == uri::NAME_ID_UNSPECIFIED
+                || entity.name_id_formats.is_empty()
+                || entity.name_id_formats.iter().any(|known| known == format)
+        };
+        if let Some(format) = names.filter(|format| !takes(format)) {
+            return Err(PublishError::new(
+                format!("{path}.xml"),
+                format!("does not list the name format `{format}` that is issued"),
+                format!(
+                    "set `name_id_format` to one of {}",
+                    entity.name_id_formats.join(", ")
+                ),
+            ));
+        }
+        Ok(entity)
     }
 
     pub(super) fn recipient(&self) -> Option<&str> {
@@ -130,13 +192,24 @@ impl Party {
     }
 }
 
-fn sealing(settings: EncryptionSettings) -> Result<(RecipientKey, Extent), PublishError> {
+fn sealing(
+    settings: &EncryptionSettings,
+    known: Option<&Entity>,
+    frame: &Frame<'_>,
+) -> Result<(RecipientKey, Extent), PublishError> {
     let extent = extent(&settings.extent)?;
-    let pem = settings.certificate.ok_or_else(|| {
+    let certificate = match &settings.certificate {
+        Some(document) => Some(frame.certificate("certificate", document)?),
+        None => known.and_then(|known| {
+            let is_fit = |certificate: &&Certificate| certificate.kind() == KeyKind::Rsa;
+            known.encryption.iter().find(is_fit).cloned()
+        }),
+    };
+    let certificate = certificate.ok_or_else(|| {
         PublishError::new(
             "certificate",
             "is missing",
-            "send the relying party's certificate as PEM, or leave `encryption` out",
+            "send the relying party's certificate as PEM or within its `metadata`, or leave `encryption` out",
         )
     })?;
     let cipher = match settings.cipher {
@@ -147,15 +220,13 @@ fn sealing(settings: EncryptionSettings) -> Result<(RecipientKey, Extent), Publi
         TransportName::OaepSha1 => KeyTransport::OaepSha1,
         TransportName::OaepSha256 => KeyTransport::OaepSha256,
     };
-    let key = RecipientKey::new(&certificate("certificate", &pem)?, cipher, transport).map_err(
-        |error| {
-            PublishError::new(
-                "certificate",
-                error.to_string(),
-                "ask the relying party for a certificate with an RSA key",
-            )
-        },
-    )?;
+    let key = RecipientKey::new(&certificate, cipher, transport).map_err(|error| {
+        PublishError::new(
+            "certificate",
+            error.to_string(),
+            "ask the relying party for a certificate with an RSA key",
+        )
+    })?;
     Ok((key, extent))
 }
 

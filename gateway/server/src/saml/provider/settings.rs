@@ -10,12 +10,15 @@ use cambist_saml::{
 use serde::Deserialize;
 
 use super::{
-    super::{SamlBench, certificate},
+    super::{
+        Frame,
+        keys::{CertificateDocument, Kept},
+    },
     party::PartySettings,
 };
 use crate::publish_error::PublishError;
 
-pub(super) const HINT: &str = "a saml2 provider may have `issuer`, `algorithm`, `certificate`, `sign`, `lifetime_seconds`, \
+pub(super) const HINT: &str = "a saml2 provider may have `issuer`, `algorithm`, `certificate`, `key`, `sign`, `lifetime_seconds`, \
                                `confirmation`, `holder_certificate`, `authentication`, `authn_context_classes`, \
                                `name_id_format`, `attributes`, `relying_parties`";
 
@@ -27,7 +30,9 @@ pub(super) struct Settings {
     #[serde(default)]
     pub(super) algorithm: AlgorithmName,
     #[serde(default)]
-    pub(super) certificate: Option<String>,
+    pub(super) certificate: Option<CertificateDocument>,
+    #[serde(default)]
+    pub(super) key: Option<Kept>,
     #[serde(default = "yes")]
     pub(super) sign: bool,
     #[serde(default)]
@@ -35,7 +40,7 @@ pub(super) struct Settings {
     #[serde(default)]
     pub(super) confirmation: ConfirmationName,
     #[serde(default)]
-    pub(super) holder_certificate: Option<String>,
+    pub(super) holder_certificate: Option<CertificateDocument>,
     #[serde(default)]
     pub(super) authentication: Authentication,
     #[serde(default)]
@@ -81,26 +86,28 @@ pub(super) enum Authentication {
     Issuance,
 }
 
-pub(super) fn key(
-    algorithm: AlgorithmName,
-    pem: Option<&str>,
-    bench: &SamlBench,
-) -> Result<Arc<SigningKey>, PublishError> {
-    let (name, algorithm) = match algorithm {
+/// The key to sign with: one of the gateway's, or one of a key store.
+pub(super) fn key(settings: &Settings, frame: &Frame<'_>) -> Result<Arc<SigningKey>, PublishError> {
+    let (name, algorithm) = match settings.algorithm {
         AlgorithmName::Rs256 => ("RS256", SignatureAlgorithm::RsaSha256),
         AlgorithmName::Es256 => ("ES256", SignatureAlgorithm::EcdsaSha256),
     };
-    let key = bench.key(algorithm).ok_or_else(|| {
-        PublishError::new(
-            "algorithm",
-            format!("this gateway has no key for `{name}`"),
-            "use RS256 or ES256",
-        )
-    })?;
-    let Some(pem) = pem else {
-        return Ok(Arc::clone(key));
+    let key = if let Some(kept) = &settings.key {
+        Arc::new(frame.signing_key("key", kept, algorithm)?)
+    } else {
+        let known = frame.bench.key(algorithm).ok_or_else(|| {
+            PublishError::new(
+                "algorithm",
+                format!("this gateway has no key for `{name}`"),
+                "use RS256 or ES256",
+            )
+        })?;
+        Arc::clone(known)
     };
-    let certificate = certificate("certificate", pem)?;
+    let Some(document) = &settings.certificate else {
+        return Ok(key);
+    };
+    let certificate = frame.certificate("certificate", document)?;
     key.with_certificate(certificate)
         .map(Arc::new)
         .map_err(|error| {
@@ -108,7 +115,7 @@ pub(super) fn key(
                 "certificate",
                 error.to_string(),
                 format!(
-                    "send a certificate of the gateway's {name} key (GET /admin/v1/keys), or leave it out"
+                    "send a certificate of the {name} key that signs (the gateway's: GET /admin/v1/keys), or leave it out"
                 ),
             )
         })

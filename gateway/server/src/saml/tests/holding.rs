@@ -178,3 +178,41 @@ async fn what_relying_parties_of_a_rest_sts_expect_can_be_set() {
         "{xml}"
     );
 }
+
+#[tokio::test]
+async fn dp_42_what_came_bound_leaves_bound_to_the_same_certificate_or_not_at_all() {
+    let house = House::new().await;
+    let own = vec![holder()];
+    let source = house.source(json!({"confirmation": "holder-of-key"}));
+    let through = |provider: Value| {
+        let mut document = target(&house.rsa);
+        document["providers"] = json!({"out": provider});
+        document["transformations"][0]["issue"] = json!("out");
+        house.build("beta/target", &document).unwrap()
+    };
+    let print = print(&own);
+    let proofs = || Proofs {
+        certificate_thumbprint: print.as_deref(),
+        ..shown(&own)
+    };
+    for (settings, is_issued) in [
+        (json!({"kind": "saml2"}), false),
+        (
+            json!({"kind": "saml2", "confirmation": "sender-vouches"}),
+            false,
+        ),
+        (
+            json!({"kind": "saml2", "confirmation": "holder-of-key", "holder_certificate": house.ec}),
+            false,
+        ),
+        (
+            json!({"kind": "saml2", "confirmation": "holder-of-key"}),
+            true,
+        ),
+    ] {
+        let made = issue_for(&source, &own, None).await.unwrap();
+        let passed = present_as(&through(settings.clone()), &made.issued.token, proofs()).await;
+        assert_eq!(passed.is_ok(), is_issued, "{settings}: {passed:?}");
+        house.forget_uses().await;
+    }
+}

@@ -42,6 +42,7 @@ async fn sm_04_what_a_relying_party_wants_encrypted_only_it_can_read() {
                 entity_id: SOURCE.to_owned(),
                 keys: vec![TrustedKey::new(&certificate).unwrap()],
                 name_qualifiers: Vec::new(),
+                valid_until: None,
             }],
             audiences: vec![TARGET.to_owned()],
             recipients: Vec::new(),
