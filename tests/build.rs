@@ -16,8 +16,9 @@ const PROFILE: &str = "plugin";
 const LINKING: &str = "-Clink-arg=-zstack-size=131072 -Clink-arg=--initial-memory=262144";
 
 /// The example plugins and the tests' own, all built at once.
-const GUESTS: [&str; 11] = [
+const GUESTS: [&str; 12] = [
     "api-key",
+    "assertion-guest",
     "change-window",
     "claim-map",
     "department-attributes",

@@ -126,7 +126,8 @@ impl From<bool> for AttributeValue {
 
 /// Makes the conditions of an assertion.
 pub trait Conditions {
-    /// `standard` is what the gateway would write. The answer may not hold longer or for others.
+    /// `standard` is what the gateway would write. The answer may not hold longer or for others; it may begin
+    /// up to five minutes earlier, for relying parties whose clocks are slow.
     fn make_conditions(
         assertion: &Assertion,
         standard: ConditionSet,

@@ -38,11 +38,17 @@ static EXAMPLES: [Example; 9] = examples![
     "paseto" from "example-plugins/paseto",
 ];
 
-static OWN: [Example; 3] = examples![
+static OWN: [Example; 4] = examples![
+    "assertion-guest" from "tests/guests/assertion",
     "hostile-guest" from "tests/guests/hostile",
     "echo-guest" from "tests/guests/echo",
     "twin-guest" from "tests/guests/twin",
 ];
+
+/// A maker of every part of a SAML assertion, well or badly.
+pub fn assertion() -> &'static [u8] {
+    own("assertion-guest")
+}
 
 /// A validator that believes every token.
 pub fn echo() -> &'static [u8] {

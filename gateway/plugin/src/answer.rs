@@ -1,5 +1,7 @@
 //! What a guest says is believed only within these bounds.
 
+pub(crate) mod saml;
+
 use cambist_core::{Actor, ActorChain, RESERVED_CLAIMS, Scope, Timestamp};
 use serde_json::{Map, Value};
 

@@ -1,6 +1,7 @@
 //! A plugin bound to points of an instance: what each call goes through.
 
 mod roles;
+mod saml;
 
 use std::{
     sync::{Arc, atomic::Ordering},

@@ -25,6 +25,7 @@ mod plugin;
 mod point;
 mod ready;
 mod rejected;
+pub mod saml;
 mod sandbox;
 mod scan;
 mod terms;

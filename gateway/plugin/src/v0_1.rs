@@ -3,6 +3,7 @@
 mod capabilities;
 mod convert;
 mod points;
+pub(crate) mod saml;
 
 use wasmtime::{
     Engine, Store,

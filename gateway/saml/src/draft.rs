@@ -3,12 +3,11 @@
 
 use cambist_core::Timestamp;
 
-use crate::{
-    model::{
-        Assertion, Attribute, AttributeStatement, AuthnContext, AuthnStatement, Conditions,
-        ConfirmationMethod, KeyInfo, NameId, Sealable, Subject, SubjectConfirmation,
-    },
-    xml::is_identifier,
+pub use crate::xml::is_identifier;
+
+use crate::model::{
+    Assertion, Attribute, AttributeStatement, AuthnContext, AuthnStatement, Conditions,
+    ConfirmationMethod, KeyInfo, NameId, Sealable, Subject, SubjectConfirmation,
 };
 
 /// What is known of an assertion before it is made.

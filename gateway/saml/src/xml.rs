@@ -210,7 +210,7 @@ pub(crate) fn is_carriable(text: &str) -> bool {
 }
 
 /// Whether `text` is an ASCII `NCName`, which every identifier we make and accept must be.
-pub(crate) fn is_identifier(text: &str) -> bool {
+pub fn is_identifier(text: &str) -> bool {
     let mut bytes = text.bytes();
     bytes
         .next()

@@ -5,6 +5,7 @@ mod bearer;
 mod import;
 mod keys;
 pub mod metadata;
+mod points;
 mod provider;
 mod replay;
 mod validator;

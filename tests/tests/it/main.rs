@@ -27,6 +27,7 @@ mod rest_sts_sessions;
 mod restart;
 mod saml;
 mod saml_keys;
+mod saml_points;
 mod tidy;
 mod users;
 

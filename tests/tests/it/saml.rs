@@ -9,12 +9,12 @@ use tests::{
 
 use crate::Outcome;
 
-const SAML2: &str = "urn:ietf:params:oauth:token-type:saml2";
-const SOURCE: &str = "alpha/source";
-const TARGET: &str = "alpha/target";
+pub(crate) const SAML2: &str = "urn:ietf:params:oauth:token-type:saml2";
+pub(crate) const SOURCE: &str = "alpha/source";
+pub(crate) const TARGET: &str = "alpha/target";
 const DANA: &str = r#"{"username":"dana","password":"correct horse"}"#;
 
-fn issuer(gateway: &TestGateway, instance: &str) -> String {
+pub(crate) fn issuer(gateway: &TestGateway, instance: &str) -> String {
     format!("{}/oauth2/{instance}", gateway.public)
 }
 
@@ -42,18 +42,9 @@ async fn publish(gateway: &TestGateway) -> Result<(), Failure> {
     gateway
         .put("/admin/v1/instances/alpha/source", &source)
         .await?;
-    let metadata = http::get(&format!("{}/saml2/metadata", issuer(gateway, SOURCE)), &[]).await?;
-    assert_eq!(metadata.status, 200);
-    assert_eq!(
-        metadata.header("content-type"),
-        "application/samlmetadata+xml"
-    );
-    let metadata = metadata.text();
-    let certificate = between(&metadata, "<ds:X509Certificate>", "</ds:X509Certificate>")
-        .ok_or("metadata has no certificate")?;
     let target = json!({
         "validators": {"assertion": {"kind": "saml2", "subject_prefix": "source:", "scopes": ["orders:read"],
-            "issuers": [{"entity_id": issuer(gateway, SOURCE), "certificates": [pem(certificate)]}]}},
+            "issuers": [{"entity_id": issuer(gateway, SOURCE), "certificates": [certificate(gateway).await?]}]}},
         "providers": {"access": {"kind": "access_token", "claims": {"email": "email"}}},
         "transformations": [{"subject": "assertion", "issue": "access"}],
         "relying_parties": {ORDERS: {"scopes": ["orders:read"]}},
@@ -64,6 +55,20 @@ async fn publish(gateway: &TestGateway) -> Result<(), Failure> {
         .put("/admin/v1/instances/alpha/target", &target)
         .await?;
     Ok(())
+}
+
+/// The certificate in the source's metadata, as PEM.
+pub(crate) async fn certificate(gateway: &TestGateway) -> Result<String, Failure> {
+    let metadata = http::get(&format!("{}/saml2/metadata", issuer(gateway, SOURCE)), &[]).await?;
+    assert_eq!(metadata.status, 200);
+    assert_eq!(
+        metadata.header("content-type"),
+        "application/samlmetadata+xml"
+    );
+    let metadata = metadata.text();
+    between(&metadata, "<ds:X509Certificate>", "</ds:X509Certificate>")
+        .map(pem)
+        .ok_or_else(|| "metadata has no certificate".into())
 }
 
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {

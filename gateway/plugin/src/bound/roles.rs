@@ -118,7 +118,7 @@ fn words(refused: Refused) -> (String, Option<String>) {
     (code, refused.message)
 }
 
-fn not_issued(refused: Refused) -> IssueError {
+pub(super) fn not_issued(refused: Refused) -> IssueError {
     let (code, message) = words(refused);
     IssueError::Refused { code, message }
 }

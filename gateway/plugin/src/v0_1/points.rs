@@ -56,6 +56,8 @@ macro_rules! exported {
     };
 }
 
+pub(super) use exported;
+
 impl Guest<'_> {
     pub(crate) async fn validate(
         self,
@@ -176,7 +178,7 @@ impl Guest<'_> {
     }
 }
 
-fn answered<S, T>(
+pub(super) fn answered<S, T>(
     said: Result<S, WitRefusal>,
     checked: impl FnOnce(S) -> Result<T, Nonsense>,
 ) -> Answer<T> {

@@ -248,7 +248,7 @@ fn refusal(rejected: &PluginRejected) -> (StatusCode, &'static str, &'static str
             "nothing of the guest may trap while it starts",
         ),
         PluginRejected::SelfTest { .. } => (
-            StatusCode::SERVICE_UNAVAILABLE,
+            UNFIT,
             "self_test_failed",
             "`cambist plugin test` shows all cases; correct the plugin or the case",
         ),

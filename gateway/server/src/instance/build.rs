@@ -211,9 +211,13 @@ fn providers(
             continue;
         }
         if part.kind == saml::KIND {
-            let provider = SamlProvider::build(name, &part.settings, frame, |audience| {
-                document.relying_parties.contains_key(audience)
-            });
+            let provider = SamlProvider::build(
+                name,
+                &part.settings,
+                frame,
+                |audience| document.relying_parties.contains_key(audience),
+                |binding, point| binder.bind_value(binding, point),
+            );
             let provider = Arc::new(provider.map_err(|error| error.within(&path))?);
             frame.providers.borrow_mut().push(Arc::clone(&provider));
             built.by_name.insert(name.clone(), provider);

@@ -10,6 +10,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use cambist_core::{
     BoxFuture, Call, Issuance, IssueError, IssuedToken, Provider, Token, TokenType, Usage,
 };
+use cambist_plugin::{Bound, Point};
 use cambist_saml::{
     draft::{Draft, identifier},
     issue::{Protection, issue},
@@ -20,7 +21,7 @@ use cambist_saml::{
 };
 use serde_json::{Map, Value};
 
-use super::{Frame, check_entity, check_seconds, check_uri, read};
+use super::{Frame, check_entity, check_seconds, check_uri, points::Points, read};
 use crate::publish_error::PublishError;
 use confirmation::OwnConfirmation;
 use party::Party;
@@ -42,19 +43,24 @@ pub struct SamlProvider {
     authn_context_classes: HashMap<TokenType, String>,
     name_id_format: Option<String>,
     attributes: AttributeMap,
+    points: Points,
     parties: HashMap<String, Party>,
 }
 
 impl SamlProvider {
     /// Builds one as `name` for an instance, whose issuer identifier is also the issuer of its assertions
-    /// unless `issuer` says otherwise. `is_party` knows the instance's relying parties.
+    /// unless `issuer` says otherwise. `is_party` knows the instance's relying parties; `bind` binds the
+    /// plugins that the settings name.
     pub fn build(
         name: &str,
         settings: &Map<String, Value>,
         frame: &Frame<'_>,
         is_party: impl Fn(&str) -> bool,
+        bind: impl Fn(&Value, Point) -> Result<Bound, PublishError>,
     ) -> Result<Self, PublishError> {
-        let settings: Settings = read(settings, settings::HINT)?;
+        let mut settings = settings.clone();
+        let points = Points::take(&mut settings, bind)?;
+        let settings: Settings = read(&settings, settings::HINT)?;
         let issuer = settings
             .issuer
             .clone()
@@ -101,7 +107,12 @@ impl SamlProvider {
                 frame,
             )?,
             authentication: settings.authentication,
-            attributes: settings::attributes(&settings.attributes)?,
+            attributes: if points.map_attributes() {
+                AttributeMap::default()
+            } else {
+                settings::attributes(&settings.attributes)?
+            },
+            points: points.with_map(&settings.attributes),
             authn_context_classes: settings
                 .authn_context_classes
                 .into_iter()
@@ -142,7 +153,11 @@ impl SamlProvider {
             .unwrap_or(uri::UNSPECIFIED)
     }
 
-    fn make(&self, issuance: &Issuance<'_>, call: &Call<'_>) -> Result<IssuedToken, IssueError> {
+    async fn make(
+        &self,
+        issuance: &Issuance<'_>,
+        call: &Call<'_>,
+    ) -> Result<IssuedToken, IssueError> {
         // A reader would take whom it names for who acts, and history in `act` is never dropped (TX-50).
         if issuance.actors().is_some() {
             return Err(IssueError::Impossible(
@@ -159,7 +174,7 @@ impl SamlProvider {
         let subject = issuance.subject();
         let expires_at = issuance.ends_at(call.now, self.lifetime);
         let id = long_identifier(&call.random);
-        let mut assertion = Draft {
+        let draft = Draft {
             id: id.clone(),
             issuer: &self.issuer,
             relying_party: audience,
@@ -174,12 +189,18 @@ impl SamlProvider {
             authenticated_at: subject.authenticated_at.unwrap_or(call.now).min(call.now),
             authn_context_class: self.authn_context_class(issuance),
             attributes: self.attributes.attributes(subject),
-        }
-        .assemble();
-        if subject.authenticated_at.is_none() && self.authentication == Authentication::Subject {
-            // When it was is not known, and no other moment is true.
-            assertion.authn_statements.clear();
-        }
+        };
+        // When it was may not be known, and then no other moment is true.
+        let authenticated =
+            subject.authenticated_at.is_some() || self.authentication != Authentication::Subject;
+        let assertion = self
+            .points
+            .assemble(draft, authenticated, issuance, call)
+            .await?;
+        let conditions = assertion.conditions.as_ref();
+        let expires_at = conditions
+            .and_then(|conditions| conditions.not_on_or_after)
+            .unwrap_or(expires_at);
         let protection = Protection {
             signing: self.signs.then_some(&*self.key),
             sealing: party.and_then(Party::sealing),
@@ -220,6 +241,6 @@ impl Provider for SamlProvider {
         issuance: &'a Issuance<'a>,
         call: &'a Call<'a>,
     ) -> BoxFuture<'a, Result<IssuedToken, IssueError>> {
-        Box::pin(std::future::ready(self.make(issuance, call)))
+        Box::pin(self.make(issuance, call))
     }
 }

@@ -20,7 +20,9 @@ use crate::publish_error::PublishError;
 
 pub(super) const HINT: &str = "a saml2 provider may have `issuer`, `algorithm`, `certificate`, `key`, `sign`, `lifetime_seconds`, \
                                `confirmation`, `holder_certificate`, `authentication`, `authn_context_classes`, \
-                               `name_id_format`, `attributes`, `relying_parties`";
+                               `name_id_format`, `attributes`, `relying_parties`, and plugins as \
+                               `authn_context_mapper`, `attribute_mapper`, `conditions`, `subject`, \
+                               `authn_statements`, `attribute_statements`, `authz_decision_statements`";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -37,6 +37,11 @@ pub(super) fn provider(state: &Saml2State) -> Result<Map<String, Value>, Publish
     if let Some(format) = state.text(saml2::NAME_ID_FORMAT) {
         settings.insert("name_id_format".to_owned(), json!(format));
     }
+    for (ours, theirs) in saml2::PLUGINS {
+        if let Some(plugin) = state.text(theirs) {
+            settings.insert(ours.to_owned(), json!({ "plugin": plugin }));
+        }
+    }
     Ok(settings)
 }
 
@@ -136,6 +141,7 @@ pub(super) fn member(rest: &str) -> Option<(&'static str, &str)> {
     }
     MEMBERS
         .iter()
+        .chain(&saml2::PLUGINS)
         .find_map(|(ours, theirs)| Some((*theirs, rest.strip_prefix(ours)?)))
         .map(|(theirs, rest)| (theirs, if theirs == saml2::SP { "" } else { rest }))
 }

@@ -92,6 +92,39 @@ fn inputs_become_validators_and_pairs_transformations() {
 }
 
 #[test]
+fn p87_plugins_of_an_assertion_stand_in_its_provider() {
+    let mut value = state();
+    value["supported-token-transforms"] = json!([
+        {"inputTokenType": "OPENIDCONNECT", "outputTokenType": "SAML2", "invalidateInterimOpenAMSession": false}
+    ]);
+    value["custom-token-transforms"] = json!([]);
+    value["custom-token-validators"] = json!([]);
+    value["saml2-config"] = json!({
+        "issuer-name": "https://idp.example.net/sts", "saml2-sp-entity-id": "urn:example:sp",
+        "saml2-custom-subject-provider-class-name": "pseudonyms@1.0.0",
+        "saml2-custom-authn-context-mapper-class-name": "levels",
+    });
+    let document = converted(&value);
+    let provider = &document.providers["SAML2"].settings;
+    assert_eq!(provider["subject"], json!({"plugin": "pseudonyms@1.0.0"}));
+    assert_eq!(
+        provider["authn_context_mapper"],
+        json!({"plugin": "levels"})
+    );
+    assert!(!provider.contains_key("conditions"));
+    let stored = stored_state(&document).unwrap();
+    let names = &stored["saml2-config"];
+    assert_eq!(
+        names["saml2-custom-subject-provider-class-name"],
+        "pseudonyms@1.0.0"
+    );
+    assert_eq!(
+        names["saml2-custom-attribute-mapper-class-name"],
+        Value::Null
+    );
+}
+
+#[test]
 fn what_is_stored_reads_back_as_the_same_state() {
     let document = converted(&state());
     let stored = stored_state(&document).unwrap();
@@ -114,6 +147,10 @@ fn an_error_in_the_document_is_told_of_the_state() {
         (
             "validators.OPENIDCONNECT.issuers[0]",
             "deployment-config.deployment-auth-target-mappings.OPENIDCONNECT.mapping-auth-index-value",
+        ),
+        (
+            "providers.SAML2.authn_statements.plugin",
+            "saml2-config.saml2-custom-authentication-statements-provider-class-name.plugin",
         ),
         ("validators.TICKET.plugin", "custom-token-validators"),
         ("relying_parties.x", "oidc-id-token-config.oidc-audience"),

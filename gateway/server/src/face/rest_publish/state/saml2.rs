@@ -44,15 +44,31 @@ const TEXTS: [&str; 9] = [
     SIGNATURE_ALIAS,
 ];
 
-/// Names of plugins, in the order of what they make.
-const PLUGINS: [&str; 7] = [
-    "saml2-custom-conditions-provider-class-name",
-    "saml2-custom-subject-provider-class-name",
-    "saml2-custom-authentication-statements-provider-class-name",
-    "saml2-custom-attribute-statements-provider-class-name",
-    "saml2-custom-authz-decision-statements-provider-class-name",
-    "saml2-custom-attribute-mapper-class-name",
-    "saml2-custom-authn-context-mapper-class-name",
+/// The plugins that make parts of an assertion: what a provider of assertions calls them, and the members
+/// that name them here.
+pub(in super::super) const PLUGINS: [(&str, &str); 7] = [
+    ("conditions", "saml2-custom-conditions-provider-class-name"),
+    ("subject", "saml2-custom-subject-provider-class-name"),
+    (
+        "authn_statements",
+        "saml2-custom-authentication-statements-provider-class-name",
+    ),
+    (
+        "attribute_statements",
+        "saml2-custom-attribute-statements-provider-class-name",
+    ),
+    (
+        "authz_decision_statements",
+        "saml2-custom-authz-decision-statements-provider-class-name",
+    ),
+    (
+        "attribute_mapper",
+        "saml2-custom-attribute-mapper-class-name",
+    ),
+    (
+        "authn_context_mapper",
+        "saml2-custom-authn-context-mapper-class-name",
+    ),
 ];
 
 /// Every member's name.
@@ -61,8 +77,12 @@ pub(super) fn all() -> impl Iterator<Item = &'static str> {
         .into_iter()
         .chain(SECRETS)
         .chain(TEXTS)
-        .chain(PLUGINS)
+        .chain(plugin_members())
         .chain([LIFETIME, STRENGTH, ATTRIBUTE_MAP])
+}
+
+fn plugin_members() -> impl Iterator<Item = &'static str> {
+    PLUGINS.into_iter().map(|(_, member)| member)
 }
 
 /// How much of an assertion is encrypted.
@@ -96,16 +116,7 @@ impl Saml2State {
             strength: members.number(STRENGTH)?.unwrap_or(0),
             attribute_map: members.map(ATTRIBUTE_MAP)?,
         };
-        for name in PLUGINS {
-            if members.text(name)?.is_some() {
-                return Err(members.wrong(
-                    name,
-                    "is not offered by this build",
-                    "leave it out or null",
-                ));
-            }
-        }
-        for name in TEXTS {
+        for name in TEXTS.into_iter().chain(plugin_members()) {
             state.texts.insert(name, members.text(name)?);
         }
         for name in FLAGS {
@@ -203,7 +214,6 @@ impl Saml2State {
             Value::String(self.strength.to_string()),
         );
         members.insert(ATTRIBUTE_MAP.to_owned(), json!(self.attribute_map));
-        members.extend(PLUGINS.map(|name| (name.to_owned(), Value::Null)));
         Value::Object(members)
     }
 
