@@ -115,19 +115,12 @@ pub fn build(
         algorithms,
     } = providers(document, &bench, &binder, &frame)?;
     let deciders = binder.deciders(&document.policy)?;
-    let providers = kept(document, providers);
     let mut transformations = transformations(document, &validators, &providers)?;
     transformations.extend(saml::bearer_grants(&frame, &transformations));
     let actors = actors(document, &validators)?;
     let (relying_parties, resources) = relying_parties(document)?;
     let clients = clients(document, &relying_parties)?;
-    let rest = rest(
-        document,
-        &validators,
-        &providers,
-        &relying_parties,
-        shelf.ledger,
-    )?;
+    let rest = rest(document, &validators, &providers, &relying_parties)?;
     let jwks = Bytes::from(shelf.keyring.jwks(&algorithms).to_string());
     let metadata = metadata::document(
         &issuer,
@@ -157,7 +150,7 @@ pub fn build(
         issuer,
         engine,
         clients,
-        rest,
+        rest: rest.map(|face| keeping(document, face, shelf)),
         dpop_nonce_required: document.dpop.nonce_required,
         jwks,
         metadata,
@@ -247,6 +240,7 @@ fn providers(
             built.algorithms.push(algorithm);
         }
     }
+    built.by_name = kept(document, built.by_name);
     Ok(built)
 }
 
@@ -319,6 +313,15 @@ fn persistence(document: &InstanceDocument) -> Persistence {
     }
 }
 
+/// The same face, with the books if the instance keeps them.
+fn keeping(document: &InstanceDocument, face: RestFace, shelf: &Shelf<'_>) -> RestFace {
+    if document.rest_sts.as_ref().is_some_and(|r| r.keeps_tokens) {
+        face.keeping(Books(Arc::clone(shelf.ledger)))
+    } else {
+        face
+    }
+}
+
 /// The same providers, where tokens are kept with what the REST STS knows them by.
 fn kept(document: &InstanceDocument, mut providers: Providers) -> Providers {
     let Some(rest) = document.rest_sts.as_ref().filter(|rest| rest.keeps_tokens) else {
@@ -338,7 +341,6 @@ fn rest(
     validators: &Validators,
     providers: &Providers,
     parties: &Parties,
-    ledger: &Arc<Ledger>,
 ) -> Result<Option<RestFace>, PublishError> {
     let Some(rest) = &document.rest_sts else {
         return Ok(None);
@@ -376,12 +378,7 @@ fn rest(
         }
         outputs.insert(name.clone(), found.token_type().clone());
     }
-    let face = RestFace::new(rest, inputs, outputs);
-    Ok(Some(if rest.keeps_tokens {
-        face.keeping(Books(Arc::clone(ledger)))
-    } else {
-        face
-    }))
+    Ok(Some(RestFace::new(rest, inputs, outputs)))
 }
 
 fn settings_error(error: cambist_token::BuildError) -> PublishError {
