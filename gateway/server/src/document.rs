@@ -178,6 +178,9 @@ pub struct ClientDocument {
     /// Audiences of the subject tokens it may present; its own id by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject_audiences: Option<BTreeSet<String>>,
+    /// Relying parties about whose tokens it may ask, as their resource server (RFC 7662).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub introspects: BTreeSet<String>,
     /// Whether it may receive tokens that do not name it as the actor.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub impersonation: bool,

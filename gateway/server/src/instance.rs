@@ -3,15 +3,19 @@
 pub mod build;
 pub mod client_secret;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use bytes::Bytes;
-use cambist_core::Client;
+use cambist_core::{Client, Timestamp, TokenType};
+use cambist_token::jose::{Algorithm, Keyring};
 
 pub use build::{Shelf, build};
 pub use client_secret::ClientSecret;
 
-use crate::{face::rest_sts::RestFace, saml::Taken};
+use crate::{face::rest_sts::RestFace, ledger::Persistence, saml::Taken};
 
 /// Everything a request to one instance needs, resolved when it was published.
 pub struct PublishedInstance {
@@ -29,8 +33,14 @@ pub struct PublishedInstance {
     pub rest: Option<RestFace>,
     /// Whether `DPoP` proofs need a nonce of ours (RFC 9449 §8).
     pub dpop_nonce_required: bool,
-    /// Its JWK set, serialised (RFC 7517 §5).
-    pub jwks: Bytes,
+    /// The keys it signs with, each in its time.
+    pub keyring: Arc<Keyring>,
+    /// The algorithms it signs with and publishes keys of.
+    pub algorithms: Vec<Algorithm>,
+    /// Whose tokens it takes, by token type: issuer identifiers.
+    pub sources: HashMap<TokenType, Vec<String>>,
+    /// What it keeps of what it issues.
+    pub persistence: Persistence,
     /// Its authorization server metadata, serialised (RFC 8414 §2).
     pub metadata: Bytes,
     /// Its signed SAML metadata (saml-metadata §2.4), if it issues or accepts assertions.
@@ -41,12 +51,21 @@ pub struct PublishedInstance {
     pub uses: Uses,
 }
 
+impl PublishedInstance {
+    /// Its JWK set at this moment, serialised (RFC 7517 §5).
+    pub fn jwks(&self, now: Timestamp) -> Bytes {
+        Bytes::from(self.keyring.jwks(&self.algorithms, now).to_string())
+    }
+}
+
 /// A client and how it proves itself.
 pub struct RegisteredClient {
     /// Its allow-lists.
     pub client: Client,
     /// What is known of its secret.
     pub secret: ClientSecret,
+    /// Relying parties about whose tokens it may ask.
+    pub introspects: BTreeSet<String>,
 }
 
 /// Other published things an instance was built from.

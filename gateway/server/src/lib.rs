@@ -16,6 +16,7 @@ pub mod heavy;
 pub mod instance;
 pub mod ledger;
 pub mod listener;
+pub mod opaque;
 pub mod outside;
 pub mod proxy;
 pub mod publish_error;

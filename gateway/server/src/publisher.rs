@@ -20,12 +20,9 @@ mod versions;
 
 use std::{collections::VecDeque, sync::Arc};
 
-use cambist_core::Fetch;
+use cambist_core::{Fetch, Timestamp};
 use cambist_plugin::{Plugin, PluginHost};
-use cambist_token::{
-    PasswordDirectory, SessionDirectory, TrustedIssuer,
-    jose::{Algorithm, Keyring},
-};
+use cambist_token::{PasswordDirectory, SessionDirectory, TrustedIssuer, jose::Keyring};
 use tokio::sync::{Mutex, MutexGuard};
 
 pub use failure::PublishFailure;
@@ -131,9 +128,9 @@ impl Publisher {
     }
 
     /// Public halves of all signing keys, as a JWK set.
-    pub fn public_keys(&self) -> serde_json::Value {
-        let algorithms: Vec<Algorithm> = self.workshop.keyring.algorithms().collect();
-        self.workshop.keyring.jwks(&algorithms)
+    pub fn public_keys(&self, now: Timestamp) -> serde_json::Value {
+        let keyring = &self.workshop.keyring;
+        keyring.jwks(&keyring.algorithms(), now)
     }
 
     /// The store, for readiness checks.

@@ -1,23 +1,24 @@
 //! The public listener: which path belongs to which face. The published state is loaded here, once.
 
+mod document;
+
 use std::sync::Arc;
 
-use bytes::Bytes;
 use cambist_core::{ExchangeError, ExchangeRequest, Exchanged, Mark, Presented, Timestamp};
 use cambist_token::PasswordDirectory;
-use hyper::{Method, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue};
+use hyper::{Request, Response, StatusCode, body::Incoming, header};
 
 use crate::{
     audit::Event,
     body::{self, Body},
     face::{
-        oauth::{self, refusal::Refusal},
+        oauth::{self, protected_resource, refusal::Refusal},
         rest,
         rest_sts::{self, common_rest::Caller},
         session::{self, SessionFace, SessionTarget},
     },
     gateway::{Circumstances, Gateway},
-    instance::{PublishedInstance, SharedInstance},
+    instance::SharedInstance,
     listener::{Connection, Handler},
     proxy::{self, Asked, Route, RouteExchange, Upstreams},
     registry::Registry,
@@ -39,10 +40,20 @@ impl PublicHandler {
     }
 }
 
+/// Endpoints that take a form from a client.
+#[derive(Clone, Copy)]
+enum Endpoint {
+    Token,
+    Introspection,
+    Revocation,
+}
+
 /// What a path asks for.
 #[derive(Debug, PartialEq, Eq)]
 enum Target<'p> {
     Token(&'p str),
+    Introspection(&'p str),
+    Revocation(&'p str),
     Jwks(&'p str),
     Metadata(&'p str),
     RestSts(&'p str),
@@ -56,6 +67,12 @@ fn target(path: &str) -> Target<'_> {
     if let Some(rest) = path.strip_prefix("/oauth2/") {
         if let Some(id) = rest.strip_suffix("/token") {
             return Target::Token(id);
+        }
+        if let Some(id) = rest.strip_suffix("/introspect") {
+            return Target::Introspection(id);
+        }
+        if let Some(id) = rest.strip_suffix("/revoke") {
+            return Target::Revocation(id);
         }
         if let Some(id) = rest.strip_suffix("/jwks") {
             return Target::Jwks(id);
@@ -97,33 +114,44 @@ impl Handler for PublicHandler {
         };
         match target {
             Target::Proxy if !connection.roles.proxy => plain(StatusCode::NOT_FOUND),
+            Target::Proxy if path.starts_with(protected_resource::WELL_KNOWN) => {
+                let rest = path
+                    .strip_prefix(protected_resource::WELL_KNOWN)
+                    .unwrap_or_default();
+                let base_url = &self.gateway.base_url;
+                let found =
+                    protected_resource::document(&registry, base_url, asked(&request), rest);
+                document::answer(found, &request, "application/json")
+            }
             Target::Proxy => {
                 let registry = Arc::clone(&registry);
                 self.proxy(request, connection, registry, circumstances)
                     .await
             }
-            Target::Token(id) => {
+            Target::Token(id) | Target::Introspection(id) | Target::Revocation(id) => {
+                let endpoint = match target {
+                    Target::Introspection(_) => Endpoint::Introspection,
+                    Target::Revocation(_) => Endpoint::Revocation,
+                    _ => Endpoint::Token,
+                };
                 let instance = registry.instance(id).cloned();
                 drop(registry);
-                self.token(request, instance, circumstances).await
+                self.oauth(endpoint, request, instance, circumstances).await
             }
-            Target::Jwks(id) => document(
-                registry.instance(id),
-                request.method(),
+            Target::Jwks(id) => document::answer(
+                registry.instance(id).map(|i| i.jwks(circumstances.now)),
+                &request,
                 "application/jwk-set+json",
-                |i| Some(&i.jwks),
             ),
-            Target::Metadata(id) => document(
-                registry.instance(id),
-                request.method(),
+            Target::Metadata(id) => document::answer(
+                registry.instance(id).map(|i| i.metadata.clone()),
+                &request,
                 "application/json",
-                |i| Some(&i.metadata),
             ),
-            Target::SamlMetadata(id) => document(
-                registry.instance(id),
-                request.method(),
+            Target::SamlMetadata(id) => document::answer(
+                registry.instance(id).and_then(|i| i.saml_metadata.clone()),
+                &request,
                 "application/samlmetadata+xml",
-                |i| i.saml_metadata.as_ref(),
             ),
             Target::RestSts(id) => {
                 let instance = registry.instance(id).cloned();
@@ -143,8 +171,9 @@ impl Handler for PublicHandler {
 }
 
 impl PublicHandler {
-    async fn token(
+    async fn oauth(
         &self,
+        endpoint: Endpoint,
         request: Request<Incoming>,
         instance: Option<SharedInstance>,
         circumstances: Circumstances,
@@ -156,15 +185,42 @@ impl PublicHandler {
         let (head, body) = request.into_parts();
         match body::read(body, &self.gateway.config.limits).await {
             Ok(bytes) => {
-                oauth::token::handle(
-                    &self.gateway,
-                    &instance,
-                    &head.method,
-                    &head.headers,
-                    &bytes,
-                    &circumstances,
-                )
-                .await
+                let (gateway, method, headers) = (&self.gateway, &head.method, &head.headers);
+                match endpoint {
+                    Endpoint::Token => {
+                        oauth::token::handle(
+                            gateway,
+                            &instance,
+                            method,
+                            headers,
+                            &bytes,
+                            &circumstances,
+                        )
+                        .await
+                    }
+                    Endpoint::Introspection => {
+                        oauth::introspect::handle(
+                            gateway,
+                            &instance,
+                            method,
+                            headers,
+                            &bytes,
+                            &circumstances,
+                        )
+                        .await
+                    }
+                    Endpoint::Revocation => {
+                        oauth::revoke::handle(
+                            gateway,
+                            &instance,
+                            method,
+                            headers,
+                            &bytes,
+                            &circumstances,
+                        )
+                        .await
+                    }
+                }
             }
             Err(body::Unread::TooLarge) => Refusal::TooLarge.response(correlation, None),
             Err(body::Unread::Broken) => {
@@ -247,20 +303,7 @@ impl PublicHandler {
         registry: Arc<Registry>,
         circumstances: Circumstances,
     ) -> Response<Body> {
-        let host = request
-            .uri()
-            .authority()
-            .map(hyper::http::uri::Authority::as_str);
-        let host = host
-            .or_else(|| request.headers().get(header::HOST)?.to_str().ok())
-            .unwrap_or_default();
-        let asked = Asked {
-            host,
-            path: request.uri().path(),
-            method: request.method(),
-            headers: request.headers(),
-        };
-        let Some(route) = registry.route_table.find(asked) else {
+        let Some(route) = registry.route_table.find(asked(&request)) else {
             return plain(StatusCode::NOT_FOUND);
         };
         let instance = match route.instance() {
@@ -358,27 +401,21 @@ fn record(event: &mut Event, outcome: &Result<Exchanged, ExchangeError>) {
     }
 }
 
-fn document(
-    instance: Option<&SharedInstance>,
-    method: &Method,
-    media: &'static str,
-    part: impl Fn(&PublishedInstance) -> Option<&Bytes>,
-) -> Response<Body> {
-    let Some(content) = instance.and_then(|instance| part(instance)) else {
-        return plain(StatusCode::NOT_FOUND);
-    };
-    if method != Method::GET && method != Method::HEAD {
-        return plain(StatusCode::METHOD_NOT_ALLOWED);
+/// What the table of routes is asked about a request.
+fn asked(request: &Request<Incoming>) -> Asked<'_> {
+    let authority = request
+        .uri()
+        .authority()
+        .map(hyper::http::uri::Authority::as_str);
+    let host = authority
+        .or_else(|| request.headers().get(header::HOST)?.to_str().ok())
+        .unwrap_or_default();
+    Asked {
+        host,
+        path: request.uri().path(),
+        method: request.method(),
+        headers: request.headers(),
     }
-    let mut response = Response::new(Body::full(content.clone()));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
-    response.headers_mut().insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("public, max-age=300"),
-    );
-    response
 }
 
 fn plain(status: StatusCode) -> Response<Body> {
@@ -396,6 +433,14 @@ mod tests {
         assert_eq!(
             target("/oauth2/alpha/orders/token"),
             Target::Token("alpha/orders")
+        );
+        assert_eq!(
+            target("/oauth2/alpha/orders/introspect"),
+            Target::Introspection("alpha/orders")
+        );
+        assert_eq!(
+            target("/oauth2/orders/revoke"),
+            Target::Revocation("orders")
         );
         assert_eq!(target("/oauth2/orders/jwks"), Target::Jwks("orders"));
         assert_eq!(

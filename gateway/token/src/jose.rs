@@ -18,7 +18,7 @@ mod signing;
 mod verify;
 
 pub use algorithm::{Algorithm, UnsupportedAlgorithm};
-pub use keyring::Keyring;
+pub use keyring::{Keyring, ScheduledKey};
 pub use keyset::{KeySet, KeySetError, MAX_KEY_SET_BYTES, MAX_KEYS};
 pub use signing::{KeyError, SigningKey};
 pub use verify::{

@@ -10,6 +10,7 @@ mod exchange;
 mod jwks;
 mod oauth_dpop;
 mod oauth_ledger;
+mod oauth_tokens;
 mod plugin_hostile;
 mod plugin_lifecycle;
 mod plugins;

@@ -56,9 +56,11 @@ pub(super) async fn handle(
             tokens::handle(gateway, &head, body, collection, name).await
         }
         ("users", "") if head.method == Method::POST => add_user(gateway, body).await,
-        ("keys", "") if head.method == Method::GET => {
-            json_response(StatusCode::OK, &gateway.publisher.public_keys(), None)
-        }
+        ("keys", "") if head.method == Method::GET => json_response(
+            StatusCode::OK,
+            &gateway.publisher.public_keys(tokens::clock()?),
+            None,
+        ),
         (
             "plugins" | "plugins:inspect" | "secrets" | "realms" | "routes" | "issuers" | "keys"
             | "users",

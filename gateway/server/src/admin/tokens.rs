@@ -294,7 +294,7 @@ fn from_hex(text: &str) -> Option<TokenKey> {
     Some(key)
 }
 
-fn clock() -> Result<Timestamp, Problem> {
+pub(super) fn clock() -> Result<Timestamp, Problem> {
     now().ok_or_else(|| {
         Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -116,6 +116,11 @@ impl Event {
         self.expires_at = Some(exchanged.issued.expires_at);
     }
 
+    /// Notes how a request ended that issued nothing.
+    pub fn ended(&mut self, outcome: &'static str) {
+        self.outcome = outcome;
+    }
+
     /// Notes failure: the code the client saw, and the reason for operators.
     pub fn refused(&mut self, error: &'static str, reason: Option<String>) {
         self.error = Some(error);

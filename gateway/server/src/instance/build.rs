@@ -10,7 +10,6 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
 use cambist_core::{Instance, Limits, Provider, TokenType, Transformation, Validator};
 use cambist_plugin::{GrantedSecret, Plugin, PluginKey, Point};
 use cambist_token::{
@@ -29,10 +28,11 @@ use super::{PublishedInstance, Uses, realm};
 use crate::{
     document::{InstanceDocument, PartDocument},
     face::{
-        oauth::metadata,
+        oauth::metadata::{self, Offered},
         rest_sts::{Books, OPENIDCONNECT, RestFace, SAML2},
     },
     ledger::{Ledger, Persistence},
+    opaque::{self, OpaqueProvider},
     publish_error::PublishError,
     rest_token::KeptProvider,
     saml::{self, Frame, SamlBench, SamlProvider},
@@ -121,13 +121,6 @@ pub fn build(
     let (relying_parties, resources) = relying_parties(document)?;
     let clients = clients(document, &relying_parties)?;
     let rest = rest(document, &validators, &providers, &relying_parties)?;
-    let jwks = Bytes::from(shelf.keyring.jwks(&algorithms).to_string());
-    let metadata = metadata::document(
-        &issuer,
-        relying_parties.values().map(|party| &**party),
-        &algorithms,
-        &transformations,
-    );
     let saml_metadata = saml::metadata::document(&frame, revision)?;
     let limits = Limits {
         chain_depth: document.limits.chain_depth.clamp(1, 8),
@@ -142,9 +135,17 @@ pub fn build(
         ledger: Some(Arc::new(shelf.ledger.at(id, persistence(document)))),
         limits,
     };
+    let metadata = metadata::document(&Offered {
+        issuer: &issuer,
+        engine: &engine,
+        algorithms: &algorithms,
+        clients: &clients,
+        persistence: persistence(document),
+    });
     let imported = frame.taken.into_inner();
     let uses = binder.uses.into_inner();
     Ok(PublishedInstance {
+        sources: sources(document, &validators, &issuer, shelf),
         id: id.to_owned(),
         revision,
         issuer,
@@ -152,7 +153,9 @@ pub fn build(
         clients,
         rest: rest.map(|face| keeping(document, face, shelf)),
         dpop_nonce_required: document.dpop.nonce_required,
-        jwks,
+        keyring: Arc::clone(shelf.keyring),
+        algorithms,
+        persistence: persistence(document),
         metadata,
         saml_metadata,
         imported,
@@ -203,6 +206,12 @@ fn providers(
             built.by_name.insert(name.clone(), provider);
             continue;
         }
+        if part.kind == opaque::KIND {
+            let provider = OpaqueProvider::build(&part.settings, binder.issuer)
+                .map_err(|error| error.within(&path))?;
+            built.by_name.insert(name.clone(), Arc::new(provider));
+            continue;
+        }
         if part.kind == saml::KIND {
             let provider = SamlProvider::build(
                 name,
@@ -223,7 +232,7 @@ fn providers(
                     .iter()
                     .filter(|b| b.provider.is_some())
                     .map(|b| b.kind)
-                    .chain([saml::KIND, "plugin"]),
+                    .chain([opaque::KIND, saml::KIND, "plugin"]),
             )
             .within(&path)
         };
@@ -242,6 +251,34 @@ fn providers(
     }
     built.by_name = kept(document, built.by_name);
     Ok(built)
+}
+
+/// Whose tokens the instance takes, as far as they name themselves.
+fn sources(
+    document: &InstanceDocument,
+    validators: &Validators,
+    own: &str,
+    shelf: &Shelf<'_>,
+) -> HashMap<TokenType, Vec<String>> {
+    let mut found: HashMap<TokenType, Vec<String>> = HashMap::new();
+    for (name, part) in &document.validators {
+        let Some(validator) = validators.get(name) else {
+            continue;
+        };
+        let names: Vec<&str> = match part.settings.get("issuers") {
+            _ if part.kind == opaque::KIND => vec!["self"],
+            Some(Value::String(one)) => vec![one],
+            Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        };
+        let issuers = names.into_iter().filter_map(|name| match name {
+            "self" => Some(own.to_owned()),
+            name => Some((shelf.issuer)(name)?.issuer().to_owned()),
+        });
+        let of_type = found.entry(validator.token_type.clone()).or_default();
+        of_type.extend(issuers);
+    }
+    found
 }
 
 fn transformations(

@@ -132,6 +132,18 @@ impl Route {
         &self.matching
     }
 
+    /// The path it takes, or the beginning of those; without a slash at its end.
+    pub fn path(&self) -> &str {
+        match &self.matching.path {
+            PathMatch::Exact(path) | PathMatch::Prefix(path) => path.trim_end_matches('/'),
+        }
+    }
+
+    /// Whether it takes requests for any host.
+    pub fn is_for_any_host(&self) -> bool {
+        self.matching.host == HostMatch::Any
+    }
+
     /// The request target the upstream receives, in origin form. None if it cannot be one.
     pub(super) fn target(&self, uri: &Uri) -> Option<Uri> {
         let asked = uri.path_and_query()?;

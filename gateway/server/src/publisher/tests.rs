@@ -7,7 +7,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cambist_core::{BoxFuture, Fetch, FetchError, Fetched, Rejection, ValidateError};
 use cambist_plugin::{Compilation, HostLimits, PluginHost, PluginRejected};
-use cambist_token::{Profile, jose::SigningKey};
+use cambist_token::{
+    Profile,
+    jose::{Algorithm, SigningKey},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -64,7 +67,7 @@ async fn publisher(directory: &TempDir) -> Publisher {
     let ledger = Ledger::open(
         store.clone(),
         tokio::runtime::Handle::current(),
-        cambist_core::Timestamp(1_700_000_000),
+        Timestamp(1_700_000_000),
     );
     let ledger = ledger.await.unwrap();
     let workshop = Workshop {

@@ -172,7 +172,13 @@ impl<'a> Unverified<'a> {
     /// Verifies header, signature and claims, in that order.
     pub fn verify(self, expected: &Expected<'_>) -> Result<Verified, Rejection> {
         self.authenticate(expected)?;
-        self.judge(expected)
+        self.judge(expected, Addressee::Expected)
+    }
+
+    /// The same, whomever the token is addressed to: for the issuer, who is asked about its own.
+    pub fn verify_for_any_audience(self, expected: &Expected<'_>) -> Result<Verified, Rejection> {
+        self.authenticate(expected)?;
+        self.judge(expected, Addressee::Anybody)
     }
 
     /// Verifies a proof of possession: signed by the very key its header brings along, which must be a public
@@ -219,9 +225,9 @@ impl<'a> Unverified<'a> {
         self.check_signature(verifier)
     }
 
-    fn judge(self, expected: &Expected<'_>) -> Result<Verified, Rejection> {
+    fn judge(self, expected: &Expected<'_>, addressee: Addressee) -> Result<Verified, Rejection> {
         let claims = json::object(&self.payload, json::MAX_DEPTH).ok_or(Rejection::Malformed)?;
-        let audiences = check_names(&claims, expected)?;
+        let audiences = check_names(&claims, expected, addressee)?;
         let expires_at = check_times(&claims, expected)?;
         let names_its_kind = self
             .header
@@ -262,9 +268,17 @@ fn short_type(typ: &str) -> &str {
     }
 }
 
+/// Whom a token may be addressed to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Addressee {
+    Anybody,
+    Expected,
+}
+
 fn check_names(
     claims: &Map<String, Value>,
     expected: &Expected<'_>,
+    addressee: Addressee,
 ) -> Result<Vec<String>, Rejection> {
     match claims.get("iss") {
         Some(Value::String(issuer)) if issuer == expected.issuer => {}
@@ -281,10 +295,8 @@ fn check_names(
         None => return Err(Rejection::WrongAudience),
         Some(_) => return Err(Rejection::Malformed),
     };
-    if !audiences
-        .iter()
-        .any(|audience| expected.audiences.contains(audience))
-    {
+    let is_expected = |audience| expected.audiences.contains(audience);
+    if addressee == Addressee::Expected && !audiences.iter().any(is_expected) {
         return Err(Rejection::WrongAudience);
     }
     match claims.get("sub") {

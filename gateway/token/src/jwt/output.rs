@@ -19,7 +19,7 @@ use wording::{Authentication, KeyReference, Wording};
 use super::mapped::{Mappers, Parts};
 use crate::{
     Bench, BuildError,
-    jose::{Algorithm, KeyError, MAX_TOKEN_BYTES, SigningKey},
+    jose::{Algorithm, KeyError, Keyring, MAX_TOKEN_BYTES, SigningKey},
     settings::{Secret, Settings},
 };
 
@@ -27,7 +27,7 @@ const MAX_LIFETIME: u64 = 24 * 3600;
 
 /// Signs tokens with one key for one lifetime.
 pub(crate) struct JwtOutput {
-    key: Arc<SigningKey>,
+    signer: Signer,
     issuer: String,
     lifetime: u64,
     mapped: BTreeMap<String, String>,
@@ -82,7 +82,7 @@ impl JwtOutput {
             .unwrap_or(Algorithm::Es256);
         let mapped = mapped(settings)?;
         let output = Self {
-            key: key(settings, algorithm, bench)?,
+            signer: signer(settings, algorithm, bench)?,
             issuer: wording
                 .issuer
                 .clone()
@@ -158,10 +158,11 @@ impl JwtOutput {
                 wording,
             },
         };
+        let key = self.signer.at(call.now)?;
         let signed = match wording.key_reference {
-            KeyReference::Kid => self.key.sign_jwt(shape.typ, &claims),
-            KeyReference::Jwk => self.key.sign_jwt_embedding_key(shape.typ, &claims),
-            KeyReference::None => self.key.sign_jwt_naming_no_key(shape.typ, &claims),
+            KeyReference::Kid => key.sign_jwt(shape.typ, &claims),
+            KeyReference::Jwk => key.sign_jwt_embedding_key(shape.typ, &claims),
+            KeyReference::None => key.sign_jwt_naming_no_key(shape.typ, &claims),
         };
         let token = signed.map_err(|error: KeyError| {
             IssueError::Fault(Fault::Internal(format!("cannot sign a token: {error}")))
@@ -181,11 +182,30 @@ impl JwtOutput {
     }
 }
 
-fn key(
+/// What it signs with.
+enum Signer {
+    /// A secret that it shares with whoever verifies.
+    Secret(Arc<SigningKey>),
+    /// The key whose time it is.
+    Ring(Arc<Keyring>, Algorithm),
+}
+
+impl Signer {
+    fn at(&self, now: Timestamp) -> Result<Arc<SigningKey>, Fault> {
+        match self {
+            Self::Secret(key) => Ok(Arc::clone(key)),
+            Self::Ring(ring, algorithm) => ring.signing_at(*algorithm, now).ok_or_else(|| {
+                Fault::Unavailable(format!("no key for {algorithm} may sign at this time"))
+            }),
+        }
+    }
+}
+
+fn signer(
     settings: Settings<'_>,
     algorithm: Algorithm,
     bench: &Bench<'_>,
-) -> Result<Arc<SigningKey>, BuildError> {
+) -> Result<Signer, BuildError> {
     let secret: Option<Secret> =
         settings
             .optional("secret", "a string")
@@ -195,7 +215,7 @@ fn key(
             })?;
     match secret {
         Some(secret) if algorithm.is_symmetric() => SigningKey::hmac(secret.as_bytes(), algorithm)
-            .map(Arc::new)
+            .map(|key| Signer::Secret(Arc::new(key)))
             .map_err(|error| {
                 BuildError::new(
                     "secret",
@@ -213,15 +233,19 @@ fn key(
             format!("missing, and needed for {algorithm}"),
             "random text as long as the hash or longer",
         )),
-        None => bench.keyring.signing(algorithm).ok_or_else(|| {
-            let known: Vec<&str> = bench.keyring.algorithms().map(Algorithm::name).collect();
+        None => {
+            let known = bench.keyring.algorithms();
+            if known.contains(&algorithm) {
+                return Ok(Signer::Ring(Arc::clone(bench.keyring), algorithm));
+            }
+            let known: Vec<&str> = known.into_iter().map(Algorithm::name).collect();
             let hint = format!("one this instance has a key for: {}", known.join(", "));
-            BuildError::new(
+            Err(BuildError::new(
                 "algorithm",
                 format!("this instance has no key for {algorithm}"),
                 hint,
-            )
-        }),
+            ))
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::principal;
 use crate::{
     Bench, BuildError, TrustedIssuer,
-    jose::{Algorithm, Expected, KeySet, MAX_TOKEN_BYTES, Unverified, Verified},
+    jose::{Algorithm, Expected, KeySet, Keyring, MAX_TOKEN_BYTES, Unverified, Verified},
     settings::Settings,
 };
 
@@ -65,7 +65,7 @@ struct Source {
 
 enum Keys {
     Fetched(Arc<TrustedIssuer>),
-    Own(Arc<KeySet>),
+    Own(Arc<Keyring>),
 }
 
 /// `"name"` or a list of names.
@@ -183,8 +183,7 @@ impl Source {
             let hint = "the `aud` values that make a token of ours acceptable here again";
             BuildError::new("audiences", "missing, and needed for `self`", hint)
         })?;
-        let keys = bench.keyring.verification_keys();
-        if keys.is_empty() {
+        if bench.keyring.verification_keys().is_empty() {
             let hint = "a signing key for this instance, or other issuers";
             return Err(BuildError::new(
                 "issuers",
@@ -199,7 +198,7 @@ impl Source {
             leeway: OWN_LEEWAY,
             typ: TypOf::Standard,
             client_claim: None,
-            keys: Keys::Own(Arc::new(keys)),
+            keys: Keys::Own(Arc::clone(bench.keyring)),
         })
     }
 
@@ -222,7 +221,7 @@ impl Source {
     async fn keys(&self, kid: Option<&str>, now: Timestamp) -> Result<Arc<KeySet>, Fault> {
         match &self.keys {
             Keys::Fetched(issuer) => issuer.keys(kid, now).await,
-            Keys::Own(keys) => Ok(Arc::clone(keys)),
+            Keys::Own(keys) => Ok(keys.verification_keys()),
         }
     }
 }

@@ -38,6 +38,8 @@ pub struct TokenForm {
     pub subject_token: Option<Zeroizing<String>>,
     /// `subject_token_type`.
     pub subject_token_type: Option<String>,
+    /// `token`, of the endpoints that are asked about one.
+    pub token: Option<Zeroizing<String>>,
     /// `assertion`, the authorization grant of RFC 7521 §4.1.
     pub assertion: Option<Zeroizing<String>>,
     /// `actor_token`.
@@ -85,6 +87,7 @@ impl TokenForm {
             "assertion" => self.assertion = Some(Zeroizing::new(value)),
             "subject_token" => self.subject_token = Some(Zeroizing::new(value)),
             "subject_token_type" => self.subject_token_type = Some(value),
+            "token" => self.token = Some(Zeroizing::new(value)),
             "actor_token" => self.actor_token = Some(Zeroizing::new(value)),
             "actor_token_type" => self.actor_token_type = Some(value),
             "requested_token_type" => self.requested_token_type = Some(value),

@@ -1,40 +1,100 @@
 //! Authorization server metadata (RFC 8414 §2), which also answers old `OpenID` clients.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
-use cambist_core::{RelyingParty, Transformation};
-use cambist_token::jose::Algorithm;
-use serde_json::json;
+use cambist_core::{Instance, TokenType};
+use cambist_token::{dpop, jose::Algorithm};
+use serde_json::{Map, Value, json};
 
 use super::{saml_bearer, token::TOKEN_EXCHANGE};
+use crate::{instance::RegisteredClient, ledger::Persistence};
 
-/// The document of the instance with this issuer identifier: exactly what it offers. `algorithms` are those
-/// it signs with and publishes keys for.
-pub fn document<'a>(
-    issuer: &str,
-    parties: impl Iterator<Item = &'a RelyingParty>,
-    algorithms: &[Algorithm],
-    transformations: &[Transformation],
-) -> Bytes {
+/// How clients may authenticate.
+const METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
+
+/// What an instance offers.
+pub struct Offered<'a> {
+    /// Its issuer identifier.
+    pub issuer: &'a str,
+    /// What its engine reads.
+    pub engine: &'a Instance,
+    /// The algorithms it signs with and publishes keys of.
+    pub algorithms: &'a [Algorithm],
+    /// Its clients.
+    pub clients: &'a HashMap<String, RegisteredClient>,
+    /// What it keeps of what it issues.
+    pub persistence: Persistence,
+}
+
+/// The document: exactly what is offered.
+pub fn document(offered: &Offered<'_>) -> Bytes {
+    let (issuer, engine) = (offered.issuer, offered.engine);
+    let parties = engine.relying_parties.values();
+    let scopes: BTreeSet<&str> = parties.flat_map(|party| party.scope.words()).collect();
+    let methods: &[&str] = if offered.clients.is_empty() {
+        &[]
+    } else {
+        &METHODS
+    };
+    let mut document = Map::new();
+    let mut say = |name: &str, value: Value| {
+        document.insert(name.to_owned(), value);
+    };
+    say("issuer", json!(issuer));
+    say("token_endpoint", json!(format!("{issuer}/token")));
+    say("jwks_uri", json!(format!("{issuer}/jwks")));
     let mut grants = vec![TOKEN_EXCHANGE];
-    if transformations
-        .iter()
-        .any(|made| made.subject == saml_bearer::PRESENTED_TYPE)
-    {
+    let takes = |presented: &TokenType| {
+        let mut transformations = engine.transformations.iter();
+        transformations.any(|made| made.subject == *presented)
+    };
+    if takes(&saml_bearer::PRESENTED_TYPE) {
         grants.push(saml_bearer::SAML2_BEARER);
     }
-    let scopes: BTreeSet<&str> = parties.flat_map(|party| party.scope.words()).collect();
-    let document = json!({
-        "issuer": issuer,
-        "token_endpoint": format!("{issuer}/token"),
-        "jwks_uri": format!("{issuer}/jwks"),
-        "grant_types_supported": grants,
-        "response_types_supported": [],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": algorithms,
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-        "scopes_supported": scopes,
-    });
-    Bytes::from(document.to_string())
+    say("grant_types_supported", json!(grants));
+    say("response_types_supported", json!([]));
+    say("subject_types_supported", json!(["public"]));
+    say(
+        "id_token_signing_alg_values_supported",
+        json!(offered.algorithms),
+    );
+    say("token_endpoint_auth_methods_supported", json!(methods));
+    say("scopes_supported", json!(scopes));
+    if offered.clients.is_empty() {
+        return Bytes::from(Value::Object(document).to_string());
+    }
+    say("dpop_signing_alg_values_supported", json!(dpop::ALGORITHMS));
+    let binds_certificates = offered
+        .clients
+        .values()
+        .any(|client| client.client.binding.to_certificate);
+    if binds_certificates {
+        say("tls_client_certificate_bound_access_tokens", json!(true));
+    }
+    if offered.persistence != Persistence::None {
+        say("revocation_endpoint", json!(format!("{issuer}/revoke")));
+        say("revocation_endpoint_auth_methods_supported", json!(methods));
+    }
+    let has_access_tokens = engine
+        .transformations
+        .iter()
+        .any(|t| *t.provider.token_type() == TokenType::ACCESS_TOKEN);
+    if has_access_tokens {
+        say(
+            "introspection_endpoint",
+            json!(format!("{issuer}/introspect")),
+        );
+        say(
+            "introspection_endpoint_auth_methods_supported",
+            json!(methods),
+        );
+        if let Some(algorithm) = offered.algorithms.first() {
+            say(
+                "introspection_signing_alg_values_supported",
+                json!([algorithm]),
+            );
+        }
+    }
+    Bytes::from(Value::Object(document).to_string())
 }

@@ -40,6 +40,8 @@ pub enum Refusal {
     UnsupportedMediaType,
     /// Another grant type.
     UnsupportedGrantType,
+    /// Tokens of this instance cannot be revoked (RFC 7009 §2.2.1).
+    UnsupportedTokenType,
     /// Not a POST.
     MethodNotAllowed,
     /// No such instance.
@@ -151,6 +153,11 @@ impl Refusal {
                 StatusCode::BAD_REQUEST,
                 "unsupported_grant_type",
                 "this grant type is not offered",
+            ),
+            Self::UnsupportedTokenType => (
+                StatusCode::BAD_REQUEST,
+                "unsupported_token_type",
+                "tokens of this instance cannot be revoked",
             ),
             Self::MethodNotAllowed => (
                 StatusCode::METHOD_NOT_ALLOWED,

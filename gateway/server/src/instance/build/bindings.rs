@@ -247,11 +247,16 @@ impl Binder<'_> {
         let keyring = self.shelf.keyring;
         keyring
             .algorithms()
+            .into_iter()
             .find(|known| known.name() == algorithm)
             .and_then(|known: Algorithm| keyring.signing(known))
             .map(|key| Arc::new(OwnKey(key)) as Arc<dyn PluginKey>)
             .ok_or_else(|| {
-                let known: Vec<&str> = keyring.algorithms().map(Algorithm::name).collect();
+                let known: Vec<&str> = keyring
+                    .algorithms()
+                    .into_iter()
+                    .map(Algorithm::name)
+                    .collect();
                 PublishError::new(
                     format!("keys.{name}.instance"),
                     format!("this instance has no key for `{algorithm}`"),

@@ -92,6 +92,7 @@ fn client(
         ));
     }
     check_audiences("audiences", &wanted.audiences, parties)?;
+    check_audiences("introspects", &wanted.introspects, parties)?;
     let kept = wanted.secret_hash.as_deref().ok_or_else(|| {
         PublishError::new(
             "secret",
@@ -105,6 +106,7 @@ fn client(
         .unwrap_or_else(|| [id.to_owned()].into());
     Ok(RegisteredClient {
         secret: ClientSecret::parse(kept)?,
+        introspects: wanted.introspects.clone(),
         client: Client {
             id: id.to_owned(),
             audiences: wanted.audiences.clone(),

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     document::{InstanceDocument, PartDocument},
+    opaque::{self, OpaqueValidator},
     publish_error::PublishError,
     saml::{self, Frame, SamlValidator},
 };
@@ -44,6 +45,7 @@ pub(super) fn validators(
         let path = format!("validators.{name}");
         let validator = match part.kind.as_str() {
             "plugin" => plugin_validator(part, binder),
+            opaque::KIND => opaque_validator(part, binder),
             saml::KIND => saml_validator(name, part, frame),
             _ => builtin_validator(part, bench, binder),
         };
@@ -73,7 +75,7 @@ fn builtin_validator(
             .iter()
             .filter(|b| b.validator.is_some())
             .map(|b| b.kind)
-            .chain([saml::KIND, "plugin"])
+            .chain([opaque::KIND, saml::KIND, "plugin"])
     };
     let unknown = || unknown_kind(&part.kind, known());
     let builtin = BUILTINS
@@ -97,6 +99,19 @@ fn builtin_validator(
         validator,
         declared: declared(&part.settings)?,
         is_foreign,
+    })
+}
+
+fn opaque_validator(
+    part: &PartDocument,
+    binder: &Binder<'_>,
+) -> Result<BuiltValidator, PublishError> {
+    let validator = OpaqueValidator::build(&part.settings, binder.instance, binder.shelf.ledger)?;
+    Ok(BuiltValidator {
+        token_type: TokenType::ACCESS_TOKEN,
+        declared: validator.declared().clone(),
+        validator: Arc::new(validator),
+        is_foreign: false,
     })
 }
 

@@ -58,13 +58,21 @@ fn reads_every_kind_we_publish() {
             .chain([std::sync::Arc::new(secret)])
             .collect(),
     );
-    let all: Vec<Algorithm> = ring.algorithms().collect();
-    let published = ring.jwks(&all);
+    let published = ring.jwks(
+        &ring.algorithms(),
+        cambist_core::Timestamp(crate::fixture::NOW),
+    );
     let set = KeySet::parse(published.to_string().as_bytes()).unwrap();
     assert_eq!((set.len(), set.refused()), (5, [].as_slice()));
     assert!(keys.iter().all(|key| set.contains(key.key_id().unwrap())));
     assert_eq!(ring.verification_keys().len(), 5);
-    assert_eq!(ring.jwks(&[Algorithm::Hs256]), json!({"keys": []}));
+    assert_eq!(
+        ring.jwks(
+            &[Algorithm::Hs256],
+            cambist_core::Timestamp(crate::fixture::NOW)
+        ),
+        json!({"keys": []})
+    );
     assert!(ring.signing(Algorithm::Hs256).is_some());
     assert!(ring.signing(Algorithm::Rs512).is_none());
 }
