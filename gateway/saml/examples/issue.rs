@@ -188,6 +188,8 @@ fn full(now: Timestamp, holder: &[u8]) -> Result<Assertion, Box<dyn Error>> {
             };
             subject.confirmations.extend(other.subject().confirmations);
         }
+        // Some readers look at the first one only, and want that of a bearer.
+        subject.confirmations.rotate_left(1);
     }
     if let Some(conditions) = &mut full.conditions {
         conditions.one_time_use = true;

@@ -55,7 +55,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let verify = measure(|| public.verify_sig(&message, signature.as_ref()).is_ok())?;
     report("P-256", &p256, sign, verify)?;
 
-    encryption(&rsa)
+    encryption(&rsa)?;
+    hostile(&rsa)
 }
 
 fn report(name: &str, key: &Generated, sign: f64, verify: f64) -> Result<(), Box<dyn Error>> {
@@ -110,6 +111,66 @@ fn encryption(key: &Generated) -> Result<(), Box<dyn Error>> {
         clear.len()
     );
     Ok(())
+}
+
+/// What documents cost that were made to cost much: as large as they like, and as large as is read at all.
+fn hostile(key: &Generated) -> Result<(), Box<dyn Error>> {
+    let acceptance = acceptance(key.key.certificate(), None)?;
+    for size in [1 << 20, MAX_DOCUMENT_BYTES] {
+        for (name, start, unit, end) in HOSTILE {
+            let count = (size - start.len() - end.len()) / unit.len();
+            let mut document = (*start).to_owned();
+            for number in 0..count {
+                // Five digits tell names apart, where they have to be.
+                document.push_str(&unit.replace("#####", &format!("{number:05}")));
+            }
+            document.push_str(end);
+            let refuse = || {
+                let verdict = acceptance.examine(document.as_bytes(), &Presenter::default(), NOW);
+                verdict.err()
+            };
+            fs::write("/proc/self/clear_refs", "5")?;
+            let before = peak_kilobytes()?;
+            let refusal = refuse().ok_or("a hostile document was accepted")?;
+            let memory = peak_kilobytes()? - before;
+            let spent = measure(|| refuse().is_some())?;
+            println!(
+                "hostile, {} bytes of {name}: {spent:.1} us, {memory} kB ({refusal})",
+                document.len()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What it is, and how it begins, goes on and ends.
+const HOSTILE: [(&str, &str, &str, &str); 8] = [
+    ("attributes", "<a", " a#####=\"\"", "/>"),
+    ("namespaces", "<a", " xmlns:n#####=\"urn:x\"", "/>"),
+    ("start tags", "", "<a>", ""),
+    ("empty elements", "<a>", "<b/>", "</a>"),
+    ("text", "<a>", "xxxxxxxx", "</a>"),
+    (
+        "entities",
+        "<!DOCTYPE a [",
+        "<!ENTITY e##### \"&e;&e;\">",
+        "]><a/>",
+    ),
+    (
+        "signatures",
+        "<saml:Assertion xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\">",
+        "<ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"/>",
+        "</saml:Assertion>",
+    ),
+    ("comments", "<a>", "<!---->", "</a>"),
+];
+
+/// The most memory the process has had since it was last asked to forget.
+fn peak_kilobytes() -> Result<u64, Box<dyn Error>> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let digits = line.and_then(|line| line.split_whitespace().nth(1));
+    Ok(digits.ok_or("no VmHWM")?.parse()?)
 }
 
 /// CPU microseconds of one call: the median over batches long enough for the kernel's clock ticks.

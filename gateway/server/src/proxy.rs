@@ -16,8 +16,14 @@ mod upstream;
 use std::{net::IpAddr, sync::Arc};
 
 use cambist_core::{ExchangeError, Exchanged, Mark, Presented, Timestamp};
-use hyper::{Request, Response, StatusCode, Version, body::Incoming, http::request::Parts};
+use hyper::{
+    Request, Response, StatusCode, Version,
+    body::Incoming,
+    header::{CONNECTION, HeaderValue, UPGRADE},
+    http::request::Parts,
+};
 
+pub(crate) use self::upstream::health::watch;
 use self::{
     authorize::Ask,
     credential::form,
@@ -25,12 +31,15 @@ use self::{
     headers::Said,
     hygiene::Malformed,
     refusal::Refusal,
-    upstream::{Limits, Outgoing},
+    upstream::{
+        Limits, Outgoing,
+        tunnel::{Switched, Wish},
+    },
 };
 pub use self::{
     route::{
-        Anonymous, CredentialDocument, Encoding, HeaderCondition, Route, RouteDocument,
-        SendDocument, StepUpDocument,
+        Anonymous, CredentialDocument, Encoding, HeaderCondition, HealthDocument, ProtocolName,
+        Route, RouteDocument, SendDocument, StepUpDocument, TlsDocument,
     },
     table::{Asked, RouteTable},
     upstream::{ResponseStream, Upstreams},
@@ -100,6 +109,7 @@ async fn try_forward(
     upstreams: &Upstreams,
 ) -> Result<Response<Body>, Refusal> {
     let (mut parts, body) = request.into_parts();
+    let wish = Wish::take(&mut parts, &route.upgrades)?;
     hygiene::check(&parts)?;
     let mut body = Outgoing::Streamed(body);
     let ask = match &route.target {
@@ -123,9 +133,13 @@ async fn try_forward(
     let limits = Limits {
         head: route.timeout,
         idle: route.idle,
+        total: route.total,
     };
     let Some(ask) = ask else {
         let request = rewrite(parts, route, caller, None)?;
+        if let Some(wish) = wish {
+            return switch(request, wish, route, upstreams, limits).await;
+        }
         let request = request.map(|()| body);
         return Ok(answer(
             upstreams.send(request, &route.origin, limits).await?,
@@ -133,6 +147,9 @@ async fn try_forward(
     };
     let granted = ask.granted(route, exchange).await?;
     let request = rewrite(parts, route, caller, Some(&granted))?;
+    if let Some(wish) = wish {
+        return switch(request, wish, route, upstreams, limits).await;
+    }
     let again = ask.prepare_again(&request, &body);
     let response = upstreams
         .send(request.map(|()| body), &route.origin, limits)
@@ -152,6 +169,35 @@ async fn try_forward(
     ))
 }
 
+/// Sends a request that wishes to switch protocols.
+async fn switch(
+    request: Request<()>,
+    wish: Wish,
+    route: &Route,
+    upstreams: &Upstreams,
+    limits: Limits,
+) -> Result<Response<Body>, Refusal> {
+    let switched = upstreams
+        .switch(request, wish, &route.origin, limits)
+        .await?;
+    let response = match switched {
+        Switched::No(response) => return Ok(answer(response)),
+        Switched::Yes(response) => response,
+    };
+    let protocol = response.headers().get(UPGRADE).cloned();
+    let (parts, ()) = response.into_parts();
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = parts.status;
+    *response.headers_mut() = parts.headers;
+    headers::towards_client(response.headers_mut());
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    if let Some(protocol) = protocol {
+        headers.insert(UPGRADE, protocol);
+    }
+    Ok(response)
+}
+
 /// The head of the request as the upstream receives it. Nothing of the client's connection goes along.
 fn rewrite(
     parts: Parts,
@@ -169,6 +215,7 @@ fn rewrite(
         granted,
         owned: &route.owned,
         client: caller.address,
+        keeps_te: route.origin.is_http2(),
         is_secure: caller.is_secure,
     };
     headers::towards_upstream(request.headers_mut(), &said);

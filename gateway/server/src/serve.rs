@@ -271,6 +271,10 @@ fn gateway(
     };
     let publisher = Publisher::new(workshop, Arc::clone(&published));
     background.block_on(publisher.restore())?;
+    background.spawn(crate::proxy::watch(
+        Arc::clone(&published),
+        Arc::clone(roots),
+    ));
     Ok(Gateway {
         config,
         base_url,

@@ -18,6 +18,7 @@ mod proxy;
 mod proxy_certificates;
 mod proxy_routes;
 mod proxy_tls;
+mod proxy_upstreams;
 mod publish;
 mod refusals;
 mod rest_sts_guessing;

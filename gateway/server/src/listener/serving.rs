@@ -116,7 +116,9 @@ async fn answer<H: Handler>(
         .max_buf_size(limits.header_bytes.max(8 * 1024))
         .max_headers(limits.header_count)
         .half_close(false);
-    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let serving = builder.serve_connection(TokioIo::new(stream), service);
+    // A route may let clients switch protocols.
+    let mut serving = pin!(serving.with_upgrades());
     let outcome = tokio::select! {
         outcome = serving.as_mut() => outcome,
         () = drain.begun() => {

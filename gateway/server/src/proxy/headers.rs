@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use hyper::{
     HeaderMap,
-    header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, VIA},
+    header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TE, VIA},
 };
 
 use super::grant::Granted;
@@ -55,6 +55,8 @@ pub(super) struct Said<'a> {
     pub(super) owned: &'a [Box<str>],
     /// Who sent the request.
     pub(super) client: IpAddr,
+    /// Whether the upstream is told that trailers are welcome, if the client said so.
+    pub(super) keeps_te: bool,
     /// Whether it was encrypted.
     pub(super) is_secure: bool,
 }
@@ -64,10 +66,18 @@ pub(super) struct Said<'a> {
 /// (PX-06).
 pub(super) fn towards_upstream(headers: &mut HeaderMap, said: &Said<'_>) {
     let original_host = headers.remove(HOST);
+    let wants_trailers = said.keeps_te
+        && headers
+            .get_all(TE)
+            .iter()
+            .any(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"));
     strip(headers, |name| {
         is_hop_by_hop(name) || is_ours(name) || is_owned(name, said.owned)
     });
     headers.insert(HOST, said.host.clone());
+    if wants_trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
     if let Some(granted) = said.granted {
         grant(headers, granted);
     }

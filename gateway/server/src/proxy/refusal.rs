@@ -102,7 +102,8 @@ impl Refusal {
             Self::Again(answer) => *answer,
             Self::Scope => Answer::Forbidden,
             Self::StepUp => Answer::StepUp,
-            Self::ExchangeTooSlow => Answer::Busy,
+            Self::ExchangeTooSlow
+            | Self::Upstream(UpstreamError::OutOfUse | UpstreamError::Full) => Answer::Busy,
             Self::Unsendable(_) => Answer::Ours,
             Self::Upstream(UpstreamError::TooSlow) => Answer::GatewayTimeout,
             Self::Upstream(_) => Answer::BadGateway,
@@ -122,6 +123,8 @@ impl Refusal {
             Self::ExchangeTooSlow => "exchange_too_slow",
             Self::Unsendable(_) => "unsendable",
             Self::Upstream(UpstreamError::TooSlow) => "upstream_too_slow",
+            Self::Upstream(UpstreamError::OutOfUse) => "upstream_out_of_use",
+            Self::Upstream(UpstreamError::Full) => "upstream_full",
             Self::Upstream(_) => "upstream_unreachable",
         }
     }

@@ -3,20 +3,20 @@
 mod check;
 mod document;
 mod matching;
+mod reach;
 mod target;
 
 use std::time::Duration;
 
 use cambist_core::{Client, Scope, TokenType};
-use hyper::{Uri, http::uri::PathAndQuery};
+use hyper::{Uri, header::HeaderValue, http::uri::PathAndQuery};
 
 use self::check::{
     check_host, check_metadata, check_name, check_path, check_seconds, check_step_up,
-    check_upstream,
 };
 pub use self::document::{
-    Anonymous, CredentialDocument, Encoding, HeaderCondition, RouteDocument, SendDocument,
-    StepUpDocument,
+    Anonymous, CredentialDocument, Encoding, HeaderCondition, HealthDocument, ProtocolName,
+    RouteDocument, SendDocument, StepUpDocument, TlsDocument,
 };
 pub(super) use self::{
     matching::{HostMatch, Matching, PathMatch},
@@ -40,6 +40,8 @@ pub struct Route {
     pub(super) origin: Origin,
     pub(super) timeout: Duration,
     pub(super) idle: Duration,
+    pub(super) total: Option<Duration>,
+    pub(super) upgrades: Vec<HeaderValue>,
 }
 
 impl Route {
@@ -51,6 +53,17 @@ impl Route {
         revision: u64,
         scope: Scope,
     ) -> Result<Self, PublishError> {
+        Self::build_with(name, document, revision, scope, None)
+    }
+
+    /// The same with the secret that `tls.key` names.
+    pub fn build_with(
+        name: &str,
+        document: &RouteDocument,
+        revision: u64,
+        scope: Scope,
+        key: Option<&[u8]>,
+    ) -> Result<Self, PublishError> {
         check_name(name)?;
         let matching = Matching::build(document)?;
         if document.strip_prefix && document.path.is_some() {
@@ -60,7 +73,9 @@ impl Route {
                 "give `path_prefix` instead of `path`",
             ));
         }
-        let (origin, base) = check_upstream(&document.upstream)?;
+        let (origin, base) = reach::origin(document, key, name, revision)?;
+        let upgrades = reach::upgrades(document)?;
+        let total = reach::total(document)?;
         let timeout = check_seconds("timeout_seconds", document.timeout_seconds, 3600)?;
         let idle = check_seconds("idle_seconds", document.idle_seconds, 86400)?;
         check_step_up(document.step_up.as_ref())?;
@@ -87,6 +102,8 @@ impl Route {
             origin,
             timeout,
             idle,
+            total,
+            upgrades,
         })
     }
 

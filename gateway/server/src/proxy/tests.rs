@@ -2,6 +2,7 @@
 
 mod connections;
 mod credentials;
+mod reach;
 mod streams;
 mod support;
 

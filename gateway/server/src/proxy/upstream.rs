@@ -1,35 +1,35 @@
-//! Connections to upstreams: opened, lent to one request at a time, and taken back.
+//! Connections to upstreams: opened, lent to requests, and taken back.
 
+mod connect;
+mod endpoint;
+pub(super) mod health;
+mod origin;
 mod pool;
 mod stream;
+pub(super) mod tunnel;
 
-use std::{io, sync::Arc, time::Duration};
-
-use hyper::{
-    Request, Response, Uri,
-    body::Incoming,
-    client::conn::http1::{self, SendRequest},
-    header::HeaderValue,
+use std::{
+    io,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
 };
-use hyper_util::rt::TokioIo;
+
+use hyper::{Request, Response, StatusCode, Version, header::HOST};
 use rustls::ClientConfig;
-use rustls_pki_types::ServerName;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    time::timeout,
-};
-use tokio_rustls::TlsConnector;
+use tokio::time::{Instant, timeout};
 
-use self::pool::Pool;
-pub(super) use self::stream::Outgoing;
 pub use self::stream::ResponseStream;
-use self::stream::{Patience, RequestStream};
-
-/// Longest time to resolve, connect and shake hands.
-const CONNECT: Duration = Duration::from_secs(5);
-
-type Sender = SendRequest<RequestStream>;
+use self::{
+    connect::Opened,
+    endpoint::Lease,
+    origin::Tried,
+    pool::{Connection, Loan, Pool},
+    stream::{Patience, Progress, RequestStream},
+};
+pub(super) use self::{
+    origin::{Health, MOST_ENDPOINTS, Origin, Protocol, Settings, TlsFiles},
+    stream::Outgoing,
+};
 
 /// Why no answer came.
 #[derive(Debug, thiserror::Error)]
@@ -37,154 +37,33 @@ pub(super) enum UpstreamError {
     /// It cannot be reached.
     #[error("cannot connect: {0}")]
     Connect(#[source] io::Error),
+    /// What was said about TLS does not make a configuration.
+    #[error("cannot connect: {0}")]
+    Tls(String),
     /// It broke off, or what it said is not HTTP.
     #[error("no valid response: {0}")]
     Http(#[source] hyper::Error),
-    /// It switched protocols without being asked (PX-10).
+    /// It switched protocols without being asked, or to another than was asked (PX-10).
     #[error("switched protocols without being asked")]
     Switched,
     /// It did not answer in time.
     #[error("no answer in time")]
     TooSlow,
+    /// It failed too often, or its checks say that it is down.
+    #[error("no endpoint is in use")]
+    OutOfUse,
+    /// As many requests as may be are under way.
+    #[error("too many requests are under way")]
+    Full,
 }
 
-/// Where a route's requests go.
-#[derive(Clone, Debug)]
-pub(super) struct Origin {
-    /// Scheme and authority: two routes with the same share connections.
-    key: Arc<str>,
-    host: Box<str>,
-    port: u16,
-    /// The name its certificate must have; none for plain text.
-    tls: Option<ServerName<'static>>,
-    /// What it receives as `Host`.
-    pub(super) authority: HeaderValue,
-}
-
-impl Origin {
-    /// Reads scheme, host and port; none if there is anything else before the path, or not these.
-    pub(super) fn parse(uri: &Uri) -> Option<Self> {
-        let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
-        if !super::hygiene::is_host(authority.as_str()) {
-            return None;
-        }
-        let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
-        let (tls, default_port) = match scheme {
-            "http" => (None, 80),
-            "https" => (Some(ServerName::try_from(host.to_owned()).ok()?), 443),
-            _ => return None,
-        };
-        let authority = authority.as_str().to_ascii_lowercase();
-        Some(Self {
-            key: format!("{scheme}://{authority}").into(),
-            host: host.into(),
-            port: uri.port_u16().unwrap_or(default_port),
-            tls,
-            authority: HeaderValue::try_from(authority).ok()?,
-        })
-    }
-}
-
-/// One core's connections to all upstreams. A connection stays with the runtime that opened it.
-pub struct Upstreams {
-    pool: Arc<Pool>,
-    tls: TlsConnector,
-}
-
-impl Upstreams {
-    /// No connections yet. `tls` is used for `https` upstreams; the platform's certificate authorities and configured ones are trusted.
-    pub fn new(tls: Arc<ClientConfig>) -> Self {
-        Self {
-            pool: Arc::default(),
-            tls: TlsConnector::from(tls),
-        }
-    }
-
-    /// Sends a request and waits for the head of the response. Both bodies stream.
-    ///
-    /// A pooled connection may turn out to be dead. Then, and only if hyper hands the request back, which
-    /// it does only when it had not begun to send it, a fresh connection is tried once (PX-17).
-    pub(super) async fn send(
-        &self,
-        request: Request<Outgoing>,
-        origin: &Origin,
-        limits: Limits,
-    ) -> Result<Response<ResponseStream>, UpstreamError> {
-        let mut patience = Patience::new(limits.head);
-        let (progress, mut request) = RequestStream::wrap(request);
-        if let Some(mut sender) = self.pool.take(&origin.key) {
-            let sent = patience
-                .wait_for_head(sender.try_send_request(request), &progress)
-                .await?;
-            match sent {
-                Ok(response) => {
-                    return self.receive(
-                        response,
-                        sender,
-                        origin,
-                        progress,
-                        patience.within(limits.idle),
-                    );
-                }
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(UpstreamError::Http(error.into_error())),
-                },
-            }
-        }
-        let mut sender = self.connect(origin, limits.head.min(CONNECT)).await?;
-        let sent = patience
-            .wait_for_head(sender.try_send_request(request), &progress)
-            .await?;
-        let response = sent.map_err(|error| UpstreamError::Http(error.into_error()))?;
-        self.receive(
-            response,
-            sender,
-            origin,
-            progress,
-            patience.within(limits.idle),
-        )
-    }
-
-    fn receive(
-        &self,
-        response: Response<Incoming>,
-        sender: Sender,
-        origin: &Origin,
-        progress: stream::Progress,
-        patience: Patience,
-    ) -> Result<Response<ResponseStream>, UpstreamError> {
-        if response.status() == hyper::StatusCode::SWITCHING_PROTOCOLS {
-            return Err(UpstreamError::Switched);
-        }
-        let loan = pool::Loan::new(Arc::clone(&self.pool), Arc::clone(&origin.key), sender);
-        Ok(response.map(|body| ResponseStream::new(body, loan, progress, patience)))
-    }
-
-    async fn connect(&self, origin: &Origin, limit: Duration) -> Result<Sender, UpstreamError> {
-        self.pool.sweep();
-        match timeout(limit, self.open(origin)).await {
-            Ok(opened) => opened,
-            Err(_) => Err(UpstreamError::Connect(io::ErrorKind::TimedOut.into())),
-        }
-    }
-
-    async fn open(&self, origin: &Origin) -> Result<Sender, UpstreamError> {
-        let tcp = TcpStream::connect((&*origin.host, origin.port))
-            .await
-            .map_err(UpstreamError::Connect)?;
-        tcp.set_nodelay(true).map_err(UpstreamError::Connect)?;
-        match &origin.tls {
-            None => start(tcp).await,
-            Some(name) => {
-                start(
-                    self.tls
-                        .connect(name.clone(), tcp)
-                        .await
-                        .map_err(UpstreamError::Connect)?,
-                )
-                .await
-            }
+impl UpstreamError {
+    /// Whether the endpoint is to blame. A request that broke off is not its fault.
+    fn is_its_fault(&self) -> bool {
+        match self {
+            Self::Http(error) => !error.is_user(),
+            Self::Connect(_) | Self::Switched | Self::TooSlow => true,
+            Self::Tls(_) | Self::OutOfUse | Self::Full => false,
         }
     }
 }
@@ -196,20 +75,167 @@ pub(super) struct Limits {
     pub(super) head: Duration,
     /// For the next piece of the response's body.
     pub(super) idle: Duration,
+    /// For all of it.
+    pub(super) total: Option<Duration>,
 }
 
-async fn start(
-    io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-) -> Result<Sender, UpstreamError> {
-    let (sender, connection) = http1::handshake(TokioIo::new(io))
-        .await
-        .map_err(UpstreamError::Http)?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(cause = %error, "upstream connection ended");
+/// One core's connections to all upstreams. A connection stays with the runtime that opened it.
+pub struct Upstreams {
+    pool: Arc<Pool>,
+    tls: Arc<ClientConfig>,
+}
+
+/// An attempt that came to nothing, and the request if none of it was sent.
+struct Missed {
+    error: UpstreamError,
+    unsent: Option<Box<Request<RequestStream>>>,
+}
+
+impl From<UpstreamError> for Missed {
+    fn from(error: UpstreamError) -> Self {
+        Self {
+            error,
+            unsent: None,
         }
-    });
-    Ok(sender)
+    }
+}
+
+impl Upstreams {
+    /// No connections yet. `tls` is used for `https` upstreams; the platform's certificate authorities and configured ones are trusted.
+    pub fn new(tls: Arc<ClientConfig>) -> Self {
+        Self {
+            pool: Arc::default(),
+            tls,
+        }
+    }
+
+    /// Sends a request and waits for the head of the response. Both bodies stream.
+    ///
+    /// An endpoint that cannot be reached is passed over for another. A pooled connection may turn out to
+    /// be dead: then, and only if hyper hands the request back, which it does only when it had not begun to
+    /// send it, a fresh connection is tried (PX-17).
+    pub(super) async fn send(
+        &self,
+        request: Request<Outgoing>,
+        origin: &Origin,
+        limits: Limits,
+    ) -> Result<Response<ResponseStream>, UpstreamError> {
+        let mut patience = Patience::new(limits);
+        let (progress, mut request) =
+            RequestStream::wrap(request, origin.protocol, &origin.settings.trailers);
+        if origin.protocol == Protocol::Http2 {
+            *request.version_mut() = Version::HTTP_2;
+            request.headers_mut().remove(HOST);
+            if let Some(target) = origin.absolute(request.uri()) {
+                *request.uri_mut() = target;
+            }
+        }
+        let mut tried = Tried::default();
+        let mut last = None;
+        loop {
+            let lease = match origin.lease(&mut tried) {
+                Ok(lease) => lease,
+                Err(error) => return Err(last.unwrap_or(error)),
+            };
+            let attempt = self.attempt(request, &lease, origin, &progress, &mut patience);
+            match attempt.await {
+                Ok((response, connection)) => {
+                    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                        lease.failed();
+                        return Err(UpstreamError::Switched);
+                    }
+                    lease.succeeded();
+                    let loan = Loan::new(&self.pool, lease, connection, false);
+                    let patience = patience.within(limits.idle);
+                    let trailers = &origin.settings.trailers;
+                    return Ok(response.map(|body| {
+                        ResponseStream::new(body, loan, progress, patience, trailers)
+                    }));
+                }
+                Err(Missed { error, unsent }) => {
+                    if error.is_its_fault() {
+                        lease.failed();
+                    }
+                    match unsent {
+                        Some(unsent) => request = *unsent,
+                        None => return Err(error),
+                    }
+                    last = Some(error);
+                }
+            }
+        }
+    }
+
+    /// Sends a request over a pooled connection or a fresh one.
+    async fn attempt(
+        &self,
+        mut request: Request<RequestStream>,
+        lease: &Lease,
+        origin: &Origin,
+        progress: &Progress,
+        patience: &mut Patience,
+    ) -> Result<(Response<hyper::body::Incoming>, Connection), Missed> {
+        if let Some(mut connection) = self.pool.take(&lease.endpoint().key) {
+            let sent = patience
+                .wait_for_head(send_over(&mut connection, request), progress)
+                .await?;
+            match sent {
+                Ok(response) => return Ok((response, connection)),
+                Err(Missed {
+                    unsent: Some(unsent),
+                    ..
+                }) => request = *unsent,
+                Err(missed) => return Err(missed),
+            }
+        }
+        let mut connection = match self.connect(origin, lease).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                return Err(Missed {
+                    error,
+                    unsent: Some(Box::new(request)),
+                });
+            }
+        };
+        let sent = patience
+            .wait_for_head(send_over(&mut connection, request), progress)
+            .await?;
+        // A fresh connection that breaks at once is not tried again.
+        sent.map(|response| (response, connection))
+            .map_err(|missed| missed.error.into())
+    }
+
+    async fn connect(&self, origin: &Origin, lease: &Lease) -> Result<Connection, UpstreamError> {
+        self.pool.sweep();
+        let until = Instant::now() + origin.settings.age;
+        let opened = connect::open(origin, lease.endpoint(), &self.tls);
+        match timeout(origin.settings.connect, opened).await {
+            Err(_) => Err(UpstreamError::Connect(io::ErrorKind::TimedOut.into())),
+            Ok(opened) => Ok(match opened? {
+                Opened::One(sender) => Connection::One { sender, until },
+                Opened::Many(sender) => {
+                    let load = Arc::<AtomicUsize>::default();
+                    self.pool
+                        .share(&lease.endpoint().key, &sender, &load, until);
+                    Connection::Many { sender, load }
+                }
+            }),
+        }
+    }
+}
+
+async fn send_over(
+    connection: &mut Connection,
+    request: Request<RequestStream>,
+) -> Result<Response<hyper::body::Incoming>, Missed> {
+    let sent = match connection {
+        Connection::One { sender, .. } => sender.try_send_request(request).await,
+        Connection::Many { sender, .. } => sender.try_send_request(request).await,
+    };
+    sent.map_err(|mut error| Missed {
+        unsent: error.take_message().map(Box::new),
+        error: UpstreamError::Http(error.into_error()),
+    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use cambist_core::Scope;
+use zeroize::Zeroizing;
 
 use super::{Draft, Precondition, PublishFailure, Publisher, issuers::check_name, to_json};
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
     publish_error::PublishError,
     registry::Registry,
     store::{Change, DocumentKind, Expected},
+    vault::Held,
 };
 
 impl Publisher {
@@ -130,8 +132,10 @@ pub(super) fn build(
     document: &RouteDocument,
     revision: u64,
 ) -> Result<Route, PublishError> {
+    let key = upstream_key(registry, document)?;
+    let key = key.as_ref().map(|key| key.as_slice());
     let (Some(id), Some(audience)) = (&document.instance, &document.audience) else {
-        return Route::build(name, document, revision, Scope::default());
+        return Route::build_with(name, document, revision, Scope::default(), key);
     };
     let instance = registry.instance(id).ok_or_else(|| {
         PublishError::new(
@@ -153,7 +157,7 @@ pub(super) fn build(
     } else {
         "credentials"
     };
-    let route = Route::build(name, document, revision, scope)?;
+    let route = Route::build_with(name, document, revision, scope, key)?;
     for token_type in route.token_types() {
         instance
             .engine
@@ -167,4 +171,22 @@ pub(super) fn build(
             })?;
     }
     Ok(route)
+}
+
+/// The secret that `tls.key` names.
+fn upstream_key(
+    registry: &Registry,
+    document: &RouteDocument,
+) -> Result<Option<Arc<Zeroizing<Vec<u8>>>>, PublishError> {
+    let Some(name) = document.tls.as_ref().and_then(|tls| tls.key.as_deref()) else {
+        return Ok(None);
+    };
+    match registry.vault(name).map(|entry| &entry.held) {
+        Some(Held::Secret(secret)) => Ok(Some(Arc::clone(secret))),
+        Some(Held::Key(_) | Held::KeyStore(_)) | None => Err(PublishError::new(
+            "tls.key",
+            format!("`{name}` is not a secret of the vault"),
+            "put the key there in PEM: PUT /admin/v1/secrets/{name} {\"value\": \"-----BEGIN…\"}",
+        )),
+    }
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::fixture::OTHER_RSA;
 
 mod algorithms;
+mod floods;
 mod wrapping;
 
 /// The parts of a genuine, signed assertion of dana, and a forged one of admin.

@@ -20,6 +20,7 @@ fn sent_through(pairs: &[(&'static str, &'static str)], owned: &[&str]) -> Heade
         granted: Some(&granted),
         owned: &owned,
         client: "::ffff:192.0.2.7".parse().unwrap(),
+        keeps_te: false,
         is_secure: true,
     };
     towards_upstream(&mut headers, &said);

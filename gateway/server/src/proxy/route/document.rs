@@ -27,6 +27,31 @@ pub struct RouteDocument {
     pub headers: BTreeMap<String, HeaderCondition>,
     /// Where requests go: `http://host[:port][/base/path]`, or `https`.
     pub upstream: String,
+    /// Where to connect, as `host:port`, instead of the upstream's own host. The one with the fewest requests
+    /// is taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<String>,
+    /// How the upstream is spoken to.
+    #[serde(default, skip_serializing_if = "ProtocolName::is_http1")]
+    pub protocol: ProtocolName,
+    /// TLS to the upstream, where it differs from the gateway's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsDocument>,
+    /// Active checks of the endpoints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<HealthDocument>,
+    /// Failures in a row after which an endpoint is out of use for a while; 0 for never.
+    #[serde(default = "default_eject_after")]
+    pub eject_after: u32,
+    /// Most requests under way; more are answered 503.
+    #[serde(default = "default_max_requests")]
+    pub max_requests: usize,
+    /// Protocols that clients may switch to, as `Upgrade` names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upgrades: Vec<String>,
+    /// Trailers that go through, beside those of gRPC over HTTP/2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trailers: Vec<String>,
     /// The id of the published instance that exchanges the tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
@@ -82,9 +107,110 @@ pub struct RouteDocument {
     /// also for an exchange. 1 to 3600 seconds.
     #[serde(default = "default_timeout")]
     pub timeout_seconds: u64,
-    /// Longest silence within the body of the response. 1 to 86400 seconds.
+    /// Longest silence within the body of the response, or of both sides after an upgrade. 1 to 86400
+    /// seconds.
     #[serde(default = "default_idle")]
     pub idle_seconds: u64,
+    /// Longest time for all of it. 1 to 86400 seconds; not bounded when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_seconds: Option<u64>,
+    /// Longest time to resolve, connect and shake hands. 1 to 60 seconds.
+    #[serde(default = "default_connect")]
+    pub connect_seconds: u64,
+    /// Longest use of a connection; the next resolves the upstream's name again. 1 to 86400 seconds.
+    #[serde(default = "default_connection")]
+    pub connection_seconds: u64,
+}
+
+/// How an upstream is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProtocolName {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2, over TLS or at once. gRPC needs it.
+    Http2,
+}
+
+impl ProtocolName {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature serde asks for"
+    )]
+    fn is_http1(&self) -> bool {
+        *self == Self::Http1
+    }
+}
+
+/// TLS to an upstream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsDocument {
+    /// Authorities to trust instead of the gateway's, in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
+    /// The gateway's certificate for the upstream, with those that lead to its authority, in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+    /// The secret of the vault that holds its key, in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The name the upstream's certificate must have; its host when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<String>,
+}
+
+/// Active checks: a GET that must be answered with success or a redirection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HealthDocument {
+    /// The path to ask for.
+    pub path: String,
+    /// Seconds between two checks of an endpoint. 1 to 3600.
+    #[serde(default = "default_every")]
+    pub every_seconds: u64,
+    /// Longest wait for an answer. 1 to 60.
+    #[serde(default = "default_check_timeout")]
+    pub timeout_seconds: u64,
+    /// Failures in a row that take an endpoint out of use.
+    #[serde(default = "default_unhealthy_after")]
+    pub unhealthy_after: u32,
+    /// Successes in a row that bring it back.
+    #[serde(default = "default_healthy_after")]
+    pub healthy_after: u32,
+}
+
+const fn default_eject_after() -> u32 {
+    5
+}
+
+const fn default_max_requests() -> usize {
+    10_000
+}
+
+const fn default_connect() -> u64 {
+    5
+}
+
+const fn default_connection() -> u64 {
+    300
+}
+
+const fn default_every() -> u64 {
+    10
+}
+
+const fn default_check_timeout() -> u64 {
+    2
+}
+
+const fn default_unhealthy_after() -> u32 {
+    3
+}
+
+const fn default_healthy_after() -> u32 {
+    2
 }
 
 /// What a header must be.

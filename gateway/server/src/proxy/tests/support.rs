@@ -185,7 +185,8 @@ impl Gateway {
                 });
                 tokio::spawn(
                     hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service),
+                        .serve_connection(TokioIo::new(stream), service)
+                        .with_upgrades(),
                 );
             }
         });

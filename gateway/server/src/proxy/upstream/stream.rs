@@ -13,13 +13,13 @@ use std::{
 
 use bytes::Bytes;
 use hyper::{
-    Request,
+    HeaderMap, Request,
     body::{Body, Frame, Incoming, SizeHint},
-    header::{HeaderValue, TRANSFER_ENCODING},
+    header::{HeaderName, HeaderValue, TRANSFER_ENCODING},
 };
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{UpstreamError, pool::Loan};
+use super::{Limits, UpstreamError, origin::Protocol, pool::Loan};
 use crate::body::BodyError;
 
 /// How far a request's body got: the number of its pieces, and all ones when it is through. None when
@@ -73,7 +73,7 @@ impl Body for Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match &mut *self {
-            Self::Streamed(body) => poll_data(body, cx),
+            Self::Streamed(body) => Pin::new(body).poll_frame(cx),
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
         }
@@ -96,25 +96,42 @@ impl Body for Outgoing {
     }
 }
 
-/// A body on its way to the upstream, without trailers (PX-12).
+/// A body on its way to the upstream, with those trailers only that are listed (PX-12).
 pub(super) struct RequestStream {
     body: Outgoing,
     progress: Progress,
+    trailers: Arc<[HeaderName]>,
 }
 
 impl RequestStream {
-    /// A body of unknown length is declared here: hyper sends none with a GET that does not say so.
-    pub(super) fn wrap(mut request: Request<Outgoing>) -> (Progress, Request<Self>) {
+    /// A body of unknown length is declared here for HTTP/1: hyper sends none with a GET that does not say
+    /// so.
+    pub(super) fn wrap(
+        mut request: Request<Outgoing>,
+        protocol: Protocol,
+        trailers: &Arc<[HeaderName]>,
+    ) -> (Progress, Request<Self>) {
         let progress = Progress::of(request.body());
-        if request.body().size_hint().exact().is_none() {
+        if protocol == Protocol::Http1 && request.body().size_hint().exact().is_none() {
             request
                 .headers_mut()
                 .insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
-        (
-            progress.clone(),
-            request.map(|body| Self { body, progress }),
-        )
+        let request = request.map(|body| Self {
+            body,
+            progress: progress.clone(),
+            trailers: Arc::clone(trailers),
+        });
+        (progress, request)
+    }
+
+    /// A request of the gateway's own, without a body.
+    pub(super) fn empty() -> Self {
+        Self {
+            body: Outgoing::Whole(Bytes::new()),
+            progress: Progress(None),
+            trailers: Arc::default(),
+        }
     }
 }
 
@@ -126,7 +143,8 @@ impl Body for RequestStream {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let this = &mut *self;
+        let frame = ready!(poll_allowed(&mut this.body, cx, &this.trailers));
         let is_done = frame.is_none() || self.body.is_end_stream();
         self.progress.advance(is_done);
         Poll::Ready(frame)
@@ -145,14 +163,20 @@ impl Body for RequestStream {
 pub(super) struct Patience {
     sleep: Pin<Box<Sleep>>,
     limit: Duration,
+    /// When all of it must be over.
+    end: Option<Instant>,
     waiting: bool,
 }
 
 impl Patience {
-    pub(super) fn new(limit: Duration) -> Self {
+    pub(super) fn new(limits: Limits) -> Self {
+        let now = Instant::now();
+        let end = limits.total.map(|total| now + total);
+        let first = now + limits.head;
         Self {
-            sleep: Box::pin(sleep(limit)),
-            limit,
+            sleep: Box::pin(sleep_until(end.map_or(first, |end| end.min(first)))),
+            limit: limits.head,
+            end,
             waiting: false,
         }
     }
@@ -162,6 +186,17 @@ impl Patience {
         self.limit = limit;
         self.waiting = false;
         self
+    }
+
+    /// Whether all of it should be over.
+    fn is_over(&self) -> bool {
+        self.end.is_some_and(|end| Instant::now() >= end)
+    }
+
+    fn rest(&mut self) {
+        let next = Instant::now() + self.limit;
+        let next = self.end.map_or(next, |end| end.min(next));
+        self.sleep.as_mut().reset(next);
     }
 
     /// Waits for the head as long as the request's body moves, and then `limit` more; up to twice that,
@@ -179,11 +214,11 @@ impl Patience {
                 head = &mut head => return Ok(head),
                 () = &mut self.sleep => {
                     let moved_to = progress.pieces();
-                    if moved_to == pieces {
+                    if moved_to == pieces || self.is_over() {
                         return Err(UpstreamError::TooSlow);
                     }
                     pieces = moved_to;
-                    self.sleep.as_mut().reset(Instant::now() + self.limit);
+                    self.rest();
                 }
             }
         }
@@ -194,28 +229,36 @@ impl Patience {
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.waiting {
             self.waiting = true;
-            self.sleep.as_mut().reset(Instant::now() + self.limit);
+            self.rest();
         }
         self.sleep.as_mut().poll(cx)
     }
 }
 
-/// An upstream's response body on its way to the client, without trailers (PX-12). It holds the
-/// connection, gives it back at its end, and closes it when it is dropped before.
+/// An upstream's response body on its way to the client, with those trailers only that are listed (PX-12).
+/// It holds the connection, gives it back at its end, and closes it when it is dropped before.
 pub struct ResponseStream {
     body: Incoming,
     loan: Option<Loan>,
     progress: Progress,
     patience: Patience,
+    trailers: Arc<[HeaderName]>,
 }
 
 impl ResponseStream {
-    pub(super) fn new(body: Incoming, loan: Loan, progress: Progress, patience: Patience) -> Self {
+    pub(super) fn new(
+        body: Incoming,
+        loan: Loan,
+        progress: Progress,
+        patience: Patience,
+        trailers: &Arc<[HeaderName]>,
+    ) -> Self {
         let mut stream = Self {
             body,
             loan: Some(loan),
             progress,
             patience,
+            trailers: Arc::clone(trailers),
         };
         if stream.body.is_end_stream() {
             stream.finish();
@@ -243,11 +286,15 @@ impl Body for ResponseStream {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
-        let Poll::Ready(frame) = poll_data(&mut this.body, cx) else {
+        let Poll::Ready(frame) = poll_allowed(&mut this.body, cx, &this.trailers) else {
             ready!(this.patience.poll_end(cx));
             this.loan = None;
             return Poll::Ready(Some(Err(BodyError::Silent)));
         };
+        if this.patience.is_over() && frame.is_some() {
+            this.loan = None;
+            return Poll::Ready(Some(Err(BodyError::Silent)));
+        }
         this.patience.waiting = false;
         match frame {
             Some(Err(error)) => {
@@ -284,15 +331,31 @@ impl fmt::Debug for ResponseStream {
     }
 }
 
-/// The next piece of data; trailers are passed over.
-fn poll_data(
-    body: &mut Incoming,
+/// The next piece of data, or those trailers that are listed.
+fn poll_allowed<B: Body<Data = Bytes, Error = hyper::Error> + Unpin>(
+    body: &mut B,
     cx: &mut Context<'_>,
+    allowed: &[HeaderName],
 ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
     loop {
-        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
-        if !matches!(&frame, Some(Ok(frame)) if frame.is_trailers()) {
-            return Poll::Ready(frame);
+        let frame = match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+            Some(Ok(frame)) => frame,
+            other => return Poll::Ready(other),
+        };
+        let trailers = match frame.into_data() {
+            Ok(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+            Err(frame) => frame.into_trailers(),
+        };
+        let mut kept = HeaderMap::new();
+        if let Ok(trailers) = trailers {
+            for name in allowed {
+                for value in trailers.get_all(name) {
+                    kept.append(name.clone(), value.clone());
+                }
+            }
+        }
+        if !kept.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::trailers(kept))));
         }
     }
 }

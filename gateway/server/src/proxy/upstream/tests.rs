@@ -8,7 +8,10 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-use super::*;
+use hyper::{body::Incoming, client::conn::http1};
+use hyper_util::rt::TokioIo;
+
+use super::{connect::start, endpoint::Endpoint, pool::Single, *};
 
 fn origin(text: &str) -> Option<Origin> {
     Origin::parse(&text.parse().unwrap())
@@ -16,7 +19,7 @@ fn origin(text: &str) -> Option<Origin> {
 
 #[test]
 fn origins_are_told_apart_by_scheme_and_authority() {
-    let key = |text: &str| origin(text).unwrap().key.to_string();
+    let key = |text: &str| origin(text).unwrap().endpoints[0].key.to_string();
     assert_eq!(key("http://A.example:80/x"), "http://a.example:80");
     assert_eq!(key("https://a.example"), "https://a.example");
     assert_ne!(key("http://a:1"), key("http://a:2"));
@@ -25,7 +28,14 @@ fn origins_are_told_apart_by_scheme_and_authority() {
 #[test]
 fn origins_know_where_to_connect() {
     let place = |text: &str| {
-        origin(text).map(|origin| (origin.host.to_string(), origin.port, origin.tls.is_some()))
+        origin(text).map(|origin| {
+            let endpoint = &origin.endpoints[0];
+            (
+                endpoint.host.to_string(),
+                endpoint.port,
+                origin.tls.is_some(),
+            )
+        })
     };
     assert_eq!(place("http://a"), Some(("a".to_owned(), 80, false)));
     assert_eq!(place("https://a"), Some(("a".to_owned(), 443, true)));
@@ -36,15 +46,28 @@ fn origins_know_where_to_connect() {
 }
 
 /// A ready connection whose far end stays open as long as the second value lives.
-async fn connection() -> (Sender, DuplexStream) {
+async fn connection() -> (Single, DuplexStream) {
     let (near, far) = duplex(1024);
-    let mut sender = start(near).await.unwrap();
+    let opened = start(near, Protocol::Http1, false).await.unwrap();
+    let Opened::One(mut sender) = opened else {
+        panic!("HTTP/1 was asked for");
+    };
     sender.ready().await.unwrap();
     (sender, far)
 }
 
-fn give(pool: &Arc<Pool>, key: &str, sender: Sender) {
-    pool::Loan::new(Arc::clone(pool), key.into(), sender).end();
+fn give(pool: &Arc<Pool>, key: &str, sender: Single) {
+    let endpoint = Arc::new(Endpoint::new(key.into(), "a", 80));
+    let until = Instant::now() + Duration::from_mins(5);
+    let connection = Connection::One { sender, until };
+    Loan::new(pool, Lease::new(&endpoint, 5), connection, false).end();
+}
+
+fn take(pool: &Pool, key: &str) -> Option<Single> {
+    pool.take(key).map(|connection| match connection {
+        Connection::One { sender, .. } => sender,
+        Connection::Many { .. } => panic!("there is none"),
+    })
 }
 
 #[tokio::test]
@@ -52,13 +75,13 @@ async fn the_pool_keeps_upstreams_apart_and_forgets_closed_connections() {
     let pool = Arc::<Pool>::default();
     let (sender, far) = connection().await;
     give(&pool, "http://a", sender);
-    assert!(pool.take("http://b").is_none());
-    let sender = pool.take("http://a").unwrap();
-    assert!(pool.take("http://a").is_none(), "lent to one at a time");
+    assert!(take(&pool, "http://b").is_none());
+    let sender = take(&pool, "http://a").unwrap();
+    assert!(take(&pool, "http://a").is_none(), "lent to one at a time");
     give(&pool, "http://a", sender);
     drop(far);
     tokio::task::yield_now().await;
-    assert!(pool.take("http://a").is_none());
+    assert!(take(&pool, "http://a").is_none());
 }
 
 #[tokio::test]
@@ -70,7 +93,7 @@ async fn the_pool_is_bounded() {
         give(&pool, "http://a", sender);
         far_ends.push(far);
     }
-    let taken: Vec<_> = std::iter::from_fn(|| pool.take("http://a")).collect();
+    let taken: Vec<_> = std::iter::from_fn(|| take(&pool, "http://a")).collect();
     assert_eq!(taken.len(), 256);
 }
 
@@ -79,11 +102,11 @@ async fn a_connection_given_back_busy_is_not_lent() {
     let pool = Arc::<Pool>::default();
     let (mut sender, _far) = connection().await;
     // The far end never answers, so the connection stays busy.
-    let (_, request) = RequestStream::wrap(request("GET").await);
+    let (_, request) = RequestStream::wrap(request("GET").await, Protocol::Http1, &Arc::default());
     let answer = sender.try_send_request(request);
     give(&pool, "http://a", sender);
     tokio::task::yield_now().await;
-    assert!(pool.take("http://a").is_none());
+    assert!(take(&pool, "http://a").is_none());
     drop(answer);
 }
 
@@ -145,6 +168,7 @@ fn upstreams() -> Upstreams {
 const LIMITS: Limits = Limits {
     head: Duration::from_secs(10),
     idle: Duration::from_secs(10),
+    total: None,
 };
 
 /// The pooled connection is taken while it looks alive and dies before it reads the request, so hyper
@@ -165,7 +189,7 @@ async fn px_17_a_pooled_connection_that_died_is_replaced() {
             }
         });
         sender.ready().await.unwrap();
-        give(&upstreams.pool, &origin.key, sender);
+        give(&upstreams.pool, &origin.endpoints[0].key, sender);
         let request = request(method).await;
         // On this one thread the connection's task runs only once the request waits for its answer.
         die.send(()).unwrap();
@@ -212,5 +236,5 @@ async fn px_15_an_answer_before_the_end_of_the_request_spends_the_connection() {
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
-    assert!(upstreams.pool.take(&origin.key).is_none());
+    assert!(take(&upstreams.pool, &origin.endpoints[0].key).is_none());
 }

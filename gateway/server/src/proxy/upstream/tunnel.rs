@@ -1,0 +1,221 @@
+//! Switching protocols (PX-10): the request's `Upgrade` goes on only when the route allows that protocol,
+//! nothing behind the request goes on before the upstream has switched, and what is no switch is none.
+
+use std::{
+    io,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode, Version,
+    header::{CONNECTION, HeaderValue, UPGRADE},
+    http::request::Parts,
+    upgrade::{OnUpgrade, Upgraded},
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf, split},
+    time::{Instant, sleep, timeout},
+};
+
+use super::{
+    Limits, Outgoing, ResponseStream, UpstreamError, Upstreams, connect,
+    endpoint::Lease,
+    origin::{Origin, Protocol, Tried},
+    pool::{Connection, Loan},
+    stream::{Patience, RequestStream},
+};
+use crate::proxy::hygiene::Malformed;
+
+/// Bytes that are on their way in each direction.
+const BUFFER: usize = 16 * 1024;
+
+/// Longest time that a tunnel is open when its route does not say.
+const LONGEST: Duration = Duration::from_hours(24 * 7);
+
+/// A client's wish to switch.
+pub(in crate::proxy) struct Wish {
+    protocol: HeaderValue,
+    client: OnUpgrade,
+}
+
+impl Wish {
+    /// Takes the wish out of a request, if there is one. Refused is what the route does not list, or what
+    /// is not said in the one way there is (RFC 9110 §7.8).
+    pub(in crate::proxy) fn take(
+        parts: &mut Parts,
+        allowed: &[HeaderValue],
+    ) -> Result<Option<Self>, Malformed> {
+        if allowed.is_empty() || !parts.headers.contains_key(UPGRADE) {
+            return Ok(None);
+        }
+        let mut values = parts.headers.get_all(UPGRADE).iter();
+        let protocol = match (values.next(), values.next()) {
+            (Some(value), None) => allowed.iter().find(|known| {
+                known
+                    .as_bytes()
+                    .eq_ignore_ascii_case(value.as_bytes().trim_ascii())
+            }),
+            _ => None,
+        };
+        let is_sound = parts.version == Version::HTTP_11
+            && parts.method == Method::GET
+            && lists_upgrade(&parts.headers)
+            && !parts.headers.contains_key(hyper::header::TRANSFER_ENCODING)
+            && !parts.headers.contains_key(hyper::header::CONTENT_LENGTH);
+        let client = parts.extensions.remove::<OnUpgrade>();
+        match (protocol, client) {
+            (Some(protocol), Some(client)) if is_sound => {
+                let protocol = protocol.clone();
+                parts.headers.remove(UPGRADE);
+                Ok(Some(Self { protocol, client }))
+            }
+            _ => Err(Malformed::Upgrade),
+        }
+    }
+}
+
+fn lists_upgrade(headers: &HeaderMap) -> bool {
+    headers.get_all(CONNECTION).iter().any(|value| {
+        value
+            .as_bytes()
+            .split(|b| *b == b',')
+            .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+    })
+}
+
+/// What the upstream made of a wish.
+pub(in crate::proxy) enum Switched {
+    /// From now on both sides talk past HTTP. The response is to be sent as it is.
+    Yes(Response<()>),
+    /// It answered as to any other request.
+    No(Response<ResponseStream>),
+}
+
+impl Upstreams {
+    /// Sends a request with a wish over a connection of its own. After a switch a task passes bytes both
+    /// ways until one side ends, or both are silent for too long.
+    pub(in crate::proxy) async fn switch(
+        &self,
+        mut request: Request<()>,
+        wish: Wish,
+        origin: &Origin,
+        limits: Limits,
+    ) -> Result<Switched, UpstreamError> {
+        let headers = request.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, wish.protocol.clone());
+        let request = request.map(|()| Outgoing::Whole(bytes::Bytes::new()));
+        let (progress, request) =
+            RequestStream::wrap(request, Protocol::Http1, &origin.settings.trailers);
+        let lease = origin.lease(&mut Tried::default())?;
+        let opened = connect::open_for_switch(origin, lease.endpoint(), &self.tls);
+        let opened = timeout(origin.settings.connect, opened)
+            .await
+            .unwrap_or_else(|_| Err(UpstreamError::Connect(io::ErrorKind::TimedOut.into())));
+        let mut sender = blame(opened, &lease)?;
+        let mut patience = Patience::new(limits);
+        let sent = patience
+            .wait_for_head(sender.send_request(request), &progress)
+            .await;
+        let response = blame(sent, &lease)?;
+        let mut response = blame(response.map_err(UpstreamError::Http), &lease)?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            lease.succeeded();
+            let until = Instant::now();
+            let loan = Loan::new(&self.pool, lease, Connection::One { sender, until }, true);
+            let patience = patience.within(limits.idle);
+            let trailers = &origin.settings.trailers;
+            return Ok(Switched::No(response.map(|body| {
+                ResponseStream::new(body, loan, progress, patience, trailers)
+            })));
+        }
+        let is_asked = response.headers().get(UPGRADE).is_some_and(|value| {
+            value
+                .as_bytes()
+                .eq_ignore_ascii_case(wish.protocol.as_bytes())
+        });
+        if !is_asked {
+            lease.failed();
+            return Err(UpstreamError::Switched);
+        }
+        lease.succeeded();
+        let upstream = hyper::upgrade::on(&mut response);
+        tokio::spawn(async move {
+            let (client, upstream) = tokio::join!(wish.client, upstream);
+            match (client, upstream) {
+                (Ok(client), Ok(upstream)) => tunnel(client, upstream, limits).await,
+                (Err(error), _) | (_, Err(error)) => {
+                    tracing::debug!(%error, "a switch came to nothing");
+                }
+            }
+            drop(lease);
+        });
+        Ok(Switched::Yes(response.map(drop)))
+    }
+}
+
+fn blame<T>(outcome: Result<T, UpstreamError>, lease: &Lease) -> Result<T, UpstreamError> {
+    outcome.inspect_err(|error| {
+        if error.is_its_fault() {
+            lease.failed();
+        }
+    })
+}
+
+/// Passes bytes both ways, within the limits.
+async fn tunnel(client: Upgraded, upstream: Upgraded, limits: Limits) {
+    let moved = AtomicU64::new(0);
+    let both = pass(client, upstream, &moved);
+    let end = timeout(limits.total.unwrap_or(LONGEST), both);
+    tokio::select! {
+        outcome = end => if let Ok(Err(error)) = outcome {
+            tracing::debug!(%error, "a tunnel broke");
+        },
+        () = silence(limits.idle, &moved) => {}
+    }
+}
+
+async fn pass(client: Upgraded, upstream: Upgraded, moved: &AtomicU64) -> io::Result<((), ())> {
+    let (from_client, to_client) = split(TokioIo::new(client));
+    let (from_upstream, to_upstream) = split(TokioIo::new(upstream));
+    tokio::try_join!(
+        pump(from_client, to_upstream, moved),
+        pump(from_upstream, to_client, moved)
+    )
+}
+
+/// Until nothing has moved for this long, or up to twice as long.
+async fn silence(limit: Duration, moved: &AtomicU64) {
+    let mut seen = 0;
+    loop {
+        sleep(limit).await;
+        let now = moved.load(Relaxed);
+        if now == seen {
+            return;
+        }
+        seen = now;
+    }
+}
+
+/// One direction, until its end, which is passed on.
+async fn pump<R, W>(
+    mut from: ReadHalf<R>,
+    mut to: WriteHalf<W>,
+    moved: &AtomicU64,
+) -> io::Result<()>
+where
+    R: tokio::io::AsyncRead,
+    W: tokio::io::AsyncWrite,
+{
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let read = from.read(&mut buffer).await?;
+        moved.fetch_add(1, Relaxed);
+        let Some(piece) = buffer.get(..read).filter(|piece| !piece.is_empty()) else {
+            return to.shutdown().await;
+        };
+        to.write_all(piece).await?;
+    }
+}
