@@ -219,10 +219,7 @@ fn gateway(
         config.passwords.hash_count(),
         config.passwords.queue,
     );
-    let users = Arc::new(
-        UserDirectory::new(store.clone(), heavy.clone())
-            .bounded_by(Arc::new(attempts(&config.passwords))),
-    );
+    let users = users(&store, &heavy, &config.passwords);
     let directory: Arc<dyn PasswordDirectory> = users.clone();
     let clock = || ServeError::Io(io::Error::other("the clock stands before 1970"));
     let sessions = background.block_on(SessionStore::open(
@@ -294,8 +291,8 @@ fn gateway(
     })
 }
 
-/// What the configuration grants those who guess passwords.
-fn attempts(config: &Passwords) -> Attempts {
+/// The gateway's own users, with what the configuration grants those who guess their passwords.
+fn users(store: &Store, heavy: &HeavyPool, config: &Passwords) -> Arc<UserDirectory> {
     let per_user = Allowance {
         failures: config.user_failures,
         seconds: 6,
@@ -304,7 +301,9 @@ fn attempts(config: &Passwords) -> Attempts {
         failures: config.address_failures,
         seconds: 1,
     };
-    Attempts::new(per_user, per_address)
+    let attempts = Attempts::new(per_user, per_address);
+    let users = UserDirectory::new(store.clone(), heavy.clone());
+    Arc::new(users.bounded_by(Arc::new(attempts)))
 }
 
 /// What the configuration grants plugins in space and time.
