@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::{
     Call, DecideError, Entry, ExchangeError, ExchangeRequest, Fault, Instance, IssueError,
-    IssuedToken, Mark, NotEntered, PolicyRefusal, Presented, Principal, Rejection, Role,
-    Transformation, ValidateError, policy,
+    IssuedToken, Mark, NotEntered, PolicyRefusal, Presented, Principal, Provider, Rejection, Role,
+    TokenType, Transformation, ValidateError, policy,
 };
 
 /// What an exchange produced, with the facts its audit record needs.
@@ -120,10 +120,70 @@ async fn decide_and_issue(
         }
         None => None,
     };
-    let mut issuance = policy::authorize(instance, request, subject, actor.as_ref(), call)?;
-    issuance.bind_as(transformation.provider.can_bind())?;
+    let accepted = Accepted {
+        subject,
+        actor: actor.as_ref(),
+        parents,
+    };
+    let provider = transformation.provider.as_ref();
+    issue(instance, provider, request, accepted, call).await
+}
+
+/// Issues a token that speaks of the client which asks (RFC 6749 §4.4). Nothing is presented: what
+/// `request` says of subject and actor is not looked at.
+pub async fn issue_to_client(
+    instance: &Instance,
+    request: &ExchangeRequest<'_>,
+    call: &Call<'_>,
+) -> Result<Exchanged, ExchangeError> {
+    let offered = instance
+        .for_clients
+        .as_ref()
+        .ok_or_else(|| ExchangeError::NoTransformation {
+            subject: TokenType::CLIENT,
+            requested: "any".to_owned(),
+        })?;
+    let client = request.client;
+    let subject = Principal {
+        subject: format!("{}{}", offered.subject_prefix, client.id),
+        client: Some(client.id.clone()),
+        scope: client.scope.clone(),
+        ..Principal::default()
+    };
+    let admitted = admit(instance, Role::Subject, &request.subject, &subject, call);
+    admitted.map_err(|revoked| ExchangeError::Subject(revoked.into()))?;
+    let accepted = Accepted {
+        subject: &subject,
+        actor: None,
+        parents: Vec::new(),
+    };
+    let provider = offered.provider.as_ref();
+    issue(instance, provider, request, accepted, call).await
+}
+
+/// What a token is made from.
+struct Accepted<'a> {
+    subject: &'a Principal,
+    actor: Option<&'a Principal>,
+    parents: Vec<Mark>,
+}
+
+async fn issue(
+    instance: &Instance,
+    provider: &dyn Provider,
+    request: &ExchangeRequest<'_>,
+    accepted: Accepted<'_>,
+    call: &Call<'_>,
+) -> Result<Exchanged, ExchangeError> {
+    let Accepted {
+        subject,
+        actor,
+        parents,
+    } = accepted;
+    let mut issuance = policy::authorize(instance, request, subject, actor, call)?;
+    issuance.bind_as(provider.can_bind())?;
     for decider in &instance.deciders {
-        let issued = transformation.provider.token_type();
+        let issued = provider.token_type();
         let decision = decider
             .decide(&issuance, &request.subject.token_type, issued, call)
             .await?;
@@ -131,13 +191,13 @@ async fn decide_and_issue(
             .narrow(decision, call.now)
             .map_err(|widened| DecideError::Fault(Fault::Internal(widened.to_string())))?;
     }
-    let issued = transformation.provider.issue(&issuance, call).await?;
+    let issued = provider.issue(&issuance, call).await?;
     let marks = match &instance.ledger {
         Some(ledger) => {
             let entry = Entry {
                 issuance: &issuance,
                 issued: &issued,
-                provider: &*transformation.provider,
+                provider,
                 parents,
             };
             ledger.enter(entry, call).await.map_err(not_entered)?

@@ -28,6 +28,15 @@ pub struct Transformation {
     pub provider: Arc<dyn Provider>,
 }
 
+/// What clients get that ask in their own name (`client_credentials`).
+#[derive(Clone)]
+pub struct ForClients {
+    /// Makes the token.
+    pub provider: Arc<dyn Provider>,
+    /// Put before the client's identifier, so that no client is taken for a user of the same name (BC-10).
+    pub subject_prefix: String,
+}
+
 /// Bounds on what an exchange may build up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -58,6 +67,8 @@ pub struct Instance {
     pub transformations: Vec<Transformation>,
     /// Validators for actor tokens by declared type; a type that is absent is not accepted.
     pub actors: HashMap<TokenType, Arc<dyn Validator>>,
+    /// What clients get for themselves; none if that is not offered.
+    pub for_clients: Option<ForClients>,
     /// Relying parties by audience.
     pub relying_parties: HashMap<String, Arc<RelyingParty>>,
     /// Audience of the relying party that owns a resource.

@@ -36,9 +36,9 @@ pub use declared::Declared;
 pub use error::{
     ExchangeError, Fault, IssueError, PolicyRefusal, Rejection, TargetRefusal, ValidateError,
 };
-pub use exchange::{EndOfSession, Exchanged, exchange, exchange_and_then};
+pub use exchange::{EndOfSession, Exchanged, exchange, exchange_and_then, issue_to_client};
 pub use fetch::{Fetch, FetchError, Fetched};
-pub use instance::{Instance, Limits, RelyingParty, Transformation};
+pub use instance::{ForClients, Instance, Limits, RelyingParty, Transformation};
 pub use ledger::{Entry, Ledger, Mark, NotEntered, Role, TokenKey};
 pub use mapper::Mapper;
 pub use policy::Issuance;

@@ -282,6 +282,9 @@ fn check_actor(
     subject: &Principal,
     actor: &Principal,
 ) -> Result<(), PolicyRefusal> {
+    if actor.never_actor {
+        return Err(PolicyRefusal::ActorNotAllowed);
+    }
     if actor.actors.is_some() {
         return Err(PolicyRefusal::ActorDelegated);
     }

@@ -63,6 +63,8 @@ pub struct Principal {
     pub session: Option<UsedSession>,
     /// The keys the token is bound to; policy asks for proof of them (SX-12).
     pub confirmation: Option<Confirmation>,
+    /// Whether its source's tokens never name an actor, whoever brings them.
+    pub never_actor: bool,
     /// Everything else that was verified, by claim name.
     pub claims: Map<String, Value>,
 }

@@ -53,6 +53,8 @@ impl TokenType {
         Self::from_static("urn:ietf:params:oauth:token-type:access_token");
     /// An `OpenID` Connect ID token (RFC 8693 §3).
     pub const ID_TOKEN: Self = Self::from_static("urn:ietf:params:oauth:token-type:id_token");
+    /// The client itself, which has no token: the subject of `client_credentials` (RFC 6749 §4.4).
+    pub const CLIENT: Self = Self::from_static("urn:cambist:token-type:client");
     /// Any JWT, by format alone (RFC 8693 §3).
     pub const JWT: Self = Self::from_static("urn:ietf:params:oauth:token-type:jwt");
     /// A base64url-encoded SAML 2.0 assertion (RFC 8693 §3).

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    instance::build::bindings::PluginDocument, ledger::Persistence, publish_error::PublishError,
+    face::oauth::grant::Grant,
+    instance::{AuthenticationDocument, build::bindings::PluginDocument},
+    ledger::Persistence,
+    publish_error::PublishError,
 };
 
 /// A published instance as JSON, the body of `PUT /admin/v1/instances/{id}`.
@@ -35,6 +38,9 @@ pub struct InstanceDocument {
     /// Who may ask, by `client_id`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub clients: BTreeMap<String, ClientDocument>,
+    /// Offers `client_credentials` (RFC 6749 §4.4) to clients that may use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_credentials: Option<ClientCredentialsDocument>,
     /// Set when several sources of subjects speak of the same people on purpose.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shared_subjects: bool,
@@ -156,7 +162,7 @@ pub struct RelyingPartyDocument {
 }
 
 /// Who may ask, with its allow-lists. What is not listed is not allowed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -169,6 +175,12 @@ pub struct ClientDocument {
     /// What is kept of the secret: `sha256:<hex>` or an argon2id PHC string.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_hash: Option<String>,
+    /// Another way to prove itself, instead of a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authentication: Option<AuthenticationDocument>,
+    /// Grants it may use, by their names on the wire. Token exchange by default.
+    #[serde(default = "token_exchange", skip_serializing_if = "is_token_exchange")]
+    pub grant_types: BTreeSet<Grant>,
     /// Audiences it may ask for.
     #[serde(default)]
     pub audiences: BTreeSet<String>,
@@ -199,6 +211,25 @@ pub struct ClientDocument {
     /// Whether it may receive a bearer token for a bound one whose key it proved.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unbinding: bool,
+}
+
+fn token_exchange() -> BTreeSet<Grant> {
+    BTreeSet::from([Grant::TokenExchange])
+}
+
+fn is_token_exchange(grants: &BTreeSet<Grant>) -> bool {
+    *grants == token_exchange()
+}
+
+/// What clients get that ask in their own name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCredentialsDocument {
+    /// The name of a provider.
+    pub issue: String,
+    /// Put before the client's identifier in `sub`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subject_prefix: String,
 }
 
 /// An actor a client may bring.

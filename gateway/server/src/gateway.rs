@@ -21,6 +21,7 @@ use crate::{
     publisher::Publisher,
     registry::Published,
     sessions::SessionStore,
+    used::UsedAssertions,
 };
 
 /// The running gateway, shared by all listeners.
@@ -41,6 +42,8 @@ pub struct Gateway {
     pub audit: Audit,
     /// Checks and remembers proofs of possession.
     pub dpop: Dpop,
+    /// Remembers client assertions.
+    pub used_assertions: UsedAssertions,
     /// Who signs in with a password.
     pub users: Arc<UserDirectory>,
     /// Who is signed in.

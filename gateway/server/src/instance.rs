@@ -1,5 +1,6 @@
 //! A published instance: an immutable snapshot that a request loads once and keeps to its end.
 
+pub mod authentication;
 pub mod build;
 pub mod client_secret;
 
@@ -12,10 +13,15 @@ use bytes::Bytes;
 use cambist_core::{Client, Timestamp, TokenType};
 use cambist_token::jose::{Algorithm, Keyring};
 
+pub use authentication::{Authentication, AuthenticationDocument};
 pub use build::{Shelf, build};
 pub use client_secret::ClientSecret;
 
-use crate::{face::rest_sts::RestFace, ledger::Persistence, saml::Taken};
+use crate::{
+    face::{oauth::grant::Grant, rest_sts::RestFace},
+    ledger::Persistence,
+    saml::Taken,
+};
 
 /// Everything a request to one instance needs, resolved when it was published.
 pub struct PublishedInstance {
@@ -62,8 +68,10 @@ impl PublishedInstance {
 pub struct RegisteredClient {
     /// Its allow-lists.
     pub client: Client,
-    /// What is known of its secret.
-    pub secret: ClientSecret,
+    /// How it proves who it is.
+    pub authentication: Authentication,
+    /// Grants it may use.
+    pub grants: BTreeSet<Grant>,
     /// Relying parties about whose tokens it may ask.
     pub introspects: BTreeSet<String>,
 }

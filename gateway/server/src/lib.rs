@@ -28,6 +28,7 @@ pub mod saml;
 pub mod serve;
 pub mod sessions;
 pub mod store;
+pub mod used;
 pub mod vault;
 
 pub use cli::{Cli, run};

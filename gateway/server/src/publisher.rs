@@ -182,6 +182,7 @@ impl Publisher {
             ledger: &self.workshop.ledger,
             saml: &self.workshop.saml,
             directory: &self.workshop.directory,
+            fetch: &self.workshop.fetch,
             sessions: &self.workshop.sessions,
             issuer: &issuer,
             plugin: &plugin,

@@ -45,6 +45,7 @@ use crate::{
     saml::SamlBench,
     sessions::SessionStore,
     store::{Store, StoreError},
+    used::UsedAssertions,
     vault::{Vault, VaultError},
 };
 
@@ -248,6 +249,7 @@ fn gateway(
     let plugin_host = PluginHost::new(plugin_limits(&config), compilation, Arc::new(outside))?;
     let published = Arc::new(Published::new(Registry::default()));
     let keyring = Arc::new(keys::open(&data)?);
+    let used_assertions = UsedAssertions::new(store.clone(), handle.clone());
     let saml = SamlBench::new(keys::open_saml(&data)?, store.clone(), handle.clone());
     let started =
         now().ok_or_else(|| ServeError::Io(io::Error::other("the clock stands before 1970")))?;
@@ -281,6 +283,7 @@ fn gateway(
         heavy,
         audit: Audit::open(&data.path().join("audit.jsonl"))?,
         dpop: Dpop::new().ok_or_else(|| io::Error::other("no randomness"))?,
+        used_assertions,
         users,
         sessions,
         sign_in_key: SignInKey::draw()

@@ -284,6 +284,7 @@ fn instance(validator: Arc<dyn Validator>, provider: Arc<dyn Provider>) -> Insta
             .into(),
         resources: HashMap::new(),
         deciders: Vec::new(),
+        for_clients: None,
         ledger: None,
         limits: Limits::default(),
     }

@@ -2,11 +2,14 @@
 
 mod config;
 mod discovery;
+pub mod preset;
 mod refresh;
+mod rules;
 
 use std::{fmt, sync::Arc};
 
-use cambist_core::{Fault, Fetch, Timestamp};
+use cambist_core::{Fault, Fetch, Rejection, Timestamp};
+use serde_json::{Map, Value};
 
 pub use config::IssuerConfig;
 
@@ -56,6 +59,33 @@ impl TrustedIssuer {
     /// Tolerated clock difference, in seconds.
     pub const fn leeway_seconds(&self) -> u64 {
         self.config.leeway_seconds
+    }
+
+    /// Put before every subject of its tokens.
+    pub fn subject_prefix(&self) -> &str {
+        &self.config.subject_prefix
+    }
+
+    /// Whether its tokens never name an actor.
+    pub const fn never_actor(&self) -> bool {
+        self.config.never_actor
+    }
+
+    /// Whether a subject is a SPIFFE ID of its trust domain. Such a token need not name its issuer.
+    pub fn holds_domain_of(&self, subject: &str) -> bool {
+        let domain = self.config.trust_domain.as_deref();
+        domain.is_some_and(|domain| rules::is_of(domain, subject))
+    }
+
+    /// Judges the claims of a token that was verified with its keys, by the operator's rules for it.
+    pub fn accept(&self, claims: &Map<String, Value>) -> Result<(), Rejection> {
+        let config = &self.config;
+        rules::accept(
+            claims,
+            &config.subjects,
+            &config.claims,
+            config.trust_domain.as_deref(),
+        )
     }
 
     /// Whether its access tokens may come without `typ: at+jwt`.

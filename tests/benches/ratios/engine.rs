@@ -18,6 +18,10 @@ use crate::{Limit, Row, cpu::median_micros, raw};
 
 struct Nowhere;
 
+fn nowhere() -> Arc<dyn Fetch> {
+    Arc::new(Nowhere)
+}
+
 impl Fetch for Nowhere {
     fn get<'a>(&'a self, url: &'a str) -> cambist_core::BoxFuture<'a, Result<Fetched, FetchError>> {
         Box::pin(async move { Err(FetchError::Forbidden(url.to_owned())) })
@@ -76,8 +80,7 @@ fn partner(key: &SigningKey) -> Result<Arc<TrustedIssuer>, Failure> {
             .cloned()
             .ok_or("no object")?,
     );
-    let issuer =
-        TrustedIssuer::build(config, Arc::new(Nowhere)).map_err(|error| format!("{error:?}"))?;
+    let issuer = TrustedIssuer::build(config, nowhere())?;
     Ok(Arc::new(issuer))
 }
 
@@ -109,6 +112,7 @@ fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
     ))?;
     let saml = SamlBench::new(Vec::new(), store, background.handle().clone());
     let shelf = cambist::instance::Shelf {
+        fetch: &nowhere(),
         ledger: &ledger,
         saml: &saml,
         secret: &|_| None,

@@ -8,7 +8,9 @@
 mod delegation;
 mod exchange;
 mod jwks;
+mod oauth_clients;
 mod oauth_dpop;
+mod oauth_issuers;
 mod oauth_ledger;
 mod oauth_tokens;
 mod plugin_hostile;

@@ -148,7 +148,7 @@ async fn tx_10_tx_42_unknown_types_and_grants() -> Outcome {
         "invalid_request"
     );
     let other = gateway
-        .token_request(INSTANCE, WEB, &[("grant_type", "client_credentials")])
+        .token_request(INSTANCE, WEB, &[("grant_type", "password")])
         .await?;
     assert_eq!(other.json()["error"], "unsupported_grant_type");
     let none = gateway

@@ -11,6 +11,7 @@ use tests::{
 
 use crate::Outcome;
 
+const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:saml2-bearer";
 const SOURCE: &str = "alpha/source";
 const TARGET: &str = "alpha/target";
@@ -78,7 +79,7 @@ fn source(gateway: &TestGateway, party: &Value) -> Value {
             "relying_parties": {target.as_str(): party}}},
         "transformations": [{"subject": "password", "issue": "assertion"}],
         "relying_parties": {target.as_str(): {}},
-        "clients": {WEB.0: {"secret": WEB.1, "audiences": [target.as_str()], "impersonation": true}}
+        "clients": {WEB.0: {"secret": WEB.1, "grant_types": [TOKEN_EXCHANGE, GRANT], "audiences": [target.as_str()], "impersonation": true}}
     })
 }
 
@@ -90,7 +91,7 @@ fn target(gateway: &TestGateway, metadata: &str) -> Value {
         "providers": {"access": {"kind": "access_token", "claims": {"email": "email"}}},
         "transformations": [{"subject": "assertion", "issue": "access"}],
         "relying_parties": {ORDERS: {"scopes": ["orders:read"]}},
-        "clients": {WEB.0: {"secret": WEB.1, "audiences": [ORDERS], "scopes": ["orders:read"],
+        "clients": {WEB.0: {"secret": WEB.1, "grant_types": [TOKEN_EXCHANGE, GRANT], "audiences": [ORDERS], "scopes": ["orders:read"],
             "subject_audiences": [issuer(gateway, TARGET)]}}
     })
 }

@@ -421,6 +421,7 @@ async fn issue(
         relying_parties: [party("orders"), party("stock")].into(),
         resources: HashMap::new(),
         deciders: Vec::new(),
+        for_clients: None,
         ledger: None,
         limits: Limits::default(),
     };

@@ -1,11 +1,12 @@
 //! `/admin/v1`: instances, plugins, secrets, routes, issuers, users, keys.
 
+use cambist_token::{IssuerConfig, issuer::preset::expand};
 use hyper::{
     Method, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue,
     http::request::Parts,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Problem, etag, plugins, realms, secrets, tokens};
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
     directory::UserError,
     document::{self, InstanceDocument},
     gateway::Gateway,
+    publish_error::PublishError,
     store::StoreError,
 };
 
@@ -168,7 +170,7 @@ async fn issuer(gateway: &Gateway, head: &Parts, body: Incoming, name: &str) -> 
             json_response(StatusCode::OK, &config, Some(revision))
         }
         Method::PUT => {
-            let config = read(body, &gateway.config.limits).await?;
+            let config = issuer_config(read(body, &gateway.config.limits).await?)?;
             let revision = gateway
                 .publisher
                 .put_issuer(name, config, etag::precondition(&head.headers)?)
@@ -198,7 +200,7 @@ struct NewUser {
     username: String,
     password: String,
     #[serde(default)]
-    attributes: serde_json::Map<String, Value>,
+    attributes: Map<String, Value>,
 }
 
 fn root_realm() -> String {
@@ -230,6 +232,14 @@ async fn add_user(gateway: &Gateway, body: Incoming) -> Answer {
         &json!({"realm": new.realm, "username": new.username}),
         None,
     )
+}
+
+/// A registration with what its preset fills in.
+fn issuer_config(members: Map<String, Value>) -> Result<IssuerConfig, Problem> {
+    let members = expand(members)
+        .map_err(|error| PublishError::new(error.member, error.reason, error.hint))?;
+    let text = Value::Object(members).to_string();
+    Ok(document::read(text.as_bytes())?)
 }
 
 pub(super) async fn read<T: serde::de::DeserializeOwned>(

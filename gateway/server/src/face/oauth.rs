@@ -3,6 +3,7 @@
 
 pub mod client_authentication;
 pub mod form;
+pub mod grant;
 pub mod introspect;
 mod issued;
 pub mod metadata;

@@ -10,7 +10,9 @@ use std::{
     sync::Arc,
 };
 
-use cambist_core::{Instance, Limits, Provider, TokenType, Transformation, Validator};
+use cambist_core::{
+    Fetch, ForClients, Instance, Limits, Provider, TokenType, Transformation, Validator,
+};
 use cambist_plugin::{GrantedSecret, Plugin, PluginKey, Point};
 use cambist_token::{
     BUILTINS, Bench, PasswordDirectory, SessionDirectory, TrustedIssuer,
@@ -51,6 +53,8 @@ pub struct Shelf<'a> {
     pub saml: &'a SamlBench,
     /// Where user names and passwords are checked.
     pub directory: &'a Arc<dyn PasswordDirectory>,
+    /// The way to clients' keys.
+    pub fetch: &'a Arc<dyn Fetch>,
     /// Where sessions are looked up.
     pub sessions: &'a Arc<dyn SessionDirectory>,
     /// Registered issuers.
@@ -117,9 +121,8 @@ pub fn build(
     let deciders = binder.deciders(&document.policy)?;
     let mut transformations = transformations(document, &validators, &providers)?;
     transformations.extend(saml::bearer_grants(&frame, &transformations));
-    let actors = actors(document, &validators)?;
     let (relying_parties, resources) = relying_parties(document)?;
-    let clients = clients(document, &relying_parties)?;
+    let clients = clients(document, &relying_parties, &issuer, shelf.fetch)?;
     let rest = rest(document, &validators, &providers, &relying_parties)?;
     let saml_metadata = saml::metadata::document(&frame, revision)?;
     let limits = Limits {
@@ -128,7 +131,8 @@ pub fn build(
     };
     let engine = Instance {
         transformations,
-        actors,
+        actors: actors(document, &validators)?,
+        for_clients: for_clients(document, &providers)?,
         relying_parties,
         resources,
         deciders,
@@ -371,6 +375,22 @@ fn kept(document: &InstanceDocument, mut providers: Providers) -> Providers {
         }
     }
     providers
+}
+
+fn for_clients(
+    document: &InstanceDocument,
+    providers: &Providers,
+) -> Result<Option<ForClients>, PublishError> {
+    let Some(wanted) = &document.client_credentials else {
+        return Ok(None);
+    };
+    let provider = providers
+        .get(&wanted.issue)
+        .ok_or_else(|| unknown_name("client_credentials.issue", &wanted.issue, "providers"))?;
+    Ok(Some(ForClients {
+        provider: Arc::clone(provider),
+        subject_prefix: wanted.subject_prefix.clone(),
+    }))
 }
 
 fn rest(

@@ -10,8 +10,9 @@ mod sealed;
 use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
 use cambist_core::{
-    BoxFuture, Call, ExchangeError, ExchangeRequest, Exchanged, Presented, Proofs, Rejection,
-    Timestamp, Token, TokenType, Usage, ValidateError, WantedConfirmation, exchange,
+    BoxFuture, Call, ExchangeError, ExchangeRequest, Exchanged, Fetch, FetchError, Fetched,
+    Presented, Proofs, Rejection, Timestamp, Token, TokenType, Usage, ValidateError,
+    WantedConfirmation, exchange,
 };
 use cambist_saml::{
     SelfSigned,
@@ -64,6 +65,17 @@ impl PasswordDirectory for Dana {
                 session: None,
             })
         })
+    }
+}
+
+/// No network.
+struct Nowhere;
+
+impl Fetch for Nowhere {
+    fn get<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Fetched, FetchError>> {
+        Box::pin(std::future::ready(Err(FetchError::Forbidden(
+            url.to_owned(),
+        ))))
     }
 }
 
@@ -120,12 +132,14 @@ impl House {
 
     fn build(&self, id: &str, document: &Value) -> Result<PublishedInstance, PublishError> {
         let passwords: Arc<dyn PasswordDirectory> = Arc::new(Dana);
+        let fetch: Arc<dyn Fetch> = Arc::new(Nowhere);
         let shelf = Shelf {
             base_url: "http://127.0.0.1:8080",
             keyring: &self.keyring,
             ledger: &self.ledger,
             saml: &self.bench,
             directory: &passwords,
+            fetch: &fetch,
             sessions: &(Arc::new(cambist_token::NoSessions)
                 as Arc<dyn cambist_token::SessionDirectory>),
             issuer: &|_| None,

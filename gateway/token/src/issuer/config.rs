@@ -1,12 +1,12 @@
 //! What an operator says about an issuer.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use fluent_uri::Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::refresh::Source;
+use super::{refresh::Source, rules};
 use crate::{
     jose::{Algorithm, KeySet, MAX_LEEWAY},
     settings::BuildError,
@@ -20,6 +20,9 @@ const LONGEST_STALE: u64 = 7 * 24 * 3600;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerConfig {
+    /// The preset it was registered by, for whoever reads this again; what it fills in stands beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
     /// The exact `iss` of its tokens.
     pub issuer: String,
     /// Where its JWK Set is. Absent: found through the issuer's metadata, first
@@ -37,6 +40,21 @@ pub struct IssuerConfig {
     /// The claim that names the client a token was issued to. Absent: `client_id`, else `azp`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_claim: Option<String>,
+    /// Put before every subject of its tokens, so that several issuers can share a validator (TX-60).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subject_prefix: String,
+    /// Subjects that are accepted: whole, or all below one that ends with `/*` or `:*`. Empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subjects: Vec<String>,
+    /// Claims its tokens must have: a value, or a list of values of which one must be met.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, Value>,
+    /// Whether its tokens are never accepted as actor tokens.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never_actor: bool,
+    /// The SPIFFE trust domain its subjects belong to. Its tokens may then come without `iss`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust_domain: Option<String>,
     /// Tolerated clock difference in seconds, 0 to 60. Default 30.
     #[serde(default = "default_leeway")]
     pub leeway_seconds: u64,
@@ -80,12 +98,18 @@ impl IssuerConfig {
     /// An issuer found by discovery, with defaults.
     pub fn new(issuer: impl Into<String>, audiences: Vec<String>) -> Self {
         Self {
+            preset: None,
             issuer: issuer.into(),
             jwks_uri: None,
             jwks: None,
             algorithms: default_algorithms(),
             audiences,
             client_claim: None,
+            subject_prefix: String::new(),
+            subjects: Vec::new(),
+            claims: BTreeMap::new(),
+            never_actor: false,
+            trust_domain: None,
             leeway_seconds: default_leeway(),
             access_token_typ_optional: false,
             max_age_seconds: default_max_age(),
@@ -117,6 +141,7 @@ impl IssuerConfig {
                 "a claim name such as \"azp\", or nothing at all",
             ));
         }
+        rules::check(&self.subjects, &self.claims, self.trust_domain.as_deref())?;
         if self.leeway_seconds > MAX_LEEWAY {
             return Err(out_of_range(
                 "leeway_seconds",

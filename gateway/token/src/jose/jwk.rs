@@ -94,7 +94,8 @@ pub(super) fn parse(jwk: &Map<String, Value>) -> Result<Key, Unusable> {
 fn check_purpose(jwk: &Map<String, Value>) -> Result<(), Unusable> {
     match jwk.get("use") {
         None => {}
-        Some(Value::String(purpose)) if purpose == "sig" => {}
+        // SPIFFE bundles name the purpose of their JWT keys in their own way (SPIFFE Trust Domain §4.2.2).
+        Some(Value::String(purpose)) if purpose == "sig" || purpose == "jwt-svid" => {}
         Some(Value::String(_)) => return Err(Foreign),
         Some(_) => return Err(Refused("`use` is not a string")),
     }

@@ -127,8 +127,17 @@ impl<'a> Unverified<'a> {
 
     /// The `iss` it claims to have.
     pub fn issuer(&self) -> Option<String> {
+        self.claimed("iss")
+    }
+
+    /// The `sub` it claims to have.
+    pub fn subject(&self) -> Option<String> {
+        self.claimed("sub")
+    }
+
+    fn claimed(&self, name: &'static str) -> Option<String> {
         let mut deserializer = serde_json::Deserializer::from_slice(&self.payload);
-        deserializer.deserialize_map(IssuerOnly).ok().flatten()
+        deserializer.deserialize_map(Only(name)).ok().flatten()
     }
 
     /// What the header alone says, checked: algorithm, steering members, `typ`, form of the `kid`. Cheap,
@@ -172,13 +181,20 @@ impl<'a> Unverified<'a> {
     /// Verifies header, signature and claims, in that order.
     pub fn verify(self, expected: &Expected<'_>) -> Result<Verified, Rejection> {
         self.authenticate(expected)?;
-        self.judge(expected, Addressee::Expected)
+        self.judge(expected, Issuer::Expected, Addressee::Expected)
+    }
+
+    /// Verifies a token whose key alone says who issued it (JWT-SVID §3): as [`verify`](Self::verify), and
+    /// whatever `iss` says.
+    pub fn verify_whoever_issued(self, expected: &Expected<'_>) -> Result<Verified, Rejection> {
+        self.authenticate(expected)?;
+        self.judge(expected, Issuer::Anybody, Addressee::Expected)
     }
 
     /// The same, whomever the token is addressed to: for the issuer, who is asked about its own.
     pub fn verify_for_any_audience(self, expected: &Expected<'_>) -> Result<Verified, Rejection> {
         self.authenticate(expected)?;
-        self.judge(expected, Addressee::Anybody)
+        self.judge(expected, Issuer::Expected, Addressee::Anybody)
     }
 
     /// Verifies a proof of possession: signed by the very key its header brings along, which must be a public
@@ -225,8 +241,16 @@ impl<'a> Unverified<'a> {
         self.check_signature(verifier)
     }
 
-    fn judge(self, expected: &Expected<'_>, addressee: Addressee) -> Result<Verified, Rejection> {
+    fn judge(
+        self,
+        expected: &Expected<'_>,
+        issuer: Issuer,
+        addressee: Addressee,
+    ) -> Result<Verified, Rejection> {
         let claims = json::object(&self.payload, json::MAX_DEPTH).ok_or(Rejection::Malformed)?;
+        if issuer == Issuer::Expected {
+            check_issuer(&claims, expected)?;
+        }
         let audiences = check_names(&claims, expected, addressee)?;
         let expires_at = check_times(&claims, expected)?;
         let names_its_kind = self
@@ -268,6 +292,22 @@ fn short_type(typ: &str) -> &str {
     }
 }
 
+/// SJ-08: one string, and exactly the expected one.
+fn check_issuer(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<(), Rejection> {
+    match claims.get("iss") {
+        Some(Value::String(issuer)) if issuer == expected.issuer => Ok(()),
+        Some(Value::String(_)) => Err(Rejection::UnknownIssuer),
+        _ => Err(Rejection::Malformed),
+    }
+}
+
+/// Who may have issued a token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Issuer {
+    Anybody,
+    Expected,
+}
+
 /// Whom a token may be addressed to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Addressee {
@@ -280,11 +320,6 @@ fn check_names(
     expected: &Expected<'_>,
     addressee: Addressee,
 ) -> Result<Vec<String>, Rejection> {
-    match claims.get("iss") {
-        Some(Value::String(issuer)) if issuer == expected.issuer => {}
-        Some(Value::String(_)) => return Err(Rejection::UnknownIssuer),
-        _ => return Err(Rejection::Malformed),
-    }
     let audiences = match claims.get("aud") {
         Some(Value::String(one)) => vec![one.clone()],
         Some(Value::Array(several)) => several
@@ -344,9 +379,10 @@ pub(crate) fn moment(
     Ok(Some((whole(seconds.floor()), whole(seconds.ceil()))))
 }
 
-struct IssuerOnly;
+/// The text of one claim.
+struct Only(&'static str);
 
-impl<'de> Visitor<'de> for IssuerOnly {
+impl<'de> Visitor<'de> for Only {
     type Value = Option<String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -354,15 +390,15 @@ impl<'de> Visitor<'de> for IssuerOnly {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Option<String>, A::Error> {
-        let mut issuer = None;
+        let mut found = None;
         while let Some(name) = members.next_key::<Name<'de>>()? {
-            if name.0 == "iss" {
-                issuer = Some(members.next_value::<String>()?);
+            if name.0 == self.0 {
+                found = Some(members.next_value::<String>()?);
             } else {
                 members.next_value::<IgnoredAny>()?;
             }
         }
-        Ok(issuer)
+        Ok(found)
     }
 }
 

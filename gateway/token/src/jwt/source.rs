@@ -139,16 +139,23 @@ impl JwtValidator {
 
     async fn principal(&self, token: &Token, call: &Call<'_>) -> Result<Principal, ValidateError> {
         let token = Unverified::parse(token.as_bytes(), MAX_TOKEN_BYTES)?;
-        let claimed = token.issuer().ok_or(Rejection::Malformed)?;
-        let source = self
-            .sources
-            .iter()
-            .find(|source| source.issuer == claimed)
-            .ok_or(Rejection::UnknownIssuer)?;
+        let claimed = token.issuer();
+        let source = match &claimed {
+            Some(issuer) => self
+                .sources
+                .iter()
+                .find(|source| source.issuer == *issuer)
+                .ok_or(Rejection::UnknownIssuer)?,
+            // A JWT-SVID is its trust domain's, whether or not it names an issuer (JWT-SVID §3).
+            None => token
+                .subject()
+                .and_then(|subject| self.sources.iter().find(|source| source.holds(&subject)))
+                .ok_or(Rejection::Malformed)?,
+        };
         let types = (self.kind.types)(source.typ);
         token.check_header_against(&source.algorithms, types.names, types.may_be_absent)?;
         let keys = source.keys(token.key_id(), call.now).await?;
-        let verified = token.verify(&Expected {
+        let expected = Expected {
             algorithms: &source.algorithms,
             keys: &keys,
             types: types.names,
@@ -157,11 +164,25 @@ impl JwtValidator {
             audiences: &source.audiences,
             leeway: source.leeway,
             now: call.now,
-        })?;
+        };
+        let verified = match claimed {
+            Some(_) => token.verify(&expected)?,
+            None => token.verify_whoever_issued(&expected)?,
+        };
         if !(self.kind.fits)(&verified) {
             return Err(Rejection::WrongType.into());
         }
+        if let Keys::Fetched(issuer) = &source.keys {
+            issuer.accept(&verified.claims)?;
+        }
         let (mut principal, carried) = principal::read(verified, source.client_claim.as_deref())?;
+        if let Keys::Fetched(issuer) = &source.keys {
+            principal.subject.insert_str(0, issuer.subject_prefix());
+            principal.never_actor = issuer.never_actor();
+            principal
+                .issuer
+                .get_or_insert_with(|| source.issuer.clone());
+        }
         self.declared.complete(&mut principal, carried);
         Ok(principal)
     }
@@ -216,6 +237,10 @@ impl Source {
             client_claim: issuer.client_claim().map(ToOwned::to_owned),
             keys: Keys::Fetched(issuer),
         }
+    }
+
+    fn holds(&self, subject: &str) -> bool {
+        matches!(&self.keys, Keys::Fetched(issuer) if issuer.holds_domain_of(subject))
     }
 
     async fn keys(&self, kid: Option<&str>, now: Timestamp) -> Result<Arc<KeySet>, Fault> {

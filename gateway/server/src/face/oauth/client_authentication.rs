@@ -1,173 +1,191 @@
-//! Client authentication: `client_secret_basic` and `client_secret_post` (RFC 6749 §2.3.1).
+//! Client authentication: by secret (RFC 6749 §2.3.1), signed assertion (RFC 7523 §2.2, JWT-SVID), or TLS
+//! certificate (RFC 8705 §2, X.509-SVID). Exactly one method per request (SC-04), the one agreed on.
 
-use std::borrow::Cow;
+mod basic;
+#[cfg(test)]
+mod tests;
 
 use cambist_core::Fault;
+use cambist_token::jose::{MAX_TOKEN_BYTES, Unverified};
 use hyper::{HeaderMap, header};
 use zeroize::Zeroizing;
 
 use super::{form::TokenForm, refusal::Refusal};
 use crate::{
     gateway::{Circumstances, Gateway},
-    instance::{PublishedInstance, RegisteredClient},
+    instance::{Authentication, PublishedInstance, RegisteredClient},
 };
 
-struct Credentials {
-    id: String,
-    secret: Zeroizing<String>,
-}
+/// `client_assertion_type` of RFC 7523 §2.2.
+const JWT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// `client_assertion_type` of JWT-SVIDs.
+const SPIFFE_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
 
 const FAILED: Refusal = Refusal::InvalidClient("client authentication failed");
 
-/// Who asks. Exactly one method must have been used (SC-04).
+/// What a request authenticates with.
+enum Credentials<'f> {
+    Secret {
+        id: String,
+        secret: Zeroizing<String>,
+    },
+    Assertion {
+        /// `client_id`, which may be left out beside an assertion (RFC 7521 §4.2).
+        id: Option<&'f str>,
+        assertion: &'f str,
+        is_svid: bool,
+    },
+    Certificate {
+        id: &'f str,
+    },
+}
+
+/// Who asks. Exactly one method must have been used (SC-04), and it must be the client's own: what another
+/// method would prove counts for nothing (SC-03).
 pub async fn authenticate<'i>(
     gateway: &Gateway,
     instance: &'i PublishedInstance,
     headers: &HeaderMap,
     form: &TokenForm,
-    _circumstances: &Circumstances,
+    circumstances: &Circumstances,
 ) -> Result<&'i RegisteredClient, Refusal> {
-    let credentials = credentials(headers, form)?;
-    let Some(client) = instance.clients.get(&credentials.id) else {
-        return Err(FAILED);
-    };
-    match client
-        .secret
-        .matches(&credentials.secret, &gateway.heavy)
-        .await
-    {
-        Ok(true) => Ok(client),
-        Ok(false) => Err(FAILED),
-        Err(Fault::Overloaded(_) | Fault::Unavailable(_)) => Err(Refusal::TemporarilyUnavailable),
-        Err(_) => Err(Refusal::ServerError),
+    match credentials(headers, form, circumstances)? {
+        Credentials::Secret { id, secret } => {
+            let client = instance.clients.get(&id).ok_or(FAILED)?;
+            let Authentication::Secret(known) = &client.authentication else {
+                return Err(FAILED);
+            };
+            match known.matches(&secret, &gateway.heavy).await {
+                Ok(true) => Ok(client),
+                Ok(false) => Err(FAILED),
+                Err(fault) => Err(ours(&fault)),
+            }
+        }
+        Credentials::Assertion {
+            id,
+            assertion,
+            is_svid,
+        } => {
+            let client = asserted(instance, id, assertion, is_svid).ok_or(FAILED)?;
+            let now = circumstances.now;
+            let accepted = client
+                .authentication
+                .accept_assertion(assertion.as_bytes(), is_svid, now)
+                .await
+                .map_err(|fault| ours(&fault))?
+                .ok_or(FAILED)?;
+            let Some(jti) = accepted.id else {
+                return Ok(client);
+            };
+            let (name, until) = (&client.client.id, accepted.until);
+            let is_first = gateway
+                .used_assertions
+                .is_first(&instance.id, name, &jti, until, now)
+                .await
+                .map_err(|fault| ours(&fault))?;
+            if is_first { Ok(client) } else { Err(FAILED) }
+        }
+        Credentials::Certificate { id } => {
+            let client = instance.clients.get(id).ok_or(FAILED)?;
+            if client.authentication.accepts_certificate(circumstances) {
+                Ok(client)
+            } else {
+                Err(FAILED)
+            }
+        }
     }
 }
 
-fn credentials(headers: &HeaderMap, form: &TokenForm) -> Result<Credentials, Refusal> {
-    if form.has_client_assertion {
-        return Err(Refusal::InvalidClient("client assertions are not offered"));
+const fn ours(fault: &Fault) -> Refusal {
+    match fault {
+        Fault::Overloaded(_) | Fault::Unavailable(_) => Refusal::TemporarilyUnavailable,
+        _ => Refusal::ServerError,
     }
+}
+
+/// Whose assertion it claims to be; nothing of it has been verified.
+fn asserted<'i>(
+    instance: &'i PublishedInstance,
+    id: Option<&str>,
+    assertion: &str,
+    is_svid: bool,
+) -> Option<&'i RegisteredClient> {
+    if let Some(id) = id {
+        return instance.clients.get(id);
+    }
+    let token = Unverified::parse(assertion.as_bytes(), MAX_TOKEN_BYTES).ok()?;
+    if !is_svid {
+        return instance.clients.get(&token.issuer()?);
+    }
+    let subject = token.subject()?;
+    let mut fitting = instance
+        .clients
+        .values()
+        .filter(|client| client.authentication.is_named_by(&subject));
+    match (fitting.next(), fitting.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    }
+}
+
+fn credentials<'f>(
+    headers: &HeaderMap,
+    form: &'f TokenForm,
+    circumstances: &Circumstances,
+) -> Result<Credentials<'f>, Refusal> {
     let mut presented = headers.get_all(header::AUTHORIZATION).iter();
     let authorization = match (presented.next(), presented.next()) {
         (_, Some(_)) => return Err(FAILED),
         (first, None) => first,
     };
-    match (authorization, &form.client_secret) {
-        (Some(_), Some(_)) => Err(Refusal::InvalidClient(
+    let has_assertion = form.client_assertion.is_some() || form.client_assertion_type.is_some();
+    let used = [
+        authorization.is_some(),
+        form.client_secret.is_some(),
+        has_assertion,
+    ];
+    if used.into_iter().filter(|is_used| *is_used).count() > 1 {
+        return Err(Refusal::InvalidClient(
             "use one client authentication method",
-        )),
-        (Some(value), None) => {
-            let basic = value.to_str().ok().and_then(basic).ok_or(FAILED)?;
-            let agrees = form.client_id.as_ref().is_none_or(|id| *id == basic.id);
-            if agrees { Ok(basic) } else { Err(FAILED) }
-        }
-        (None, Some(secret)) => {
-            let id = form.client_id.clone().ok_or(FAILED)?;
-            Ok(Credentials {
-                id,
-                secret: secret.clone(),
-            })
-        }
-        (None, None) => Err(Refusal::InvalidClient("client authentication is required")),
-    }
-}
-
-fn basic(value: &str) -> Option<Credentials> {
-    let (scheme, encoded) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") || encoded.len() > 4096 {
-        return None;
-    }
-    let bytes = Zeroizing::new(base64_simd::STANDARD.decode_to_vec(encoded.trim()).ok()?);
-    let (id, secret) = std::str::from_utf8(&bytes).ok()?.split_once(':')?;
-    Some(Credentials {
-        id: form_decoded(id)?,
-        secret: Zeroizing::new(form_decoded(secret)?),
-    })
-}
-
-/// Both halves are form-encoded before they are joined (RFC 6749 §2.3.1); most secrets look the same either
-/// way.
-fn form_decoded(text: &str) -> Option<String> {
-    if !text.contains(['%', '+']) {
-        return Some(text.to_owned());
-    }
-    let escaped: Cow<'_, str> = if text.contains(['&', '=']) {
-        Cow::Owned(text.replace('&', "%26").replace('=', "%3D"))
-    } else {
-        Cow::Borrowed(text)
-    };
-    form_urlencoded::parse(escaped.as_bytes())
-        .next()
-        .map(|(decoded, _)| decoded.into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn encoded(pair: &str) -> String {
-        format!("Basic {}", base64_simd::STANDARD.encode_to_string(pair))
-    }
-
-    #[test]
-    fn basic_credentials_are_form_decoded() {
-        let read = basic(&encoded("my%20client:s%3Ac%2Bret")).unwrap();
-        assert_eq!(
-            (read.id.as_str(), read.secret.as_str()),
-            ("my client", "s:c+ret")
-        );
-        let plain = basic(&encoded("web:abc=def/")).unwrap();
-        assert_eq!(plain.secret.as_str(), "abc=def/");
-    }
-
-    #[test]
-    fn junk_is_no_credential() {
-        for value in [
-            "Basic",
-            "Basic !!!",
-            "Bearer abc",
-            &encoded("nocolon"),
-            &format!("Basic {}", "A".repeat(5000)),
-        ] {
-            assert!(basic(value).is_none(), "{value}");
-        }
-    }
-
-    #[test]
-    fn sc_04_two_methods_are_refused() {
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            header::AUTHORIZATION,
-            encoded("web:secret").parse().unwrap(),
-        );
-        let form = TokenForm {
-            client_secret: Some(Zeroizing::new("secret".to_owned())),
-            ..TokenForm::default()
-        };
-        assert!(matches!(
-            credentials(&headers, &form),
-            Err(Refusal::InvalidClient(_))
         ));
-        headers.append(header::AUTHORIZATION, encoded("web:other").parse().unwrap());
-        assert!(credentials(&headers, &TokenForm::default()).is_err());
     }
+    if let Some(value) = authorization {
+        let (id, secret) = value.to_str().ok().and_then(basic::read).ok_or(FAILED)?;
+        let agrees = form.client_id.as_ref().is_none_or(|named| *named == id);
+        return if agrees {
+            Ok(Credentials::Secret { id, secret })
+        } else {
+            Err(FAILED)
+        };
+    }
+    if let Some(secret) = &form.client_secret {
+        let id = form.client_id.clone().ok_or(FAILED)?;
+        let secret = secret.clone();
+        return Ok(Credentials::Secret { id, secret });
+    }
+    if has_assertion {
+        return assertion(form);
+    }
+    match &form.client_id {
+        Some(id) if circumstances.certificates.is_some() => Ok(Credentials::Certificate { id }),
+        _ => Err(Refusal::InvalidClient("client authentication is required")),
+    }
+}
 
-    #[test]
-    fn a_contradicting_client_id_is_refused() {
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            header::AUTHORIZATION,
-            encoded("web:secret").parse().unwrap(),
-        );
-        let other = TokenForm {
-            client_id: Some("app".to_owned()),
-            ..TokenForm::default()
-        };
-        assert!(credentials(&headers, &other).is_err());
-        let same = TokenForm {
-            client_id: Some("web".to_owned()),
-            ..TokenForm::default()
-        };
-        assert!(credentials(&headers, &same).is_ok());
-    }
+fn assertion(form: &TokenForm) -> Result<Credentials<'_>, Refusal> {
+    let is_svid = match form.client_assertion_type.as_deref() {
+        Some(JWT_ASSERTION) => false,
+        Some(SPIFFE_ASSERTION) => true,
+        _ => {
+            return Err(Refusal::InvalidClient(
+                "client assertions of this type are not accepted",
+            ));
+        }
+    };
+    let assertion = form.client_assertion.as_deref().ok_or(FAILED)?;
+    Ok(Credentials::Assertion {
+        id: form.client_id.as_deref(),
+        assertion,
+        is_svid,
+    })
 }

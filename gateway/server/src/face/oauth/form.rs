@@ -32,16 +32,18 @@ pub struct TokenForm {
     pub client_id: Option<String>,
     /// `client_secret`.
     pub client_secret: Option<Zeroizing<String>>,
-    /// Whether a client assertion was sent.
-    pub has_client_assertion: bool,
+    /// `client_assertion`.
+    pub client_assertion: Option<Zeroizing<String>>,
+    /// `client_assertion_type`.
+    pub client_assertion_type: Option<String>,
+    /// `assertion`, the grant of RFC 7521 §4.1.
+    pub assertion: Option<Zeroizing<String>>,
     /// `subject_token`.
     pub subject_token: Option<Zeroizing<String>>,
     /// `subject_token_type`.
     pub subject_token_type: Option<String>,
     /// `token`, of the endpoints that are asked about one.
     pub token: Option<Zeroizing<String>>,
-    /// `assertion`, the authorization grant of RFC 7521 §4.1.
-    pub assertion: Option<Zeroizing<String>>,
     /// `actor_token`.
     pub actor_token: Option<Zeroizing<String>>,
     /// `actor_token_type`.
@@ -83,7 +85,8 @@ impl TokenForm {
             "grant_type" => self.grant_type = Some(value),
             "client_id" => self.client_id = Some(value),
             "client_secret" => self.client_secret = Some(Zeroizing::new(value)),
-            "client_assertion" | "client_assertion_type" => self.has_client_assertion = true,
+            "client_assertion" => self.client_assertion = Some(Zeroizing::new(value)),
+            "client_assertion_type" => self.client_assertion_type = Some(value),
             "assertion" => self.assertion = Some(Zeroizing::new(value)),
             "subject_token" => self.subject_token = Some(Zeroizing::new(value)),
             "subject_token_type" => self.subject_token_type = Some(value),

@@ -7,11 +7,8 @@ use cambist_core::{Instance, TokenType};
 use cambist_token::{dpop, jose::Algorithm};
 use serde_json::{Map, Value, json};
 
-use super::{saml_bearer, token::TOKEN_EXCHANGE};
+use super::grant::Grant;
 use crate::{instance::RegisteredClient, ledger::Persistence};
-
-/// How clients may authenticate.
-const METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 
 /// What an instance offers.
 pub struct Offered<'a> {
@@ -32,11 +29,12 @@ pub fn document(offered: &Offered<'_>) -> Bytes {
     let (issuer, engine) = (offered.issuer, offered.engine);
     let parties = engine.relying_parties.values();
     let scopes: BTreeSet<&str> = parties.flat_map(|party| party.scope.words()).collect();
-    let methods: &[&str] = if offered.clients.is_empty() {
-        &[]
-    } else {
-        &METHODS
-    };
+    let methods: BTreeSet<&str> = offered
+        .clients
+        .values()
+        .flat_map(|client| client.authentication.names())
+        .copied()
+        .collect();
     let mut document = Map::new();
     let mut say = |name: &str, value: Value| {
         document.insert(name.to_owned(), value);
@@ -44,14 +42,11 @@ pub fn document(offered: &Offered<'_>) -> Bytes {
     say("issuer", json!(issuer));
     say("token_endpoint", json!(format!("{issuer}/token")));
     say("jwks_uri", json!(format!("{issuer}/jwks")));
-    let mut grants = vec![TOKEN_EXCHANGE];
-    let takes = |presented: &TokenType| {
-        let mut transformations = engine.transformations.iter();
-        transformations.any(|made| made.subject == *presented)
-    };
-    if takes(&saml_bearer::PRESENTED_TYPE) {
-        grants.push(saml_bearer::SAML2_BEARER);
-    }
+    let grants: Vec<&str> = Grant::ALL
+        .into_iter()
+        .filter(|grant| grant.is_offered(engine))
+        .map(Grant::name)
+        .collect();
     say("grant_types_supported", json!(grants));
     say("response_types_supported", json!([]));
     say("subject_types_supported", json!(["public"]));

@@ -1,19 +1,14 @@
 //! The token endpoint (RFC 8693 §2).
 
-use cambist_core::{
-    ExchangeError, ExchangeRequest, Exchanged, Presented, Timestamp, Token, TokenType, Usage,
-    exchange,
-};
+use cambist_core::{ExchangeError, ExchangeRequest, Exchanged, Timestamp, TokenType, Usage};
 use cambist_token::dpop::{self, Proof};
 use hyper::{HeaderMap, Method, Response, header, header::HeaderValue};
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use super::{
-    client_authentication,
-    form::{self, TokenForm},
+    client_authentication, form,
+    grant::Grant,
     refusal::{self, Refusal, json_headers},
-    saml_bearer::{self, SAML2_BEARER},
 };
 use crate::{
     audit::Event,
@@ -21,11 +16,8 @@ use crate::{
     dpop::{DpopRefusal, NONCE, Wanted},
     face::shown,
     gateway::{Circumstances, Gateway},
-    instance::{PublishedInstance, RegisteredClient},
+    instance::PublishedInstance,
 };
-
-/// The grant type this endpoint serves (RFC 8693 §2.1).
-pub const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 /// Answers one request to an instance's token endpoint. `body` is already within the size limit.
 pub async fn handle(
@@ -77,42 +69,6 @@ enum Failure {
     Exchange(ExchangeError, Grant),
 }
 
-/// Which grant a request makes use of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Grant {
-    Exchange,
-    SamlBearer,
-}
-
-impl Grant {
-    fn of(form: &TokenForm) -> Result<Self, Refusal> {
-        match form.grant_type.as_deref() {
-            Some(TOKEN_EXCHANGE) => Ok(Self::Exchange),
-            Some(SAML2_BEARER) => Ok(Self::SamlBearer),
-            Some(_) => Err(Refusal::UnsupportedGrantType),
-            None => Err(Refusal::InvalidRequest("grant_type is missing")),
-        }
-    }
-
-    fn request<'c>(
-        self,
-        form: &mut TokenForm,
-        client: &'c RegisteredClient,
-    ) -> Result<ExchangeRequest<'c>, Refusal> {
-        match self {
-            Self::Exchange => request(form, client),
-            Self::SamlBearer => saml_bearer::request(form, client),
-        }
-    }
-
-    fn refusal(self, error: &ExchangeError) -> Refusal {
-        match self {
-            Self::Exchange => Refusal::from(error),
-            Self::SamlBearer => saml_bearer::refusal(error),
-        }
-    }
-}
-
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
@@ -135,14 +91,15 @@ async fn token(
         client_authentication::authenticate(gateway, instance, headers, &form, circumstances)
             .await?;
     event.client(&client.client.id);
-    let grant = Grant::of(&form)?;
-    let request = grant.request(&mut form, client)?;
+    let grant = Grant::of(&form, client)?;
+    let client = grant.client(client, instance);
+    let request = grant.request(&mut form, &client)?;
     event.asked(&request);
     let proof = proof(gateway, instance, headers, &request, circumstances)?;
     let mut call = circumstances.call(&instance.id);
     call.proofs.dpop_thumbprint = proof.as_ref().map(|proof| proof.thumbprint.as_str());
-    exchange(&instance.engine, &request, &call)
-        .await
+    let outcome = grant.run(instance, &request, &call).await;
+    outcome
         .map(|exchanged| (exchanged, grant))
         .map_err(|error| Failure::Exchange(error, grant))
 }
@@ -202,63 +159,6 @@ pub(super) fn is_form(headers: &HeaderMap) -> bool {
     })
 }
 
-fn request<'c>(
-    form: &mut TokenForm,
-    client: &'c RegisteredClient,
-) -> Result<ExchangeRequest<'c>, Refusal> {
-    if form.foreign_extension.is_some() {
-        return Err(Refusal::InvalidRequest(
-            "the request uses an extension that is not offered",
-        ));
-    }
-    let subject = presented(form.subject_token.take(), form.subject_token_type.take())?.ok_or(
-        Refusal::InvalidRequest("subject_token and subject_token_type are required"),
-    )?;
-    let actor = match (form.actor_token.take(), form.actor_token_type.take()) {
-        (None, Some(_)) => {
-            return Err(Refusal::InvalidRequest(
-                "actor_token_type was sent without actor_token",
-            ));
-        }
-        (Some(_), None) => {
-            return Err(Refusal::InvalidRequest(
-                "actor_token needs actor_token_type",
-            ));
-        }
-        (token, token_type) => presented(token, token_type)?,
-    };
-    Ok(ExchangeRequest {
-        client: &client.client,
-        subject,
-        actor,
-        requested_token_type: form.requested_token_type.take().map(TokenType::new),
-        audiences: std::mem::take(&mut form.audiences),
-        resources: std::mem::take(&mut form.resources),
-        scope: form.scope.take(),
-        nonce: None,
-        wanted_confirmation: None,
-    })
-}
-
-fn presented(
-    token: Option<Zeroizing<String>>,
-    token_type: Option<String>,
-) -> Result<Option<Presented>, Refusal> {
-    match (token, token_type) {
-        (Some(mut token), Some(token_type)) => {
-            let token = Token::new(std::mem::take(&mut *token).into_bytes());
-            Ok(Some(Presented {
-                token,
-                token_type: TokenType::new(token_type),
-            }))
-        }
-        (None, None) => Ok(None),
-        _ => Err(Refusal::InvalidRequest(
-            "a token and its type must be sent together",
-        )),
-    }
-}
-
 #[derive(Serialize)]
 struct TokenResponse<'a> {
     access_token: &'a str,
@@ -282,7 +182,7 @@ fn issued(exchanged: &Exchanged, grant: Grant, now: Timestamp) -> Response<Body>
     let issued = &exchanged.issued;
     let answer = TokenResponse {
         access_token: &shown(&issued.token),
-        issued_token_type: (grant == Grant::Exchange).then_some(&issued.token_type),
+        issued_token_type: (grant == Grant::TokenExchange).then_some(&issued.token_type),
         token_type: match issued.usage {
             Usage::Bearer if is_key_bound(exchanged) => "DPoP",
             Usage::Bearer => "Bearer",

@@ -84,6 +84,7 @@ fn instance() -> Instance {
         relying_parties: [("orders-api".to_owned(), Arc::new(party))].into(),
         resources: HashMap::new(),
         deciders: Vec::new(),
+        for_clients: None,
         ledger: None,
         limits: Limits::default(),
     }

@@ -5,12 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use cambist_core::{Actor, Binding, Client, MayPresent, RelyingParty};
+use cambist_core::{Actor, Binding, Client, Fetch, MayPresent, RelyingParty};
 
 use crate::{
     document::{ClientDocument, InstanceDocument},
     face::oauth::resource,
-    instance::{ClientSecret, RegisteredClient},
+    instance::{Authentication, ClientSecret, RegisteredClient},
     publish_error::PublishError,
 };
 
@@ -69,11 +69,13 @@ pub(super) fn relying_parties(
 pub(super) fn clients(
     document: &InstanceDocument,
     parties: &Parties,
+    issuer: &str,
+    fetch: &Arc<dyn Fetch>,
 ) -> Result<HashMap<String, RegisteredClient>, PublishError> {
     let mut built = HashMap::new();
     for (id, wanted) in &document.clients {
-        let client =
-            client(id, wanted, parties).map_err(|error| error.within(&format!("clients.{id}")))?;
+        let client = client(id, wanted, parties, issuer, fetch)
+            .map_err(|error| error.within(&format!("clients.{id}")))?;
         built.insert(id.clone(), client);
     }
     Ok(built)
@@ -83,6 +85,8 @@ fn client(
     id: &str,
     wanted: &ClientDocument,
     parties: &Parties,
+    issuer: &str,
+    fetch: &Arc<dyn Fetch>,
 ) -> Result<RegisteredClient, PublishError> {
     if id.is_empty() || id.len() > 256 || !id.bytes().all(|b| (0x20..=0x7e).contains(&b)) {
         return Err(PublishError::new(
@@ -93,19 +97,13 @@ fn client(
     }
     check_audiences("audiences", &wanted.audiences, parties)?;
     check_audiences("introspects", &wanted.introspects, parties)?;
-    let kept = wanted.secret_hash.as_deref().ok_or_else(|| {
-        PublishError::new(
-            "secret",
-            "is missing",
-            "send `secret` in clear (it is kept as a hash only) or `secret_hash`",
-        )
-    })?;
     let accepted = wanted
         .subject_audiences
         .clone()
         .unwrap_or_else(|| [id.to_owned()].into());
     Ok(RegisteredClient {
-        secret: ClientSecret::parse(kept)?,
+        authentication: authentication(id, wanted, issuer, fetch)?,
+        grants: wanted.grant_types.clone(),
         introspects: wanted.introspects.clone(),
         client: Client {
             id: id.to_owned(),
@@ -130,6 +128,30 @@ fn client(
             },
         },
     })
+}
+
+/// Exactly one way to prove itself.
+fn authentication(
+    id: &str,
+    wanted: &ClientDocument,
+    issuer: &str,
+    fetch: &Arc<dyn Fetch>,
+) -> Result<Authentication, PublishError> {
+    match (&wanted.authentication, &wanted.secret_hash) {
+        (Some(document), None) => Authentication::build(id, document, issuer, fetch)
+            .map_err(|error| error.within("authentication")),
+        (None, Some(kept)) => ClientSecret::parse(kept).map(Authentication::Secret),
+        (Some(_), Some(_)) => Err(PublishError::new(
+            "authentication",
+            "is given beside a secret",
+            "give each client one way to prove itself",
+        )),
+        (None, None) => Err(PublishError::new(
+            "secret",
+            "is missing",
+            "send `secret` in clear (it is kept as a hash only), `secret_hash`, or `authentication`",
+        )),
+    }
 }
 
 pub(super) fn check_audiences(

@@ -27,6 +27,8 @@ pub(super) struct BuiltValidator {
     pub(super) token_type: TokenType,
     pub(super) validator: Arc<dyn Validator>,
     declared: Declared,
+    /// What each of its issuers puts before a subject, behind the declared prefix. Empty: it has one source.
+    prefixes: Vec<String>,
     /// Whether it speaks of subjects that some other party named.
     is_foreign: bool,
 }
@@ -94,7 +96,13 @@ fn builtin_validator(
             .map(ToOwned::to_owned),
     );
     let is_foreign = issuers.is_some_and(|names| names.iter().any(|name| name != "self"));
+    let prefixes = issuers.into_iter().flatten().filter_map(Value::as_str);
+    let prefixes = prefixes.map(|name| {
+        let issuer = (bench.trusted_issuer)(name);
+        issuer.map_or_else(String::new, |issuer| issuer.subject_prefix().to_owned())
+    });
     Ok(BuiltValidator {
+        prefixes: prefixes.collect(),
         token_type: builtin.token_type.clone(),
         validator,
         declared: declared(&part.settings)?,
@@ -108,6 +116,7 @@ fn opaque_validator(
 ) -> Result<BuiltValidator, PublishError> {
     let validator = OpaqueValidator::build(&part.settings, binder.instance, binder.shelf.ledger)?;
     Ok(BuiltValidator {
+        prefixes: Vec::new(),
         token_type: TokenType::ACCESS_TOKEN,
         declared: validator.declared().clone(),
         validator: Arc::new(validator),
@@ -126,6 +135,7 @@ fn saml_validator(
         token_type: TokenType::SAML2,
         declared: validator.declared().clone(),
         validator,
+        prefixes: Vec::new(),
         is_foreign: true,
     })
 }
@@ -168,6 +178,7 @@ fn plugin_validator(
         validator: bound.validator(settings.token_type.clone(), declared.clone()),
         token_type: settings.token_type,
         declared,
+        prefixes: Vec::new(),
         is_foreign: true,
     })
 }
@@ -185,6 +196,9 @@ fn declared(settings: &Map<String, Value>) -> Result<Declared, PublishError> {
     })
 }
 
+/// Stands for `client_credentials` among the names of validators, none of which is empty.
+const CLIENTS: &str = "";
+
 /// TX-60: two foreign sources may not speak of the same `sub` by accident.
 pub(super) fn check_subject_namespaces(
     document: &InstanceDocument,
@@ -193,28 +207,34 @@ pub(super) fn check_subject_namespaces(
     if document.shared_subjects {
         return Ok(());
     }
-    let mut seen: HashMap<&str, &str> = HashMap::new();
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    // BC-10: clients are subjects too.
+    if let Some(own) = &document.client_credentials {
+        seen.insert(own.subject_prefix.clone(), CLIENTS);
+    }
     for (name, validator) in validators {
-        let several_issuers = document
-            .validators
-            .get(name)
-            .and_then(|part| part.settings.get("issuers"))
-            .and_then(Value::as_array)
-            .is_some_and(|issuers| issuers.len() > 1);
         // What this instance issued itself already carries its source's prefix.
-        let speaks = validator.is_foreign || validator.token_type == TokenType::USERNAME;
-        let clash = speaks
-            .then(|| seen.insert(&validator.declared.subject_prefix, name))
-            .flatten();
-        if clash.is_some() || several_issuers {
-            let other = clash.map_or_else(
-                || "another of its issuers".to_owned(),
-                |other| format!("`validators.{other}`"),
-            );
+        if !validator.is_foreign && validator.token_type != TokenType::USERNAME {
+            continue;
+        }
+        let own = &validator.declared.subject_prefix;
+        let effective = match validator.prefixes.as_slice() {
+            [] => vec![own.clone()],
+            several => several.iter().map(|each| format!("{own}{each}")).collect(),
+        };
+        for prefix in effective {
+            let Some(other) = seen.insert(prefix, name) else {
+                continue;
+            };
+            let other = match other {
+                CLIENTS => "the clients of `client_credentials`".to_owned(),
+                other if other == name => "another of its issuers".to_owned(),
+                other => format!("`validators.{other}`"),
+            };
             return Err(PublishError::new(
                 format!("validators.{name}.subject_prefix"),
                 format!("subjects of `{name}` could be mistaken for those of {other}"),
-                "give each source its own `subject_prefix`, or set `shared_subjects` to true if they name the same people",
+                "give each source its own `subject_prefix`, here or on the issuer, or set `shared_subjects` to true if they name the same people",
             ));
         }
     }
