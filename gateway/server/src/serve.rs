@@ -222,12 +222,13 @@ fn gateway(
     );
     let users = users(&store, &heavy, &config.passwords);
     let directory: Arc<dyn PasswordDirectory> = users.clone();
-    let clock = || ServeError::Io(io::Error::other("the clock stands before 1970"));
+    let started =
+        now().ok_or_else(|| ServeError::Io(io::Error::other("the clock stands before 1970")))?;
     let sessions = background.block_on(SessionStore::open(
         config.sessions.clone(),
         store.clone(),
         handle.clone(),
-        now().ok_or_else(clock)?,
+        started,
     ))?;
     background.spawn(sessions.clone().tend());
     let rules = EgressRules {
@@ -251,8 +252,6 @@ fn gateway(
     let keyring = Arc::new(keys::open(&data)?);
     let used_assertions = UsedAssertions::new(store.clone(), handle.clone());
     let saml = SamlBench::new(keys::open_saml(&data)?, store.clone(), handle.clone());
-    let started =
-        now().ok_or_else(|| ServeError::Io(io::Error::other("the clock stands before 1970")))?;
     let ledger = background.block_on(Ledger::open(store.clone(), handle.clone(), started))?;
     let workshop = Workshop {
         base_url: base_url.clone(),
