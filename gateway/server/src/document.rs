@@ -340,6 +340,13 @@ pub struct RestStsDocument {
     /// Of these, the audiences of an output token type that is not for all of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub output_audiences: BTreeMap<String, BTreeSet<String>>,
+    /// Whether issued tokens can be validated, cancelled and listed. They are then on disk before they leave,
+    /// but for their text.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_tokens: bool,
+    /// Whether their text is kept too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_text: bool,
     /// The `instance_state` this was published from, when it was published through `/sts-publish/rest`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_state: Option<Value>,

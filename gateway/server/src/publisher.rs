@@ -11,6 +11,7 @@ mod issuers;
 mod keys;
 mod own_keys;
 mod plugins;
+mod realms;
 mod restore;
 mod routes;
 mod secrets;
@@ -29,6 +30,7 @@ pub use failure::PublishFailure;
 pub use inspection::{Import, Inspection, SelfTest};
 pub use keys::{KeySummary, SHORTEST_WAIT, USUAL_WAIT};
 pub use plugins::PluginSummary;
+pub use realms::RealmDocument;
 pub use secrets::SecretSummary;
 pub use versions::PluginVersion;
 

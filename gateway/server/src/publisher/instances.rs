@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Precondition, PublishFailure, Publisher, own_keys, to_json};
 use crate::{
     document::InstanceDocument,
+    face::rest_publish::forget_stale_state,
     gateway::now,
     instance::ClientSecret,
     publish_error::PublishError,
@@ -26,6 +27,7 @@ impl Publisher {
         precondition.check(replaced.as_ref().map(|instance| instance.revision))?;
         let previous = self.stored(DocumentKind::Instance, id).await?;
         document.keep_secrets(previous.as_ref())?;
+        forget_stale_state(&mut document);
         if let Some(other) = draft
             .registry
             .folded_ids

@@ -22,6 +22,9 @@ impl Publisher {
         self.restore_plugins(&mut registry, &mut failed).await?;
         self.restore_secrets(&mut registry, &mut failed).await?;
         self.restore_issuers(&mut registry, &mut failed).await?;
+        for stored in self.workshop.store.documents(DocumentKind::Realm).await? {
+            registry.realms.insert_mut(stored.id, stored.revision);
+        }
         self.restore_instances(&mut registry, &mut failed).await?;
         self.restore_routes(&mut registry, &mut failed).await?;
         for what in &failed {

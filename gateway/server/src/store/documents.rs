@@ -21,6 +21,8 @@ pub enum DocumentKind {
     Issuer,
     /// A signing key.
     Key,
+    /// A realm.
+    Realm,
     /// A route of the proxy.
     Route,
 }
@@ -33,6 +35,7 @@ impl DocumentKind {
             Self::Instance => "instance",
             Self::Issuer => "issuer",
             Self::Key => "key",
+            Self::Realm => "realm",
             Self::Route => "route",
         }
     }
