@@ -112,11 +112,18 @@ impl Bound {
                 },
             },
         };
+        let logged = |text: &str| {
+            if terms.grants.log {
+                text.to_owned()
+            } else {
+                String::new()
+            }
+        };
         worker.sandboxed.store.data_mut().enter(Visitor {
             terms: Arc::clone(terms),
             outside: Arc::clone(&plugin.shared.outside),
-            instance: call.instance.to_owned(),
-            correlation: call.correlation.to_owned(),
+            instance: logged(call.instance),
+            correlation: logged(call.correlation),
             now: call.now.0,
             deadline,
         });

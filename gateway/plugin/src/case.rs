@@ -15,7 +15,8 @@ use serde_json::{Map, Value, json};
 use wasmtime::{Store, component::Instance};
 
 use crate::{
-    Plugin, Point,
+    Manifest, Plugin, PluginRejected, Point,
+    limits::ClassLimits,
     sandbox::{Sandbox, Visitor, drive},
     terms::Terms,
     v0_1,
@@ -166,59 +167,143 @@ impl Plugin {
     }
 
     fn play(&self, case: &Case, outcome: &mut CaseOutcome) -> Result<Value, String> {
-        let point = self.point_of(case)?;
-        let config = self
-            .manifest
-            .configure(&case.config)
-            .map_err(|error| error.to_string())?;
-        let stage = Arc::new(Stage::new(case)?);
-        let terms = Arc::new(Terms {
-            title: case.name.clone(),
-            config,
-            grants: stage.grants(case, &self.manifest)?,
-        });
+        let point = point_of(case, &self.points)?;
         let mut store = Sandbox::store(self.engine(), &self.limits);
         let started = Instant::now();
         let instance = drive(self.linked.instantiate(&mut store), self.limits.call_time)
             .ok_or("its sandbox was not ready in time")?
             .map_err(|error| format!("{error:#}"))?;
         outcome.start_time = started.elapsed();
-        let arguments = arguments(case, point, &terms)?;
-        store.data_mut().enter(Visitor {
-            terms,
-            outside: Arc::clone(&stage) as _,
-            instance: "case".to_owned(),
-            correlation: "case".to_owned(),
-            now: case.now,
-            deadline: Instant::now() + self.limits.call_time,
-        });
-        let asked = Instant::now();
-        let answer = drive(
-            ask(&mut store, &instance, point, &arguments),
+        let played = perform(
+            case,
+            &self.manifest,
+            point,
+            &mut store,
+            &instance,
             self.limits.call_time,
-        );
-        outcome.call_time = asked.elapsed();
+        )?;
+        outcome.call_time = played.time;
         outcome.memory = store.data().memory();
-        let last_words = store.data().last_words();
-        outcome.log = stage.logged();
-        match answer {
+        outcome.log = played.log;
+        played.answer
+    }
+}
+
+fn point_of(case: &Case, points: &[Point]) -> Result<Point, String> {
+    let Some(name) = &case.point else {
+        return match points {
+            [only] => Ok(*only),
+            _ => Err("the component fills several points; say which in `point`".to_owned()),
+        };
+    };
+    Point::named(name)
+        .filter(|point| points.contains(point))
+        .ok_or_else(|| format!("the component does not fill the point `{name}`"))
+}
+
+/// What came of a case.
+struct Played {
+    answer: Result<Value, String>,
+    time: Duration,
+    log: Vec<String>,
+}
+
+/// Plays a case in an instance that is there. An error if the case itself cannot be played.
+fn perform(
+    case: &Case,
+    manifest: &Manifest,
+    point: Point,
+    store: &mut Store<Sandbox>,
+    instance: &Instance,
+    limit: Duration,
+) -> Result<Played, String> {
+    let config = manifest
+        .configure(&case.config)
+        .map_err(|error| error.to_string())?;
+    let stage = Arc::new(Stage::new(case)?);
+    let terms = Arc::new(Terms {
+        title: case.name.clone(),
+        config,
+        grants: stage.grants(case, manifest)?,
+    });
+    let arguments = arguments(case, point, &terms)?;
+    store.data_mut().enter(Visitor {
+        terms,
+        outside: Arc::clone(&stage) as _,
+        instance: "case".to_owned(),
+        correlation: "case".to_owned(),
+        now: case.now,
+        deadline: Instant::now() + limit,
+    });
+    let asked = Instant::now();
+    let answer = drive(ask(store, instance, point, &arguments), limit);
+    let time = asked.elapsed();
+    let last_words = store.data().last_words();
+    Ok(Played {
+        answer: match answer {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(error)) if last_words.is_empty() => Err(error),
             Some(Err(error)) => Err(format!("{error}; it wrote: {last_words}")),
-            None => Err(format!("no answer within {:?}", self.limits.call_time)),
-        }
+            None => Err(format!("no answer within {limit:?}")),
+        },
+        time,
+        log: stage.logged(),
+    })
+}
+
+/// The case that warms an instance up before it waits for its call. Nothing of it reaches beyond the instance:
+/// its store, log, keys and secrets are those of the case, and end with it.
+pub(crate) struct Rehearsal {
+    case: Case,
+    point: Point,
+    manifest: Manifest,
+}
+
+impl Rehearsal {
+    /// The one that a manifest names, if it names one.
+    pub(crate) fn of(
+        manifest: &Manifest,
+        points: &[Point],
+    ) -> Result<Option<Arc<Self>>, PluginRejected> {
+        let Some(name) = &manifest.warm_up else {
+            return Ok(None);
+        };
+        let case = manifest.cases.iter().find(|case| case.name == *name);
+        let case = case.ok_or_else(|| {
+            PluginRejected::Manifest(format!(
+                "`warm_up` names `{name}`, and no case is called so"
+            ))
+        })?;
+        let point = point_of(case, points)
+            .map_err(|reason| PluginRejected::Manifest(format!("`warm_up`: {reason}")))?;
+        Ok(Some(Arc::new(Self {
+            case: case.clone(),
+            point,
+            manifest: Manifest {
+                cases: Vec::new(),
+                ..manifest.clone()
+            },
+        })))
     }
 
-    fn point_of(&self, case: &Case) -> Result<Point, String> {
-        let Some(name) = &case.point else {
-            return match self.points.as_slice() {
-                [only] => Ok(*only),
-                _ => Err("the component fills several points; say which in `point`".to_owned()),
-            };
-        };
-        Point::named(name)
-            .filter(|point| self.points.contains(point))
-            .ok_or_else(|| format!("the component does not fill the point `{name}`"))
+    /// Plays it in a new instance.
+    pub(crate) fn play(
+        &self,
+        store: &mut Store<Sandbox>,
+        instance: &Instance,
+        limits: &ClassLimits,
+    ) -> Result<(), String> {
+        let limit = limits.call_time;
+        let played = perform(
+            &self.case,
+            &self.manifest,
+            self.point,
+            store,
+            instance,
+            limit,
+        )?;
+        store.data_mut().end_rehearsal();
+        played.answer.map(drop)
     }
 }
 

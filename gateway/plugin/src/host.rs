@@ -10,6 +10,7 @@ use wasmtime::Engine;
 
 use crate::{
     Compilation, HostLimits, Outside, Plugin, PluginRejected,
+    case::Rehearsal,
     compiler::Loader,
     engine::Engines,
     intake,
@@ -119,9 +120,11 @@ impl PluginHost {
             Isolation::Fresh => class == Class::Heavy,
             Isolation::Worker => false,
         };
+        let rehearsal = Rehearsal::of(&upload.manifest, &upload.points)?;
         let ready = wants_stock.then(|| {
             let idle = Arc::clone(&self.shared.seats(class).idle);
-            Ready::new(Arc::clone(&linked), engine.clone(), limits, idle)
+            let linked = Arc::clone(&linked);
+            Ready::new(linked, engine.clone(), limits, idle, rehearsal)
         });
         let plugin = Plugin {
             shared: Arc::clone(&self.shared),

@@ -44,6 +44,10 @@ pub struct Manifest {
     /// With `isolation = "worker"`, the most calls of one sandbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker_calls: Option<u32>,
+    /// The golden case that an instance made ahead plays before it waits for its call: its pages are touched
+    /// and its code is warm then. For guests that keep nothing of one call for the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_up: Option<String>,
     /// What it wants, and why.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub capabilities: BTreeMap<Capability, String>,
@@ -149,6 +153,11 @@ impl Manifest {
             .is_some_and(|calls| !(1..=4096).contains(&calls))
         {
             return wrong("`worker_calls` is outside 1 to 4096".to_owned());
+        }
+        if self.warm_up.is_some() && self.isolation == Isolation::Worker {
+            return wrong(
+                "`warm_up` is for instances made ahead, and `isolation` is `worker`".to_owned(),
+            );
         }
         if self.cases.len() > CASES {
             return wrong(format!("more than {CASES} `cases`"));

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{Engine, Store, component::Instance};
 
 use crate::{
+    case::Rehearsal,
     limits::ClassLimits,
     sandbox::{Sandbox, drive},
     v0_1::Linked,
@@ -36,6 +37,7 @@ pub(crate) struct Ready {
     engine: Engine,
     limits: ClassLimits,
     idle: Arc<Semaphore>,
+    rehearsal: Option<Arc<Rehearsal>>,
 }
 
 impl Ready {
@@ -45,6 +47,7 @@ impl Ready {
         engine: Engine,
         limits: ClassLimits,
         idle: Arc<Semaphore>,
+        rehearsal: Option<Arc<Rehearsal>>,
     ) -> Self {
         let ready = Self {
             stock: Arc::new(ArrayQueue::new(KEPT)),
@@ -52,6 +55,7 @@ impl Ready {
             engine,
             limits,
             idle,
+            rehearsal,
         };
         for _ in 0..KEPT {
             ready.order();
@@ -72,6 +76,7 @@ impl Ready {
     fn order(&self) {
         let (stock, linked) = (Arc::downgrade(&self.stock), Arc::downgrade(&self.linked));
         let (engine, limits, idle) = (self.engine.weak(), self.limits, Arc::clone(&self.idle));
+        let rehearsal = self.rehearsal.clone();
         let order: Order = Box::new(move || {
             // A plugin that is gone meanwhile needs none; a full pool has none to give.
             let (Some(stock), Some(linked), Some(engine)) =
@@ -86,17 +91,28 @@ impl Ready {
                 return;
             }
             let mut store = Sandbox::store(&engine, &limits);
-            match drive(linked.instantiate(&mut store), limits.call_time) {
-                Some(Ok(instance)) => drop(stock.push(Sandboxed {
-                    idle: Some(idle),
-                    store,
-                    instance,
-                })),
+            let instance = match drive(linked.instantiate(&mut store), limits.call_time) {
+                Some(Ok(instance)) => instance,
                 Some(Err(error)) => {
                     tracing::debug!(reason = %format_args!("{error:#}"), "no instance ahead");
+                    return;
                 }
-                None => tracing::debug!("no instance ahead in time"),
+                None => {
+                    tracing::debug!("no instance ahead in time");
+                    return;
+                }
+            };
+            if let Some(rehearsal) = &rehearsal
+                && let Err(reason) = rehearsal.play(&mut store, &instance, &limits)
+            {
+                tracing::debug!(reason, "no instance ahead: its rehearsal failed");
+                return;
             }
+            drop(stock.push(Sandboxed {
+                idle: Some(idle),
+                store,
+                instance,
+            }));
         });
         if let Some(maker) = maker()
             && let Err(TrySendError::Full(_)) = maker.try_send(order)

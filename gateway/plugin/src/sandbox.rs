@@ -42,6 +42,7 @@ pub(crate) struct Sandbox {
 pub(crate) struct Visitor {
     pub(crate) terms: Arc<Terms>,
     pub(crate) outside: Arc<dyn Outside>,
+    /// Empty, like the correlation, where nothing is logged.
     pub(crate) instance: String,
     pub(crate) correlation: String,
     /// When tokens are judged, in seconds since the epoch.
@@ -50,13 +51,31 @@ pub(crate) struct Visitor {
     pub(crate) deadline: Instant,
 }
 
-/// A secret as a guest holds it.
+/// A secret as a guest holds it. None after the rehearsal in which it was opened.
 #[expect(unreachable_pub, reason = "generated bindings re-export it")]
-pub struct SecretHandle(pub(crate) GrantedSecret);
+pub struct SecretHandle(pub(crate) Option<GrantedSecret>);
 
-/// A key as a guest holds it.
+/// A key as a guest holds it. None after the rehearsal in which it was opened.
 #[expect(unreachable_pub, reason = "generated bindings re-export it")]
-pub struct KeyHandle(pub(crate) Arc<dyn PluginKey>);
+pub struct KeyHandle(pub(crate) Option<Arc<dyn PluginKey>>);
+
+impl SecretHandle {
+    /// The secret. An error if it was opened in a rehearsal.
+    pub(crate) fn granted(&self) -> wasmtime::Result<&GrantedSecret> {
+        self.0.as_ref().ok_or_else(rehearsed)
+    }
+}
+
+impl KeyHandle {
+    /// The key. An error if it was opened in a rehearsal.
+    pub(crate) fn granted(&self) -> wasmtime::Result<&dyn PluginKey> {
+        self.0.as_deref().ok_or_else(rehearsed)
+    }
+}
+
+fn rehearsed() -> wasmtime::Error {
+    wasmtime::Error::msg("the handle was opened in a rehearsal and kept: open it in every call")
+}
 
 impl Sandbox {
     /// A fresh store with every bound in place, before any code of the guest can run.
@@ -98,6 +117,19 @@ impl Sandbox {
         self.lines = 0;
         self.line.clear();
         self.last_words.clear();
+    }
+
+    /// Ends a rehearsal. What the guest opened in it and kept opens nothing in a call, and its handle goes to
+    /// nobody else.
+    pub(crate) fn end_rehearsal(&mut self) {
+        self.visit = None;
+        for entry in self.table.iter_mut() {
+            if let Some(secret) = entry.downcast_mut::<SecretHandle>() {
+                secret.0 = None;
+            } else if let Some(key) = entry.downcast_mut::<KeyHandle>() {
+                key.0 = None;
+            }
+        }
     }
 
     /// The visitor of this call. An error outside of calls.
@@ -248,6 +280,47 @@ pub(crate) fn drive<T>(future: impl Future<Output = T>, limit: Duration) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    struct Key;
+
+    impl PluginKey for Key {
+        fn algorithm(&self) -> &'static str {
+            "HS256"
+        }
+
+        fn sign(&self, _data: &[u8]) -> Option<Vec<u8>> {
+            None
+        }
+
+        fn verify(&self, _data: &[u8], _signature: &[u8]) -> bool {
+            true
+        }
+
+        fn public_jwk(&self) -> Option<String> {
+            None
+        }
+    }
+
+    #[test]
+    fn wa_06_what_a_rehearsal_opened_opens_nothing_in_a_call() {
+        let engine = Engine::default();
+        let limits = crate::HostLimits::default().of(crate::limits::Class::Light);
+        let mut store = Sandbox::store(&engine, &limits);
+        let sandbox = store.data_mut();
+        let secret = GrantedSecret {
+            bytes: Arc::new(b"of the case".to_vec().into()),
+            reveal: true,
+        };
+        let secret = sandbox.table.push(SecretHandle(Some(secret))).unwrap();
+        let key = sandbox.table.push(KeyHandle(Some(Arc::new(Key)))).unwrap();
+        assert!(sandbox.table.get(&key).unwrap().granted().is_ok());
+        sandbox.end_rehearsal();
+        assert!(sandbox.table.get(&key).unwrap().granted().is_err());
+        assert!(sandbox.table.get(&secret).unwrap().granted().is_err());
+        let next = sandbox.table.push(KeyHandle(Some(Arc::new(Key)))).unwrap();
+        assert!(![key.rep(), secret.rep()].contains(&next.rep()));
+        assert!(sandbox.visitor().is_err());
+    }
 
     #[test]
     fn a_logged_line_is_one_line_and_bounded() {

@@ -289,6 +289,10 @@ pub struct Passwords {
     pub concurrency: Option<usize>,
     /// Hashes that may wait; more are refused at once.
     pub queue: usize,
+    /// Failures about one user that are free; one more every six seconds. None: no limit.
+    pub user_failures: u64,
+    /// Failures from one address that are free; one more every second. None: no limit.
+    pub address_failures: u64,
 }
 
 impl Default for Passwords {
@@ -296,6 +300,8 @@ impl Default for Passwords {
         Self {
             concurrency: None,
             queue: 32,
+            user_failures: 10,
+            address_failures: 100,
         }
     }
 }

@@ -287,6 +287,7 @@ impl PublicHandler {
                 let users: Arc<dyn PasswordDirectory> = gateway.users.clone();
                 service.is_none().then_some(users)
             },
+            address: circumstances.peer.map(|peer| peer.ip()),
             key: &gateway.sign_in_key,
             cookie: &gateway.config.sessions.cookie,
             base_url: &gateway.base_url,

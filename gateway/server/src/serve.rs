@@ -14,7 +14,7 @@ use std::{
 };
 
 use cambist_plugin::{CodeCache, Compilation, HeavyLimits, HostError, HostLimits, PluginHost};
-use cambist_token::PasswordDirectory;
+use cambist_token::{Allowance, Attempts, PasswordDirectory};
 use rustls::ClientConfig;
 use tokio::{
     runtime::Runtime,
@@ -25,7 +25,7 @@ use self::sockets::Sockets;
 use crate::{
     admin::AdminHandler,
     audit::Audit,
-    config::Config,
+    config::{Config, Passwords},
     data_directory::{DataDirectory, DataDirectoryError},
     directory::UserDirectory,
     dpop::Dpop,
@@ -220,14 +220,15 @@ fn gateway(
         config.passwords.hash_count(),
         config.passwords.queue,
     );
-    let users = Arc::new(UserDirectory::new(store.clone(), heavy.clone()));
+    let users = users(&store, &heavy, &config.passwords);
     let directory: Arc<dyn PasswordDirectory> = users.clone();
-    let clock = || ServeError::Io(io::Error::other("the clock stands before 1970"));
+    let started =
+        now().ok_or_else(|| ServeError::Io(io::Error::other("the clock stands before 1970")))?;
     let sessions = background.block_on(SessionStore::open(
         config.sessions.clone(),
         store.clone(),
         handle.clone(),
-        now().ok_or_else(clock)?,
+        started,
     ))?;
     background.spawn(sessions.clone().tend());
     let rules = EgressRules {
@@ -251,8 +252,6 @@ fn gateway(
     let keyring = Arc::new(keys::open(&data)?);
     let used_assertions = UsedAssertions::new(store.clone(), handle.clone());
     let saml = SamlBench::new(keys::open_saml(&data)?, store.clone(), handle.clone());
-    let started =
-        now().ok_or_else(|| ServeError::Io(io::Error::other("the clock stands before 1970")))?;
     let ledger = background.block_on(Ledger::open(store.clone(), handle.clone(), started))?;
     let workshop = Workshop {
         base_url: base_url.clone(),
@@ -292,6 +291,21 @@ fn gateway(
         terminators: Vec::new(),
         _data: data,
     })
+}
+
+/// The gateway's own users, with what the configuration grants those who guess their passwords.
+fn users(store: &Store, heavy: &HeavyPool, config: &Passwords) -> Arc<UserDirectory> {
+    let per_user = Allowance {
+        failures: config.user_failures,
+        seconds: 6,
+    };
+    let per_address = Allowance {
+        failures: config.address_failures,
+        seconds: 1,
+    };
+    let attempts = Attempts::new(per_user, per_address);
+    let users = UserDirectory::new(store.clone(), heavy.clone());
+    Arc::new(users.bounded_by(Arc::new(attempts)))
 }
 
 /// What the configuration grants plugins in space and time.

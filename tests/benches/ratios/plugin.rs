@@ -120,7 +120,9 @@ fn heavy(language: &str, folder: &str, limit: f64) -> Result<Option<Row>, Failur
         return Ok(None);
     };
     let manifest = fs::read_to_string(project.join("cambist-plugin.toml"))?;
-    let manifest = cambist_plugin::Manifest::from_toml(&manifest)?;
+    let mut manifest = cambist_plugin::Manifest::from_toml(&manifest)?;
+    let cases = fs::read_to_string(project.join("cases.toml"))?;
+    manifest.cases = cambist_plugin::case::cases_from_toml(&cases)?;
     let plugin = compiled(&cambist_plugin::manifest::embed(&component, &manifest)?)?;
     let key = mac_key("the reception's key, 32 bytes or more")?;
     let bound = plugin.bind(
@@ -128,10 +130,10 @@ fn heavy(language: &str, folder: &str, limit: f64) -> Result<Option<Row>, Failur
         binding("pass", &json!({}), &[("pass", key)]),
     )?;
     let validator = bound.validator(TokenType::new("urn:example:pass"), Declared::default());
-    let cases = fs::read_to_string(project.join("cases.toml"))?;
-    let token = cambist_plugin::case::cases_from_toml(&cases)?
-        .into_iter()
-        .find_map(|case| case.token?.as_str().map(Token::new))
+    let token = manifest
+        .cases
+        .iter()
+        .find_map(|case| case.token.as_ref()?.as_str().map(Token::new))
         .ok_or("no token in the cases")?;
     let call = call();
     let runtime = tokio::runtime::Builder::new_current_thread()

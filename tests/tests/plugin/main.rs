@@ -5,6 +5,7 @@
 mod plugin_contract;
 mod plugin_examples;
 mod plugin_ticket;
+mod plugin_warm_up;
 
 use cambist_core::{Call, Timestamp};
 

@@ -120,6 +120,10 @@ fn a_manifest_that_contradicts_itself_is_refused() {
             "isolation = \"worker\"\nworker_calls = 0",
             "`worker_calls` is outside",
         ),
+        (
+            "isolation = \"worker\"\nwarm_up = \"a\"",
+            "`warm_up` is for instances made ahead",
+        ),
         ("[secrets.a]", "`secrets` and `capabilities.secrets`"),
         (
             "[capabilities]\ncrypto = \"x\"",

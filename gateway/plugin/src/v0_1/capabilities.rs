@@ -97,7 +97,7 @@ impl secrets::Host for Sandbox {
         let Some(secret) = self.visitor()?.terms.grants.secrets.get(&name).cloned() else {
             return Ok(Err(secrets::SecretError::Unknown));
         };
-        Ok(Ok(self.table.push(SecretHandle(secret))?))
+        Ok(Ok(self.table.push(SecretHandle(Some(secret)))?))
     }
 }
 
@@ -107,17 +107,17 @@ impl secrets::HostSecret for Sandbox {
         secret: Resource<SecretHandle>,
         candidate: Vec<u8>,
     ) -> wasmtime::Result<bool> {
-        let secret = self.table.get(&secret)?;
-        Ok(aws_lc_rs::constant_time::verify_slices_are_equal(&secret.0.bytes, &candidate).is_ok())
+        let secret = self.table.get(&secret)?.granted()?;
+        Ok(aws_lc_rs::constant_time::verify_slices_are_equal(&secret.bytes, &candidate).is_ok())
     }
 
     async fn reveal(
         &mut self,
         secret: Resource<SecretHandle>,
     ) -> wasmtime::Result<Result<Vec<u8>, secrets::SecretError>> {
-        let secret = self.table.get(&secret)?;
-        Ok(if secret.0.reveal {
-            Ok(secret.0.bytes.to_vec())
+        let secret = self.table.get(&secret)?.granted()?;
+        Ok(if secret.reveal {
+            Ok(secret.bytes.to_vec())
         } else {
             Err(secrets::SecretError::Denied)
         })
@@ -137,13 +137,13 @@ impl crypto::Host for Sandbox {
         let Some(key) = self.visitor()?.terms.grants.keys.get(&name).cloned() else {
             return Ok(Err(crypto::KeyError::Unknown));
         };
-        Ok(Ok(self.table.push(KeyHandle(key))?))
+        Ok(Ok(self.table.push(KeyHandle(Some(key)))?))
     }
 }
 
 impl crypto::HostKey for Sandbox {
     async fn algorithm(&mut self, key: Resource<KeyHandle>) -> wasmtime::Result<String> {
-        Ok(self.table.get(&key)?.0.algorithm().to_owned())
+        Ok(self.table.get(&key)?.granted()?.algorithm().to_owned())
     }
 
     async fn sign(
@@ -154,7 +154,7 @@ impl crypto::HostKey for Sandbox {
         Ok(self
             .table
             .get(&key)?
-            .0
+            .granted()?
             .sign(&data)
             .ok_or(crypto::KeyError::Refused))
     }
@@ -165,11 +165,15 @@ impl crypto::HostKey for Sandbox {
         data: Vec<u8>,
         signature: Vec<u8>,
     ) -> wasmtime::Result<Result<bool, crypto::KeyError>> {
-        Ok(Ok(self.table.get(&key)?.0.verify(&data, &signature)))
+        Ok(Ok(self
+            .table
+            .get(&key)?
+            .granted()?
+            .verify(&data, &signature)))
     }
 
     async fn public_jwk(&mut self, key: Resource<KeyHandle>) -> wasmtime::Result<Option<String>> {
-        Ok(self.table.get(&key)?.0.public_jwk())
+        Ok(self.table.get(&key)?.granted()?.public_jwk())
     }
 
     async fn drop(&mut self, key: Resource<KeyHandle>) -> wasmtime::Result<()> {
@@ -291,8 +295,8 @@ impl Sandbox {
         credential: &http::Credential,
     ) -> wasmtime::Result<(String, Zeroizing<String>)> {
         let text = |secret: &Resource<SecretHandle>| -> wasmtime::Result<Zeroizing<String>> {
-            let secret = self.table.get(secret)?;
-            let text = std::str::from_utf8(&secret.0.bytes)
+            let secret = self.table.get(secret)?.granted()?;
+            let text = std::str::from_utf8(&secret.bytes)
                 .map_err(|_| wasmtime::Error::msg("the secret is not text"))?;
             Ok(Zeroizing::new(text.to_owned()))
         };

@@ -144,7 +144,7 @@ async fn wa_05_a_call_may_be_dropped_at_any_time() {
     });
     let endless = validator(&host, &Guest::doing(FOREVER));
     let good = validator(&host, &Guest::default());
-    for _ in 0..1000 {
+    for _ in 0..10_000 {
         let mut asking = pin!(ask(&endless, "t"));
         let is_pending =
             poll_fn(|context| Poll::Ready(asking.as_mut().poll(context).is_pending())).await;

@@ -8,7 +8,7 @@ use hyper::{
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Problem, etag, plugins, secrets, tokens};
+use super::{Problem, etag, keys, plugins, realms, secrets, tokens};
 use crate::{
     body::{self, Body},
     config::Limits,
@@ -39,6 +39,8 @@ pub(super) async fn handle(
         }
         ("secrets", "") if head.method == Method::GET => secrets::list(gateway),
         ("secrets", name) if !name.is_empty() => secrets::handle(gateway, &head, body, name).await,
+        ("realms", "") if head.method == Method::GET => realms::list(gateway),
+        ("realms", path) if !path.is_empty() => realms::handle(gateway, &head, body, path).await,
         ("routes", "") if head.method == Method::GET => {
             let registry = gateway.published.load();
             let names: Vec<&String> = registry.routes.keys().collect();
@@ -56,13 +58,12 @@ pub(super) async fn handle(
             tokens::handle(gateway, &head, body, collection, name).await
         }
         ("users", "") if head.method == Method::POST => add_user(gateway, body).await,
-        ("keys", "") if head.method == Method::GET => json_response(
-            StatusCode::OK,
-            &gateway.publisher.public_keys(tokens::clock()?),
-            None,
-        ),
+        ("keys" | "keys:rotate" | "keys:revoke", "") => {
+            keys::handle(gateway, &head, body, collection).await
+        }
         (
-            "plugins" | "plugins:inspect" | "secrets" | "routes" | "issuers" | "keys" | "users",
+            "plugins" | "plugins:inspect" | "secrets" | "realms" | "routes" | "issuers" | "keys"
+            | "users",
             _,
         ) => Err(method_not_allowed()),
         _ => Err(Problem::not_found(format!(

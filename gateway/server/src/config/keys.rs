@@ -270,6 +270,8 @@ const OWN: &[Key] = &[
     number("egress.body_bytes", KIB, 16 * MIB, "Most bytes of a fetched document."),
     number("passwords.concurrency", 1, 1024, "Password hashes computed at a time, each taking 19 MiB. Without it, one less than there are cores.").optional(),
     number("passwords.queue", 0, 100_000, "Password hashes that may wait; further ones are refused at once."),
+    number("passwords.user_failures", 0, 1_000_000, "Wrong passwords for one user name that are free; then one every six seconds, before anything is hashed. 0 sets no limit."),
+    number("passwords.address_failures", 0, 1_000_000, "Wrong passwords from one address (IPv6: its /64) that are free; then one every second. 0 sets no limit."),
     is("sessions.enabled", Kind::Boolean, "Whether /json/authenticate and /json/sessions are answered on the public listener."),
     is("sessions.cookie", Kind::Text, "Name of the cookie, and of the header, in which clients send their session."),
     number("sessions.life_minutes", 1, 44_640, "Minutes after which a session ends, used or not."),

@@ -88,7 +88,13 @@ fn forbidden() -> RestError {
 async fn create(request: &RestRequest, publisher: &Publisher) -> Result<Content, RestError> {
     refuse_conditions(&request.headers, false, |value| value == "*")?;
     let state = state(request)?;
-    let id = state.deployment.id();
+    let (id, realm) = (state.deployment.id(), state.deployment.realm());
+    if !publisher.has_realm(&realm).await.map_err(failed)? {
+        return Err(RestError::new(
+            StatusCode::NOT_FOUND,
+            "The specified realm does not exist.",
+        ));
+    }
     let document = document::document(state, None).map_err(|error| unmarshalled(&error))?;
     let published = publisher
         .put_instance(&id, document, Precondition::Absent)
@@ -230,12 +236,26 @@ async fn stored(
             if document.rest_sts.is_some() && document::stored_state(&document).is_none() =>
         {
             let message = format!(
-                "The instance {} was published through /admin/v1/instances; manage it there.",
+                "The instance {} was published or last changed through /admin/v1/instances; manage it there.",
                 shown(id)
             );
             Err(RestError::new(StatusCode::CONFLICT, message))
         }
         found => Ok(found.filter(|(document, _)| document.rest_sts.is_some())),
+    }
+}
+
+/// Takes a kept state out of a document that is no longer what the state describes: what this service showed
+/// would not be true.
+pub(crate) fn forget_stale_state(document: &mut InstanceDocument) {
+    let Some(state) = document::stored_state(document) else {
+        return;
+    };
+    let described = InstanceState::read(state)
+        .and_then(|state| document::document(state, Some(document)))
+        .is_ok_and(|described| described == *document);
+    if let Some(rest) = document.rest_sts.as_mut().filter(|_| !described) {
+        rest.instance_state = None;
     }
 }
 
@@ -291,6 +311,7 @@ fn already_published(id: &str, error: Option<&PublishError>) -> RestError {
         status: StatusCode::CONFLICT,
         message,
         detail: error.map(|error| error.reason.clone()),
+        retry_after: None,
     }
 }
 

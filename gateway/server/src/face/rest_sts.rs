@@ -5,8 +5,8 @@
 
 pub mod common_rest;
 mod failure;
+mod kept;
 mod translate;
-mod unpersisted;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -21,6 +21,8 @@ use common_rest::{
 use hyper::Method;
 use serde_json::{Map, Value};
 
+pub use kept::Books;
+use kept::Deed;
 pub use translate::{Translation, parse};
 
 use super::shown;
@@ -48,6 +50,8 @@ pub struct RestFace {
     transforms: HashMap<(String, String), bool>,
     /// Whom tokens of an output type are for, where that is not everybody.
     output_audiences: BTreeMap<String, BTreeSet<String>>,
+    /// Where issued tokens are kept, if they are.
+    books: Option<Books>,
 }
 
 impl RestFace {
@@ -67,7 +71,20 @@ impl RestFace {
             outputs,
             transforms: pairs.collect(),
             output_audiences: document.output_audiences.clone(),
+            books: None,
         }
+    }
+
+    /// The same for an instance that keeps what it issues.
+    #[must_use]
+    pub fn keeping(mut self, books: Books) -> Self {
+        self.books = Some(books);
+        self
+    }
+
+    /// Whether tokens of this type are issued.
+    fn issues(&self, output: &str) -> bool {
+        self.transforms.keys().any(|(_, issued)| issued == output)
     }
 
     /// Whom a token of this output type is for.
@@ -128,14 +145,14 @@ pub async fn answer(
         Err(error) => return (render(request, Err(error)), None),
     };
     match action {
-        Action::Validate => (
-            render(request, Err(unpersisted::refuse(&body, "validated"))),
-            None,
-        ),
-        Action::Cancel => (
-            render(request, Err(unpersisted::refuse(&body, "cancelled"))),
-            None,
-        ),
+        Action::Validate => {
+            let answer = kept::answer(Deed::Validate, &body, face, call).await;
+            (render(request, answer), None)
+        }
+        Action::Cancel => {
+            let answer = kept::answer(Deed::Cancel, &body, face, call).await;
+            (render(request, answer), None)
+        }
         Action::Translate => match translate::read(body, face) {
             Ok(translation) => {
                 let (answer, outcome) = translated(translation, instance, face, call).await;
