@@ -82,6 +82,12 @@ pub enum Fault {
         /// What happened, for operators.
         reason: String,
     },
+    /// Somebody has failed too often.
+    #[error("too many failed attempts: wait {seconds} seconds")]
+    Throttled {
+        /// How long to wait.
+        seconds: u64,
+    },
     /// An issuer's keys, the store or a directory cannot be reached; trying again may help.
     #[error("unavailable: {0}")]
     Unavailable(String),

@@ -15,6 +15,7 @@ pub mod decryption;
 mod dom;
 pub mod draft;
 pub mod encryption;
+pub mod identity;
 mod instant;
 pub mod issue;
 pub mod mapping;

@@ -3,9 +3,11 @@
 mod api;
 mod authenticators;
 mod etag;
+mod keys;
 mod metrics;
 mod plugins;
 mod problem;
+mod realms;
 mod secrets;
 mod tokens;
 
@@ -20,7 +22,7 @@ pub use problem::Problem;
 use crate::{
     body::Body,
     config::{Config, Limits},
-    face::{rest, rest_publish, rest_sts::common_rest::Caller},
+    face::{rest, rest_publish, rest_sts::common_rest::Caller, rest_tokens},
     gateway::{Circumstances, Gateway, now},
     listener::{Connection, Handler},
     serve::plugin_limits,
@@ -48,6 +50,15 @@ impl AdminHandler {
         bearer.is_some_and(|token| self.gateway.admin_token.matches(token))
     }
 
+    /// Who calls an endpoint of the REST STS.
+    fn caller(&self, headers: &HeaderMap) -> Caller {
+        if self.is_admin(headers) || self.has_session(headers) {
+            Caller::Admin
+        } else {
+            Caller::Anonymous
+        }
+    }
+
     /// Whether it carries the admin token the way `PingAM` clients carry a session: in a header named like the
     /// session cookie, or in that cookie.
     fn has_session(&self, headers: &HeaderMap) -> bool {
@@ -69,10 +80,13 @@ impl AdminHandler {
     }
 }
 
-/// The part of a publish path behind its mount, without a leading slash.
-fn rest_of(path: &str) -> &str {
-    path.split_once("/sts-publish/rest")
-        .map_or("", |(_, rest)| rest.trim_start_matches('/'))
+/// A path up to and with `mount`, and what stands behind it, without a leading slash.
+fn behind<'p>(path: &'p str, mount: &str) -> (&'p str, &'p str) {
+    let rest = path
+        .split_once(mount)
+        .map_or("", |(_, rest)| rest.trim_start_matches('/'));
+    let mount = path.strip_suffix(rest).unwrap_or(path);
+    (mount.trim_end_matches('/'), rest)
 }
 
 impl Handler for AdminHandler {
@@ -95,25 +109,22 @@ impl Handler for AdminHandler {
                         + &metrics::certificates(&self.gateway.terminators),
                 )
             }
+            _ if bare == "/sts-tokengen" || bare.starts_with("/sts-tokengen/") => {
+                let (mount, rest) = behind(path, "/sts-tokengen");
+                let caller = self.caller(request.headers());
+                let limits = &self.gateway.config.limits;
+                match rest::request(request, mount, rest, caller, limits).await {
+                    Ok(request) => {
+                        let (ledger, now) = (&self.gateway.ledger, circumstances.now);
+                        rest::response(rest_tokens::handle(&request, ledger, now).await)
+                    }
+                    Err(refusal) => refusal,
+                }
+            }
             _ if bare == "/sts-publish/rest" || bare.starts_with("/sts-publish/rest/") => {
-                let mount = path
-                    .get(..path.len() - rest_of(path).len())
-                    .unwrap_or_default()
-                    .trim_end_matches('/');
-                let caller =
-                    if self.is_admin(request.headers()) || self.has_session(request.headers()) {
-                        Caller::Admin
-                    } else {
-                        Caller::Anonymous
-                    };
-                match rest::request(
-                    request,
-                    mount,
-                    rest_of(path),
-                    caller,
-                    &self.gateway.config.limits,
-                )
-                .await
+                let (mount, rest) = behind(path, "/sts-publish/rest");
+                let caller = self.caller(request.headers());
+                match rest::request(request, mount, rest, caller, &self.gateway.config.limits).await
                 {
                     Ok(request) => rest::response(
                         rest_publish::handle(&request, &self.gateway.publisher).await,

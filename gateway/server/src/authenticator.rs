@@ -5,8 +5,8 @@
 
 use std::{fmt, sync::Arc};
 
-use cambist_core::{Declared, TokenType, Validator};
-use cambist_token::PasswordDirectory;
+use cambist_core::{BoxFuture, Declared, Token, TokenType, ValidateError, Validator};
+use cambist_token::{Attempts, PasswordDirectory, Profile};
 use hyper::header::HeaderName;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
@@ -58,8 +58,8 @@ impl AuthenticatorDocument {
 /// An authenticator, ready for use.
 #[derive(Clone)]
 pub enum Authenticator {
-    /// An access manager.
-    AccessManager(Arc<AccessManager>),
+    /// An access manager, and what bounds the guessing of passwords that it checks.
+    AccessManager(Arc<AccessManager>, Arc<dyn PasswordDirectory>),
     /// Passwords.
     Passwords(Arc<dyn PasswordDirectory>),
     /// Certificates.
@@ -69,7 +69,7 @@ pub enum Authenticator {
 impl fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::AccessManager(_) => "AccessManager",
+            Self::AccessManager(..) => "AccessManager",
             Self::Passwords(_) => "Passwords",
             Self::X509(_) => "X509",
         })
@@ -97,7 +97,8 @@ impl Authenticator {
     ) -> Result<Self, PublishError> {
         match document {
             AuthenticatorDocument::AccessManager(document) => {
-                AccessManager::build(document, realm, bench.egress.clone()).map(Self::AccessManager)
+                AccessManager::build(document, realm, bench.egress.clone())
+                    .map(|manager| Self::AccessManager(manager, Arc::clone(bench.users)))
             }
             AuthenticatorDocument::Ldap(document) => {
                 let secret = document
@@ -119,7 +120,10 @@ impl Authenticator {
                     bench.egress.clone(),
                     bench.handle.clone(),
                 )?;
-                Ok(Self::Passwords(Arc::new(directory)))
+                Ok(Self::Passwords(Arc::new(Bounded {
+                    directory,
+                    bounds: Arc::clone(bench.users),
+                })))
             }
             AuthenticatorDocument::Users(_) => Ok(Self::Passwords(Arc::clone(bench.users))),
             AuthenticatorDocument::X509(document) => X509Rules::build(document).map(Self::X509),
@@ -129,9 +133,10 @@ impl Authenticator {
     /// Who checks passwords, if it does.
     pub fn passwords(&self) -> Option<Arc<dyn PasswordDirectory>> {
         match self {
-            Self::AccessManager(manager) => {
-                Some(Arc::new(AccessManagerPasswords(Arc::clone(manager))))
-            }
+            Self::AccessManager(manager, bounds) => Some(Arc::new(Bounded {
+                directory: AccessManagerPasswords(Arc::clone(manager)),
+                bounds: Arc::clone(bounds),
+            })),
             Self::Passwords(directory) => Some(Arc::clone(directory)),
             Self::X509(_) => None,
         }
@@ -146,10 +151,10 @@ impl Authenticator {
         declared: Declared,
     ) -> Option<Arc<dyn Validator>> {
         match self {
-            Self::AccessManager(manager) if *token_type == TokenType::SESSION => {
+            Self::AccessManager(manager, _) if *token_type == TokenType::SESSION => {
                 Some(Arc::new(RemoteSessions::new(Arc::clone(manager), declared)))
             }
-            Self::AccessManager(manager) => Some(Arc::new(HeaderValidator::new(
+            Self::AccessManager(manager, _) => Some(Arc::new(HeaderValidator::new(
                 Arc::clone(manager),
                 header?,
                 token_type.clone(),
@@ -160,6 +165,31 @@ impl Authenticator {
             }
             Self::Passwords(_) | Self::X509(_) => None,
         }
+    }
+}
+
+/// Another directory, whose passwords may be guessed no oftener than those of the gateway's own users.
+struct Bounded<D> {
+    directory: D,
+    bounds: Arc<dyn PasswordDirectory>,
+}
+
+impl<D: PasswordDirectory> PasswordDirectory for Bounded<D> {
+    fn authenticate<'a>(
+        &'a self,
+        realm: &'a str,
+        username: &'a str,
+        password: &'a str,
+    ) -> BoxFuture<'a, Result<Profile, ValidateError>> {
+        self.directory.authenticate(realm, username, password)
+    }
+
+    fn attempts(&self) -> Option<&Attempts> {
+        self.bounds.attempts()
+    }
+
+    fn end_session<'a>(&'a self, session: &'a Token) -> BoxFuture<'a, ()> {
+        self.directory.end_session(session)
     }
 }
 

@@ -9,8 +9,10 @@ pub(crate) mod password;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use cambist_core::{BoxFuture, Fault, Rejection, ValidateError};
-use cambist_token::{PasswordDirectory, Profile};
+use cambist_token::{Attempts, PasswordDirectory, Profile};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -53,12 +55,25 @@ pub enum UserError {
 pub struct UserDirectory {
     store: Store,
     heavy: HeavyPool,
+    attempts: Option<Arc<Attempts>>,
 }
 
 impl UserDirectory {
     /// The users in `store`, hashing in `heavy`.
     pub const fn new(store: Store, heavy: HeavyPool) -> Self {
-        Self { store, heavy }
+        Self {
+            store,
+            heavy,
+            attempts: None,
+        }
+    }
+
+    /// The same, with what bounds the guessing of passwords. Whoever asks it about names and passwords from
+    /// strangers asks `attempts` first.
+    #[must_use]
+    pub fn bounded_by(mut self, attempts: Arc<Attempts>) -> Self {
+        self.attempts = Some(attempts);
+        self
     }
 
     /// Adds a user.
@@ -125,6 +140,10 @@ impl UserDirectory {
 }
 
 impl PasswordDirectory for UserDirectory {
+    fn attempts(&self) -> Option<&Attempts> {
+        self.attempts.as_deref()
+    }
+
     fn authenticate<'a>(
         &'a self,
         realm: &'a str,

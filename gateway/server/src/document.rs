@@ -50,6 +50,9 @@ pub struct InstanceDocument {
     /// Bounds on delegation chains.
     #[serde(default, skip_serializing_if = "LimitsDocument::is_default")]
     pub limits: LimitsDocument,
+    /// What it signs with.
+    #[serde(default, skip_serializing_if = "KeysDocument::is_default")]
+    pub keys: KeysDocument,
     /// What is kept of issued tokens.
     #[serde(default, skip_serializing_if = "LedgerDocument::is_default")]
     pub ledger: LedgerDocument,
@@ -267,6 +270,24 @@ impl LimitsDocument {
     }
 }
 
+/// What an instance signs with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeysDocument {
+    /// Whether it has keys that no other instance signs with.
+    pub own: bool,
+}
+
+impl KeysDocument {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature serde asks for"
+    )]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What is kept of issued tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -322,6 +343,13 @@ pub struct RestStsDocument {
     /// Of these, the audiences of an output token type that is not for all of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub output_audiences: BTreeMap<String, BTreeSet<String>>,
+    /// Whether issued tokens can be validated, cancelled and listed. They are then on disk before they leave,
+    /// but for their text.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_tokens: bool,
+    /// Whether their text is kept too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_text: bool,
     /// The `instance_state` this was published from, when it was published through `/sts-publish/rest`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_state: Option<Value>,

@@ -4,6 +4,7 @@ pub mod oauth;
 pub mod rest;
 pub mod rest_publish;
 pub mod rest_sts;
+pub mod rest_tokens;
 pub mod session;
 
 use std::borrow::Cow;

@@ -104,6 +104,7 @@ impl Circumstances {
             correlation: &self.correlation,
             random: self.random,
             proofs: Proofs {
+                address: self.peer.map(|peer| peer.ip()),
                 certificates: self.certificates.as_deref().unwrap_or_default(),
                 certificate_thumbprint: self.certificate_thumbprint(),
                 dpop_thumbprint: None,

@@ -171,6 +171,13 @@ impl Ledger {
             .await
     }
 
+    /// The newest row of the token that a REST STS knows by this identifier.
+    pub async fn find_rest(&self, id: &str) -> Result<Option<LedgerRow>, LedgerError> {
+        let (store, id) = (self.store.clone(), id.to_owned());
+        self.run(async move { store.ledger_find_rest(&id).await })
+            .await
+    }
+
     /// Whether the token of this row counts now: it has not ended, and neither it nor anything it was made
     /// from was cancelled or revoked.
     pub fn is_active(&self, row: &LedgerRow, now: Timestamp) -> bool {

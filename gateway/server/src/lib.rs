@@ -25,6 +25,7 @@ pub mod proxy;
 pub mod publish_error;
 pub mod publisher;
 pub mod registry;
+pub mod rest_token;
 pub mod router;
 pub mod saml;
 pub mod serve;

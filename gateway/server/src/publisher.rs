@@ -9,8 +9,10 @@ mod failure;
 mod inspection;
 mod instances;
 mod issuers;
+mod keys;
 mod own_keys;
 mod plugins;
+mod realms;
 mod restore;
 mod routes;
 mod secrets;
@@ -30,7 +32,9 @@ use tokio::{
 
 pub use failure::PublishFailure;
 pub use inspection::{Import, Inspection, SelfTest};
+pub use keys::{KeySummary, SHORTEST_WAIT, USUAL_WAIT};
 pub use plugins::PluginSummary;
+pub use realms::RealmDocument;
 pub use secrets::SecretSummary;
 pub use versions::PluginVersion;
 
@@ -111,6 +115,8 @@ pub struct Publisher {
     workshop: Workshop,
     published: Arc<Published>,
     turn: Mutex<()>,
+    /// Keys of instances that have their own.
+    own_rings: keys::OwnRings,
     /// Compiled components of the last uploads, newest first.
     recent: std::sync::Mutex<VecDeque<Arc<Plugin>>>,
 }
@@ -130,6 +136,7 @@ impl Publisher {
             workshop,
             published,
             turn: Mutex::new(()),
+            own_rings: keys::OwnRings::default(),
             recent: std::sync::Mutex::default(),
         }
     }
@@ -189,7 +196,7 @@ impl Publisher {
         let key_store = |name: &str| registry.vault(name)?.key_store().cloned();
         let shelf = Shelf {
             base_url: &self.workshop.base_url,
-            keyring: &self.workshop.keyring,
+            keyring: &self.ring(document.keys.own.then_some(id)),
             ledger: &self.workshop.ledger,
             saml: &self.workshop.saml,
             directory: &self.workshop.directory,

@@ -66,6 +66,8 @@ pub struct Registry {
     pub components: HashTrieMapSync<String, Arc<Plugin>>,
     /// The vault: secrets and keys for plugins, by name.
     pub secrets: HashTrieMapSync<String, VaultEntry>,
+    /// Realms that were made, without their leading slashes, and their revisions.
+    pub realms: HashTrieMapSync<String, u64>,
     /// Routes by name.
     pub routes: Arc<BTreeMap<String, Arc<Route>>>,
     /// The same routes, ready for matching.

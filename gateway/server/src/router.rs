@@ -291,6 +291,7 @@ impl PublicHandler {
                 let users: Arc<dyn PasswordDirectory> = gateway.users.clone();
                 found.or_else(|| service.is_none().then_some(users))
             },
+            address: circumstances.peer.map(|peer| peer.ip()),
             key: &gateway.sign_in_key,
             cookie: &gateway.config.sessions.cookie,
             base_url: &gateway.base_url,

@@ -15,7 +15,7 @@ use std::{
 
 use cambist_core::Timestamp;
 use cambist_plugin::{CodeCache, Compilation, HeavyLimits, HostError, HostLimits, PluginHost};
-use cambist_token::PasswordDirectory;
+use cambist_token::{Allowance, Attempts, PasswordDirectory};
 use rustls::ClientConfig;
 use tokio::{
     runtime::Runtime,
@@ -26,7 +26,7 @@ use self::sockets::Sockets;
 use crate::{
     admin::AdminHandler,
     audit::Audit,
-    config::Config,
+    config::{Config, Passwords},
     data_directory::{DataDirectory, DataDirectoryError},
     directory::UserDirectory,
     dpop::Dpop,
@@ -221,7 +221,7 @@ fn gateway(
         config.passwords.hash_count(),
         config.passwords.queue,
     );
-    let users = Arc::new(UserDirectory::new(store.clone(), heavy.clone()));
+    let users = users(&store, &heavy, &config.passwords);
     let directory: Arc<dyn PasswordDirectory> = users.clone();
     let started =
         now().ok_or_else(|| ServeError::Io(io::Error::other("the clock stands before 1970")))?;
@@ -305,6 +305,21 @@ fn sessions(
     ))?;
     background.spawn(sessions.clone().tend());
     Ok(sessions)
+}
+
+/// The gateway's own users, with what the configuration grants those who guess their passwords.
+fn users(store: &Store, heavy: &HeavyPool, config: &Passwords) -> Arc<UserDirectory> {
+    let per_user = Allowance {
+        failures: config.user_failures,
+        seconds: 6,
+    };
+    let per_address = Allowance {
+        failures: config.address_failures,
+        seconds: 1,
+    };
+    let attempts = Attempts::new(per_user, per_address);
+    let users = UserDirectory::new(store.clone(), heavy.clone());
+    Arc::new(users.bounded_by(Arc::new(attempts)))
 }
 
 /// What the configuration grants plugins in space and time.

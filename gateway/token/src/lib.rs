@@ -5,6 +5,7 @@
 //! that can be wrong with settings is wrong then, as a [`BuildError`], and never at a request.
 
 mod access_token;
+pub mod attempts;
 pub mod dpop;
 mod id_token;
 pub mod issuer;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use cambist_core::{Provider, TokenType, Validator};
 use serde_json::{Map, Value};
 
+pub use attempts::{Allowance, Attempt, Attempts};
 pub use issuer::{IssuerConfig, IssuerConfigError, TrustedIssuer};
 pub use jwt::mapped::{AcrMapper, AmrMapper, ClaimMapper, MapperSource};
 pub use session::{NoSessions, Session, SessionDirectory};

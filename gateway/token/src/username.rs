@@ -10,7 +10,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::{Bench, BuildError, Builtin, settings::Settings};
+use crate::{
+    Attempt, Attempts, Bench, BuildError, Builtin, attempts::authenticate, settings::Settings,
+};
 
 const MAX_TOKEN_BYTES: usize = 4 * 1024;
 const MAX_USERNAME_BYTES: usize = 256;
@@ -33,6 +35,11 @@ pub trait PasswordDirectory: Send + Sync {
         username: &'a str,
         password: &'a str,
     ) -> BoxFuture<'a, Result<Profile, ValidateError>>;
+
+    /// What counts failures here and bounds them; none leaves passwords open to guessing.
+    fn attempts(&self) -> Option<&Attempts> {
+        None
+    }
 
     /// Ends a session that [`Profile::session`] named. Best effort; by default there is none.
     fn end_session<'a>(&'a self, session: &'a Token) -> BoxFuture<'a, ()> {
@@ -116,10 +123,13 @@ impl Validator for Username {
     ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
         Box::pin(async move {
             let credential = Credential::read(token)?;
-            let profile = self
-                .directory
-                .authenticate(&self.realm, &credential.username, &credential.password)
-                .await?;
+            let attempt = Attempt {
+                realm: &self.realm,
+                username: &credential.username,
+                address: call.proofs.address,
+                now: call.now,
+            };
+            let profile = authenticate(&*self.directory, &attempt, &credential.password).await?;
             let mut principal = Principal {
                 subject: profile.username,
                 authenticated_at: Some(call.now),

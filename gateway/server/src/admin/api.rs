@@ -8,7 +8,7 @@ use hyper::{
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Problem, authenticators, etag, plugins, secrets, tokens};
+use super::{Problem, authenticators, etag, keys, plugins, realms, secrets, tokens};
 use crate::{
     body::{self, Body},
     config::Limits,
@@ -30,7 +30,6 @@ pub(super) async fn handle(
     let (collection, name) = resource.split_once('/').unwrap_or((resource, ""));
     let (head, body) = request.into_parts();
     match (collection, name) {
-        ("instances", "") => instances(gateway, &head).await,
         ("instances", id) => instance(gateway, &head, body, id).await,
         ("plugins", "") if head.method == Method::GET => plugins::list(gateway),
         ("plugins", path) if !path.is_empty() => plugins::handle(gateway, &head, body, path).await,
@@ -39,6 +38,8 @@ pub(super) async fn handle(
         }
         ("secrets", "") if head.method == Method::GET => secrets::list(gateway),
         ("secrets", name) if !name.is_empty() => secrets::handle(gateway, &head, body, name).await,
+        ("realms", "") if head.method == Method::GET => realms::list(gateway),
+        ("realms", path) if !path.is_empty() => realms::handle(gateway, &head, body, path).await,
         ("routes", "") if head.method == Method::GET => {
             let registry = gateway.published.load();
             let names: Vec<&String> = registry.routes.keys().collect();
@@ -59,13 +60,12 @@ pub(super) async fn handle(
             authenticators::handle(gateway, &head, body, collection, name).await
         }
         ("users", "") if head.method == Method::POST => add_user(gateway, body).await,
-        ("keys", "") if head.method == Method::GET => json_response(
-            StatusCode::OK,
-            &gateway.publisher.public_keys(tokens::clock()?),
-            None,
-        ),
+        ("keys" | "keys:rotate" | "keys:revoke", "") => {
+            keys::handle(gateway, &head, body, collection).await
+        }
         (
-            "plugins" | "plugins:inspect" | "secrets" | "routes" | "issuers" | "keys" | "users",
+            "plugins" | "plugins:inspect" | "secrets" | "realms" | "routes" | "issuers" | "keys"
+            | "users",
             _,
         ) => Err(method_not_allowed()),
         _ => Err(Problem::not_found(format!(
@@ -89,6 +89,9 @@ async fn instances(gateway: &Gateway, head: &Parts) -> Answer {
 }
 
 async fn instance(gateway: &Gateway, head: &Parts, body: Incoming, id: &str) -> Answer {
+    if id.is_empty() {
+        return instances(gateway, head).await;
+    }
     match head.method {
         Method::GET => {
             let found = gateway.publisher.read_instance(id).await?;

@@ -20,6 +20,7 @@ use super::rest_sts::{
     },
 };
 use crate::{
+    authenticator,
     document::InstanceDocument,
     instance,
     publish_error::PublishError,
@@ -88,7 +89,13 @@ fn forbidden() -> RestError {
 async fn create(request: &RestRequest, publisher: &Publisher) -> Result<Content, RestError> {
     refuse_conditions(&request.headers, false, |value| value == "*")?;
     let state = state(request)?;
-    let id = state.deployment.id();
+    let (id, realm) = (state.deployment.id(), state.deployment.realm());
+    if !publisher.has_realm(&realm).await.map_err(failed)? {
+        return Err(RestError::new(
+            StatusCode::NOT_FOUND,
+            "The specified realm does not exist.",
+        ));
+    }
     let document = document::document(state, None, |id| publisher.has_authenticator(id))
         .map_err(|error| unmarshalled(&error))?;
     let published = publisher
@@ -231,13 +238,40 @@ async fn stored(
             if document.rest_sts.is_some() && document::stored_state(&document).is_none() =>
         {
             let message = format!(
-                "The instance {} was published through /admin/v1/instances; manage it there.",
+                "The instance {} was published or last changed through /admin/v1/instances; manage it there.",
                 shown(id)
             );
             Err(RestError::new(StatusCode::CONFLICT, message))
         }
         found => Ok(found.filter(|(document, _)| document.rest_sts.is_some())),
     }
+}
+
+/// Takes a kept state out of a document that is no longer what the state describes: what this service showed
+/// would not be true.
+pub(crate) fn forget_stale_state(document: &mut InstanceDocument) {
+    let Some(state) = document::stored_state(document) else {
+        return;
+    };
+    let described = InstanceState::read(state)
+        .and_then(|state| {
+            document::document(state, Some(document), |id| {
+                names_authenticator(document, id)
+            })
+        })
+        .is_ok_and(|described| described == *document);
+    if let Some(rest) = document.rest_sts.as_mut().filter(|_| !described) {
+        rest.instance_state = None;
+    }
+}
+
+/// Whether a validator of `document` leaves the checking to the authenticator `id`.
+fn names_authenticator(document: &InstanceDocument, id: &str) -> bool {
+    let (_, wanted) = authenticator::split(id);
+    document.validators.values().any(|part| {
+        let named = part.settings.get("authenticator").and_then(Value::as_str);
+        named == Some(wanted)
+    })
 }
 
 /// The state in a create or update body, in either encoding.
@@ -292,6 +326,7 @@ fn already_published(id: &str, error: Option<&PublishError>) -> RestError {
         status: StatusCode::CONFLICT,
         message,
         detail: error.map(|error| error.reason.clone()),
+        retry_after: None,
     }
 }
 

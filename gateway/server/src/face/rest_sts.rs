@@ -5,9 +5,9 @@
 
 pub mod common_rest;
 mod failure;
+mod kept;
 mod offload;
 mod translate;
-mod unpersisted;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -25,9 +25,10 @@ use common_rest::{
 use hyper::Method;
 use serde_json::{Map, Value};
 
-pub use translate::Translation;
-
+pub use kept::Books;
+use kept::Deed;
 use offload::{Offload, Source};
+pub use translate::Translation;
 
 use super::shown;
 use crate::document::RestStsDocument;
@@ -58,6 +59,8 @@ pub struct RestFace {
     offload: Option<Offload>,
     /// Whom tokens of an output type are for, where that is not everybody.
     output_audiences: BTreeMap<String, BTreeSet<String>>,
+    /// Where issued tokens are kept, if they are.
+    books: Option<Books>,
 }
 
 impl RestFace {
@@ -78,7 +81,20 @@ impl RestFace {
             transforms: pairs.collect(),
             offload: document.client_certificate.as_ref().map(Offload::new),
             output_audiences: document.output_audiences.clone(),
+            books: None,
         }
+    }
+
+    /// The same for an instance that keeps what it issues.
+    #[must_use]
+    pub fn keeping(mut self, books: Books) -> Self {
+        self.books = Some(books);
+        self
+    }
+
+    /// Whether tokens of this type are issued.
+    fn issues(&self, output: &str) -> bool {
+        self.transforms.keys().any(|(_, issued)| issued == output)
     }
 
     /// Whom a token of this output type is for.
@@ -140,14 +156,14 @@ pub async fn answer(
         Err(error) => return (render(request, Err(error)), None),
     };
     match action {
-        Action::Validate => (
-            render(request, Err(unpersisted::refuse(&body, "validated"))),
-            None,
-        ),
-        Action::Cancel => (
-            render(request, Err(unpersisted::refuse(&body, "cancelled"))),
-            None,
-        ),
+        Action::Validate => {
+            let answer = kept::answer(Deed::Validate, &body, face, call).await;
+            (render(request, answer), None)
+        }
+        Action::Cancel => {
+            let answer = kept::answer(Deed::Cancel, &body, face, call).await;
+            (render(request, answer), None)
+        }
         Action::Translate => match translate::read(body, face, &Source::of(request, call, peer)) {
             Ok(translation) => {
                 let (answer, outcome) = translated(translation, instance, face, call).await;

@@ -81,6 +81,8 @@ pub struct SessionFace<'a> {
     pub sessions: &'a SessionStore,
     /// Who checks passwords.
     pub directory: &'a FindDirectory<'a>,
+    /// Whence the request came, if that is known.
+    pub address: Option<std::net::IpAddr>,
     /// Protects a sign-in that takes several rounds.
     pub key: &'a SignInKey,
     /// Name of the cookie and of the header that carry a session.

@@ -33,11 +33,12 @@ use crate::{
     document::{InstanceDocument, PartDocument},
     face::{
         oauth::metadata::{self, Offered},
-        rest_sts::{RestFace, SAML2},
+        rest_sts::{Books, OPENIDCONNECT, RestFace, SAML2},
     },
-    ledger::Ledger,
+    ledger::{Ledger, Persistence},
     opaque::{self, OpaqueProvider},
     publish_error::PublishError,
+    rest_token::KeptProvider,
     saml::{self, Frame, SamlBench, SamlProvider},
     vault::KeyStore,
 };
@@ -139,7 +140,7 @@ pub fn build(
         relying_parties,
         resources,
         deciders,
-        ledger: Some(Arc::new(shelf.ledger.at(id, document.ledger.persistence))),
+        ledger: Some(Arc::new(shelf.ledger.at(id, persistence(document)))),
         limits,
     };
     let metadata = metadata::document(&Offered {
@@ -147,7 +148,7 @@ pub fn build(
         engine: &engine,
         algorithms: &algorithms,
         clients: &clients,
-        persistence: document.ledger.persistence,
+        persistence: persistence(document),
     });
     let imported = frame.taken.into_inner();
     let uses = binder.uses.into_inner();
@@ -158,11 +159,11 @@ pub fn build(
         issuer,
         engine,
         clients,
-        rest,
+        rest: rest.map(|face| keeping(document, face, shelf)),
         dpop_nonce_required: document.dpop.nonce_required,
         keyring: Arc::clone(shelf.keyring),
         algorithms,
-        persistence: document.ledger.persistence,
+        persistence: persistence(document),
         metadata,
         saml_metadata,
         imported,
@@ -256,6 +257,7 @@ fn providers(
             built.algorithms.push(algorithm);
         }
     }
+    built.by_name = kept(document, built.by_name);
     Ok(built)
 }
 
@@ -344,6 +346,39 @@ fn actors(
         );
     }
     Ok(built)
+}
+
+/// What must be found again is on disk before it leaves.
+fn persistence(document: &InstanceDocument) -> Persistence {
+    let keeps = document.rest_sts.as_ref().is_some_and(|r| r.keeps_tokens);
+    if keeps {
+        Persistence::Synchronous
+    } else {
+        document.ledger.persistence
+    }
+}
+
+/// The same face, with the books if the instance keeps them.
+fn keeping(document: &InstanceDocument, face: RestFace, shelf: &Shelf<'_>) -> RestFace {
+    if document.rest_sts.as_ref().is_some_and(|r| r.keeps_tokens) {
+        face.keeping(Books(Arc::clone(shelf.ledger)))
+    } else {
+        face
+    }
+}
+
+/// The same providers, where tokens are kept with what the REST STS knows them by.
+fn kept(document: &InstanceDocument, mut providers: Providers) -> Providers {
+    let Some(rest) = document.rest_sts.as_ref().filter(|rest| rest.keeps_tokens) else {
+        return providers;
+    };
+    for output in [OPENIDCONNECT, SAML2] {
+        let provider = rest.outputs.get(output);
+        if let Some(provider) = provider.and_then(|name| providers.get_mut(name)) {
+            *provider = Arc::new(KeptProvider::new(Arc::clone(provider), rest.keeps_text));
+        }
+    }
+    providers
 }
 
 fn for_clients(

@@ -200,7 +200,9 @@ impl Refusal {
 
 fn exchange_answer(error: &ExchangeError) -> Answer {
     match error.fault() {
-        Some(Fault::Overloaded(_) | Fault::Unavailable(_)) => return Answer::Busy,
+        Some(Fault::Overloaded(_) | Fault::Unavailable(_) | Fault::Throttled { .. }) => {
+            return Answer::Busy;
+        }
         Some(Fault::Plugin { .. } | Fault::Internal(_)) => return Answer::Ours,
         None => {}
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Precondition, PublishFailure, Publisher, own_keys, to_json};
 use crate::{
     document::InstanceDocument,
+    face::rest_publish::forget_stale_state,
     gateway::now,
     instance::ClientSecret,
     publish_error::PublishError,
@@ -26,6 +27,7 @@ impl Publisher {
         precondition.check(replaced.as_ref().map(|instance| instance.revision))?;
         let previous = self.stored(DocumentKind::Instance, id).await?;
         document.keep_secrets(previous.as_ref())?;
+        forget_stale_state(&mut document);
         if let Some(other) = draft
             .registry
             .folded_ids
@@ -37,6 +39,7 @@ impl Publisher {
         }
         self.load_pinned(&mut draft.registry, &document).await?;
         self.give_own_keys(&mut draft, id, own_keys)?;
+        self.prepare_keys(&mut draft, id, &document).await?;
         let built = self.build(&draft.registry, id, draft.revision, &document)?;
         let at =
             now().ok_or_else(|| PublishFailure::Store("the clock stands before 1970".into()))?;

@@ -18,9 +18,13 @@ impl Publisher {
     pub async fn restore(&self) -> Result<Vec<String>, PublishFailure> {
         let mut registry = Registry::default();
         let mut failed = Vec::new();
+        self.restore_keys(&mut failed).await?;
         self.restore_plugins(&mut registry, &mut failed).await?;
         self.restore_secrets(&mut registry, &mut failed).await?;
         self.restore_issuers(&mut registry, &mut failed).await?;
+        for stored in self.workshop.store.documents(DocumentKind::Realm).await? {
+            registry.realms.insert_mut(stored.id, stored.revision);
+        }
         self.restore_authenticators(&mut registry, &mut failed)
             .await?;
         self.restore_instances(&mut registry, &mut failed).await?;

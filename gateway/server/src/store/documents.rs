@@ -21,6 +21,10 @@ pub enum DocumentKind {
     Instance,
     /// A trusted issuer.
     Issuer,
+    /// A signing key.
+    Key,
+    /// A realm.
+    Realm,
     /// A route of the proxy.
     Route,
 }
@@ -33,6 +37,8 @@ impl DocumentKind {
             Self::Client => "client",
             Self::Instance => "instance",
             Self::Issuer => "issuer",
+            Self::Key => "key",
+            Self::Realm => "realm",
             Self::Route => "route",
         }
     }

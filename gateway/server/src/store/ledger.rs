@@ -201,6 +201,17 @@ impl Store {
         row.as_ref().map(read).transpose()
     }
 
+    /// The newest row of the token that a REST STS knows by this identifier.
+    pub async fn ledger_find_rest(&self, id: &str) -> Result<Option<LedgerRow>, StoreError> {
+        let mut query = select();
+        query
+            .push("content IS NOT NULL AND json_extract(content, '$.rest_token_id') = ")
+            .push_bind(id)
+            .push(" ORDER BY seq DESC LIMIT 1");
+        let row = query.build().fetch_optional(&*self.pool()).await?;
+        row.as_ref().map(read).transpose()
+    }
+
     /// Rows that meet all conditions, newest first.
     pub async fn ledger_query(&self, wanted: &LedgerQuery) -> Result<Vec<LedgerRow>, StoreError> {
         let mut query = select();

@@ -24,6 +24,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "sessions",
         include_str!("../../migrations/0005_sessions.sql"),
     ),
+    (
+        6,
+        "rest_tokens",
+        include_str!("../../migrations/0006_rest_tokens.sql"),
+    ),
 ];
 
 /// Applies what is missing. One transaction from the first look on: two processes that start together

@@ -65,6 +65,15 @@ impl Store {
         self.finish(write, outcome).await
     }
 
+    /// Whether a realm has any users.
+    pub async fn has_users(&self, realm: &str) -> Result<bool, StoreError> {
+        let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM users WHERE realm = ?1 LIMIT 1")
+            .bind(realm)
+            .fetch_optional(&*self.pool())
+            .await?;
+        Ok(found.is_some())
+    }
+
     /// One user.
     pub async fn user(&self, realm: &str, username: &str) -> Result<Option<User>, StoreError> {
         let row = sqlx::query(

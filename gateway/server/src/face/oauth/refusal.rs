@@ -32,6 +32,8 @@ pub enum Refusal {
     ServerError,
     /// Ours, and trying again helps.
     TemporarilyUnavailable,
+    /// Somebody has failed too often and has to wait so many seconds.
+    TooManyFailures(u64),
     /// The body is too large.
     TooLarge,
     /// The body is not a form.
@@ -51,6 +53,7 @@ impl From<&ExchangeError> for Refusal {
         if let Some(fault) = error.fault() {
             return match fault {
                 Fault::Overloaded(_) | Fault::Unavailable(_) => Self::TemporarilyUnavailable,
+                Fault::Throttled { seconds } => Self::TooManyFailures(*seconds),
                 Fault::Plugin { .. } | Fault::Internal(_) => Self::ServerError,
             };
         }
@@ -131,6 +134,11 @@ impl Refusal {
                 "temporarily_unavailable",
                 "try again later",
             ),
+            Self::TooManyFailures(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "temporarily_unavailable",
+                "too many attempts have failed; try again later",
+            ),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "invalid_request",
@@ -186,6 +194,9 @@ impl Refusal {
             }
             Self::MethodNotAllowed => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+            }
+            Self::TooManyFailures(seconds) => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             Self::TemporarilyUnavailable => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

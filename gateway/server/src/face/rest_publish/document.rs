@@ -40,7 +40,11 @@ pub(super) fn document(
         shared_subjects: true,
         ..InstanceDocument::default()
     };
-    let mut rest = RestStsDocument::default();
+    let mut rest = RestStsDocument {
+        keeps_tokens: state.persists,
+        keeps_text: state.keeps_text,
+        ..RestStsDocument::default()
+    };
     for transform in state.pairs() {
         if !document.validators.contains_key(&transform.input) {
             document

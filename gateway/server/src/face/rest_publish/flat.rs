@@ -22,7 +22,7 @@ pub(super) fn structured(value: &Value) -> Result<Value, PublishError> {
         .collect();
     members.only(&known)?;
     let mut top = Map::new();
-    for scalar in [name::PERSIST, name::REMOTE] {
+    for scalar in [name::PERSIST, name::KEEP_TEXT, name::REMOTE] {
         top.insert(scalar.to_owned(), one(&members, scalar)?);
     }
     for list in [name::TRANSFORMS, name::CUSTOM_TRANSFORMS] {

@@ -19,6 +19,7 @@ use crate::publish_error::PublishError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct InstanceState {
     pub(super) persists: bool,
+    pub(super) keeps_text: bool,
     pub(super) is_remote: Option<bool>,
     pub(super) transforms: Vec<Transform>,
     pub(super) custom_validators: Vec<CustomOperation>,
@@ -47,6 +48,8 @@ pub(super) struct CustomOperation {
 /// Names of the members, in the order of the protocol's documents.
 pub(super) mod name {
     pub(crate) const PERSIST: &str = "persist-issued-tokens-in-cts";
+    /// Ours: whether the text of issued tokens is kept beside what is known of them.
+    pub(crate) const KEEP_TEXT: &str = "persist-issued-token-text";
     pub(crate) const REMOTE: &str = "is-remote-sts-instance";
     pub(crate) const TRANSFORMS: &str = "supported-token-transforms";
     pub(crate) const CUSTOM_VALIDATORS: &str = "custom-token-validators";
@@ -55,8 +58,9 @@ pub(super) mod name {
     pub(crate) const DEPLOYMENT: &str = "deployment-config";
     pub(crate) const SAML2: &str = "saml2-config";
     pub(crate) const ID_TOKEN: &str = "oidc-id-token-config";
-    pub(crate) const ALL: [&str; 9] = [
+    pub(crate) const ALL: [&str; 10] = [
         PERSIST,
+        KEEP_TEXT,
         REMOTE,
         TRANSFORMS,
         CUSTOM_VALIDATORS,
@@ -94,6 +98,7 @@ impl InstanceState {
         };
         let state = Self {
             persists: members.flag(name::PERSIST)?.unwrap_or(false),
+            keeps_text: members.flag(name::KEEP_TEXT)?.unwrap_or(false),
             is_remote: members.flag(name::REMOTE)?,
             transforms: transforms(&members, name::TRANSFORMS)?,
             custom_validators: operations(&members, name::CUSTOM_VALIDATORS)?,
@@ -124,6 +129,9 @@ impl InstanceState {
             name::SAML2: self.saml2.as_ref().map(Saml2State::to_json),
             name::ID_TOKEN: self.id_token.as_ref().map(IdTokenState::to_json),
         });
+        if let (true, Value::Object(members)) = (self.keeps_text, &mut value) {
+            members.insert(name::KEEP_TEXT.to_owned(), json!("true"));
+        }
         if let (Some(is_remote), Value::Object(members)) = (self.is_remote, &mut value) {
             members.insert(
                 name::REMOTE.to_owned(),

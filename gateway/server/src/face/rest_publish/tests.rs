@@ -1,4 +1,5 @@
 mod desk;
+mod many;
 mod refused;
 mod service;
 

@@ -175,6 +175,8 @@ pub struct RestError {
     pub message: String,
     /// More of it.
     pub detail: Option<String>,
+    /// Seconds until trying again may help (`Retry-After`).
+    pub retry_after: Option<u64>,
 }
 
 impl RestError {
@@ -184,6 +186,7 @@ impl RestError {
             status,
             message: message.into(),
             detail: None,
+            retry_after: None,
         }
     }
 
@@ -239,6 +242,7 @@ pub(super) fn not_json(error: &serde_json::Error) -> RestError {
             error.line(),
             error.column()
         )),
+        retry_after: None,
     }
 }
 

@@ -122,10 +122,25 @@ fn fault_error(fault: &Fault, message: &str) -> RestError {
             StatusCode::SERVICE_UNAVAILABLE,
             format!("{message}: try again later."),
         ),
+        Fault::Throttled { seconds } => RestError {
+            retry_after: Some(*seconds),
+            ..RestError::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many attempts have failed: try again later.",
+            )
+        },
         Fault::Plugin { .. } | Fault::Internal(_) => {
             internal(&format!("{message}: internal error."))
         }
     }
+}
+
+/// 503 for what may be better soon.
+pub(super) fn try_again(message: &str) -> RestError {
+    RestError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        format!("{message}: try again later."),
+    )
 }
 
 /// 500 for an output that is called an assertion and is none.

@@ -279,8 +279,8 @@ async fn rs_79_rs_86_v1_v5_validate_and_cancel_are_refused_in_order() {
             ),
             (
                 with(json!({"token_type": "SAML2", "saml2_token": "<a/>"})),
-                409,
-                "not configured to persist".to_owned(),
+                400,
+                "Does this sts issue tokens of the specified type?".to_owned(),
             ),
         ];
         for (body, status, part) in cases {

@@ -1,7 +1,9 @@
 //! `authenticate`: a name and a password, in headers or as answers to callbacks, become a session.
 
+use std::net::IpAddr;
+
 use cambist_core::{Fault, Timestamp, ValidateError};
-use cambist_token::{PasswordDirectory, Profile};
+use cambist_token::{Attempt, PasswordDirectory, Profile, attempts};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -43,7 +45,7 @@ pub(super) async fn answer(
             None => return Ok(callbacks(&face.key.begin(realm, service, now))),
         },
     };
-    let profile = check(&*directory, realm, &credential).await?;
+    let profile = check(&*directory, realm, &credential, (face.address, now)).await?;
     if request.parameter("noSession") == Some("true") {
         return Ok(content(json!({
             "message": "Authentication Successful",
@@ -161,13 +163,18 @@ async fn check(
     directory: &dyn PasswordDirectory,
     realm: &str,
     credential: &Credential,
+    (address, now): (Option<IpAddr>, Timestamp),
 ) -> Result<Profile, RestError> {
     if credential.username.is_empty() || credential.password.is_empty() {
         return Err(refused());
     }
-    let checked = directory
-        .authenticate(realm, &credential.username, &credential.password)
-        .await;
+    let attempt = Attempt {
+        realm,
+        username: &credential.username,
+        address,
+        now,
+    };
+    let checked = attempts::authenticate(directory, &attempt, &credential.password).await;
     let mut profile = checked.map_err(|error| match error {
         ValidateError::Fault(fault) => away(&fault),
         ValidateError::Rejected(_) | ValidateError::RefusedWith { .. } => refused(),
@@ -189,6 +196,13 @@ fn away(fault: &Fault) -> RestError {
             StatusCode::SERVICE_UNAVAILABLE,
             "Authentication is unavailable; try again later.",
         ),
+        Fault::Throttled { seconds } => RestError {
+            retry_after: Some(*seconds),
+            ..RestError::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many attempts have failed; try again later.",
+            )
+        },
         Fault::Plugin { .. } | Fault::Internal(_) => {
             RestError::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
         }

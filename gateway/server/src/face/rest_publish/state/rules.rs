@@ -16,11 +16,11 @@ pub(in super::super) const HEADER_NAME: &str = "oidc_id_token_auth_target_header
 pub(in super::super) const CERTIFICATE_HEADER_NAME: &str = "x509_token_auth_target_header_key";
 
 pub(super) fn check(state: &InstanceState) -> Result<(), PublishError> {
-    if state.persists {
+    if state.keeps_text && !state.persists {
         return Err(PublishError::new(
-            name::PERSIST,
-            "is true, and this build does not keep issued tokens",
-            "set it to \"false\"; validate and cancel are not offered",
+            name::KEEP_TEXT,
+            "is true, and issued tokens are not kept",
+            format!("set {} to \"true\" too, or leave it out", name::PERSIST),
         ));
     }
     if state.pairs().next().is_none() {

@@ -26,7 +26,7 @@ use crate::{
         common_rest::{Caller, RestRequest, RestResponse},
     },
     heavy::HeavyPool,
-    publisher::{Publisher, Workshop},
+    publisher::{Precondition, Publisher, RealmDocument, Workshop},
     registry::{Published, Registry},
     saml::SamlBench,
     store::Store,
@@ -126,8 +126,14 @@ pub(super) async fn desk() -> Desk {
         heavy: heavy.clone(),
         compilation: heavy,
     };
+    let publisher = Publisher::new(workshop, Arc::clone(&published));
+    for realm in ["alpha", "fred/bobo"] {
+        let document = RealmDocument::default();
+        let made = publisher.put_realm(realm, &document, Precondition::Absent);
+        made.await.unwrap();
+    }
     Desk {
-        publisher: Publisher::new(workshop, Arc::clone(&published)),
+        publisher,
         published,
         _directory: directory,
     }

@@ -86,11 +86,11 @@ async fn rs_66_what_is_not_offered_or_has_no_config_is_refused_by_name() {
         (
             with(
                 hmac_state("/", "a"),
-                "/persist-issued-tokens-in-cts",
+                "/persist-issued-token-text",
                 json!("true"),
             ),
-            "persist-issued-tokens-in-cts",
-            "does not keep issued tokens",
+            "persist-issued-token-text",
+            "are not kept",
         ),
         (
             with(

@@ -112,8 +112,9 @@ fn failure(error: RestError) -> (StatusCode, Value, Fields) {
         members.insert("detail".to_owned(), Value::String(detail));
     }
     let mut fields = Fields::new();
-    if error.status == StatusCode::SERVICE_UNAVAILABLE {
-        fields.push((header::RETRY_AFTER, "1".to_owned()));
+    let usual = (error.status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
+    if let Some(seconds) = error.retry_after.or(usual) {
+        fields.push((header::RETRY_AFTER, seconds.to_string()));
     }
     (error.status, value, fields)
 }
