@@ -8,6 +8,7 @@ pub mod http;
 pub mod issuer;
 pub mod mirror;
 pub mod plugins;
+pub mod raw;
 pub mod server;
 pub mod sts;
 pub mod ticket;

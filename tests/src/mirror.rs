@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use cambist::{
     body::Body,
-    config::{ClientCertificates, Hops, Limits, Tls},
+    config::{ClientCertificates, Hops, Http2, Limits, Tls},
     listener::{Connection, Door, Drain, Handler, Roles, bind_alone, serve, tls::Terminator},
 };
 use hyper::{Request, Response, body::Incoming};
@@ -79,7 +79,7 @@ impl Handler for Mirror {
 
 /// A listener that answers with what its handler is told.
 pub fn mirror(tls: &Tls, hops: Hops) -> Result<(SocketAddr, Drain), Failure> {
-    let terminator = Terminator::open("test", tls)?.map(Arc::new);
+    let terminator = Terminator::open("test", tls, Http2::Always)?.map(Arc::new);
     let roles = Roles {
         sts: true,
         proxy: true,
@@ -88,6 +88,7 @@ pub fn mirror(tls: &Tls, hops: Hops) -> Result<(SocketAddr, Drain), Failure> {
         "test",
         roles,
         Limits::default(),
+        Http2::Always,
         hops,
         terminator,
     ));

@@ -2,6 +2,7 @@
 
 mod api;
 mod etag;
+mod keys;
 mod metrics;
 mod plugins;
 mod problem;

@@ -27,7 +27,8 @@ pub use egress::{EgressTarget, EgressTargetError};
 pub use explain::{explain, explain_all};
 pub use keys::{KEYS, Key, Kind, key, suggestion};
 pub use listener::{
-    ClientCertificates, ClientTrust, ForwardedCertificate, Hops, Listener, Role, Tls, TlsVersion,
+    ClientCertificates, ClientTrust, ForwardedCertificate, Hops, Http2, Listener, Role, Tls,
+    TlsVersion,
 };
 pub use load::{DEFAULT_FILE, Loaded, Sources, load};
 pub use network::{Network, NetworkError};
@@ -92,6 +93,8 @@ pub struct Public {
     pub workers: Option<usize>,
     /// What it serves.
     pub roles: Vec<Role>,
+    /// When it speaks HTTP/2.
+    pub http2: Http2,
     /// How it encrypts.
     pub tls: Tls,
     /// Who stands before it.
@@ -105,6 +108,7 @@ impl Default for Public {
             url: None,
             workers: None,
             roles: vec![Role::Sts, Role::Proxy],
+            http2: Http2::default(),
             tls: Tls::default(),
             hops: Hops::default(),
         }
@@ -133,6 +137,8 @@ pub struct Admin {
     pub listen: SocketAddr,
     /// Consent to a `listen` address that other machines reach.
     pub allow_remote: bool,
+    /// When it speaks HTTP/2.
+    pub http2: Http2,
     /// How it encrypts.
     pub tls: Tls,
     /// Who stands before it.
@@ -144,6 +150,7 @@ impl Default for Admin {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
             allow_remote: false,
+            http2: Http2::default(),
             tls: Tls::default(),
             hops: Hops::default(),
         }
@@ -164,6 +171,14 @@ pub struct Limits {
     pub header_count: usize,
     /// Seconds a connection may take to send a request head.
     pub header_seconds: u64,
+    /// Seconds within which more of a request body must come.
+    pub body_idle_seconds: u64,
+    /// Seconds within which a client must take more of a response.
+    pub send_idle_seconds: u64,
+    /// Most HTTP/2 streams open at a time on a connection.
+    pub http2_streams: u32,
+    /// Most HTTP/2 streams of a connection that were reset and are not cleared away yet.
+    pub http2_resets: usize,
     /// Seconds until an upstream must have sent its response head.
     pub upstream_seconds: u64,
     /// Most bytes of an uploaded plugin component.
@@ -180,6 +195,10 @@ impl Default for Limits {
             header_bytes: 32 * 1024,
             header_count: 100,
             header_seconds: 10,
+            body_idle_seconds: 30,
+            send_idle_seconds: 30,
+            http2_streams: 100,
+            http2_resets: 20,
             upstream_seconds: 60,
             plugin_bytes: 32 * 1024 * 1024,
             request_seconds: 30,

@@ -50,6 +50,9 @@ pub struct InstanceDocument {
     /// Bounds on delegation chains.
     #[serde(default, skip_serializing_if = "LimitsDocument::is_default")]
     pub limits: LimitsDocument,
+    /// What it signs with.
+    #[serde(default, skip_serializing_if = "KeysDocument::is_default")]
+    pub keys: KeysDocument,
     /// What is kept of issued tokens.
     #[serde(default, skip_serializing_if = "LedgerDocument::is_default")]
     pub ledger: LedgerDocument,
@@ -258,6 +261,24 @@ impl Default for LimitsDocument {
 }
 
 impl LimitsDocument {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature serde asks for"
+    )]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What an instance signs with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeysDocument {
+    /// Whether it has keys that no other instance signs with.
+    pub own: bool,
+}
+
+impl KeysDocument {
     #[expect(
         clippy::trivially_copy_pass_by_ref,
         reason = "the signature serde asks for"

@@ -3,7 +3,9 @@
 
 mod connection;
 mod door;
+mod guard;
 mod hops;
+mod message;
 mod serving;
 mod socket;
 mod stream;

@@ -7,7 +7,7 @@ mod challenge;
 mod credential;
 mod grant;
 mod headers;
-mod hygiene;
+pub(crate) mod hygiene;
 mod refusal;
 mod route;
 mod table;

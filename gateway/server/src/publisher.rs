@@ -8,6 +8,7 @@ mod failure;
 mod inspection;
 mod instances;
 mod issuers;
+mod keys;
 mod own_keys;
 mod plugins;
 mod realms;
@@ -27,6 +28,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 pub use failure::PublishFailure;
 pub use inspection::{Import, Inspection, SelfTest};
+pub use keys::{KeySummary, SHORTEST_WAIT, USUAL_WAIT};
 pub use plugins::PluginSummary;
 pub use realms::RealmDocument;
 pub use secrets::SecretSummary;
@@ -104,6 +106,8 @@ pub struct Publisher {
     workshop: Workshop,
     published: Arc<Published>,
     turn: Mutex<()>,
+    /// Keys of instances that have their own.
+    own_rings: keys::OwnRings,
     /// Compiled components of the last uploads, newest first.
     recent: std::sync::Mutex<VecDeque<Arc<Plugin>>>,
 }
@@ -123,6 +127,7 @@ impl Publisher {
             workshop,
             published,
             turn: Mutex::new(()),
+            own_rings: keys::OwnRings::default(),
             recent: std::sync::Mutex::default(),
         }
     }
@@ -178,7 +183,7 @@ impl Publisher {
         let key_store = |name: &str| registry.vault(name)?.key_store().cloned();
         let shelf = Shelf {
             base_url: &self.workshop.base_url,
-            keyring: &self.workshop.keyring,
+            keyring: &self.ring(document.keys.own.then_some(id)),
             ledger: &self.workshop.ledger,
             saml: &self.workshop.saml,
             directory: &self.workshop.directory,

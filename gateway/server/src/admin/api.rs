@@ -8,7 +8,7 @@ use hyper::{
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Problem, etag, plugins, realms, secrets, tokens};
+use super::{Problem, etag, keys, plugins, realms, secrets, tokens};
 use crate::{
     body::{self, Body},
     config::Limits,
@@ -58,11 +58,9 @@ pub(super) async fn handle(
             tokens::handle(gateway, &head, body, collection, name).await
         }
         ("users", "") if head.method == Method::POST => add_user(gateway, body).await,
-        ("keys", "") if head.method == Method::GET => json_response(
-            StatusCode::OK,
-            &gateway.publisher.public_keys(tokens::clock()?),
-            None,
-        ),
+        ("keys" | "keys:rotate" | "keys:revoke", "") => {
+            keys::handle(gateway, &head, body, collection).await
+        }
         (
             "plugins" | "plugins:inspect" | "secrets" | "realms" | "routes" | "issuers" | "keys"
             | "users",

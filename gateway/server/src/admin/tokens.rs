@@ -313,7 +313,7 @@ fn invalid(path: &str, reason: &str, hint: impl Into<String>) -> Problem {
     clippy::needless_pass_by_value,
     reason = "the signature that `map_err` asks for"
 )]
-fn problem(error: LedgerError) -> Problem {
+pub(super) fn problem(error: LedgerError) -> Problem {
     tracing::error!(%error, "the ledger failed");
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,

@@ -35,10 +35,25 @@ pub struct Listener {
     pub roles: Vec<Role>,
     /// Consent to a `listen` address that other machines reach, for the admin role.
     pub allow_remote: bool,
+    /// When it speaks HTTP/2.
+    pub http2: Http2,
     /// How it encrypts.
     pub tls: Tls,
     /// Who stands before it.
     pub hops: Hops,
+}
+
+/// When a listener speaks HTTP/2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Http2 {
+    /// Never.
+    Off,
+    /// When an encrypted connection agrees on it (RFC 9113 §3.2).
+    #[default]
+    Tls,
+    /// Then, and on plain connections that begin with it (RFC 9113 §3.3).
+    Always,
 }
 
 /// `[….tls]`: encryption ends here, when there is a certificate.

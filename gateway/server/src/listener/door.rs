@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use super::tls::Terminator;
-use crate::config::{Hops, Limits, Role};
+use crate::config::{Hops, Http2, Limits, Role};
 
 /// What a listener serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Door {
     pub roles: Roles,
     /// What a stranger may cost.
     pub limits: Limits,
+    /// When it speaks HTTP/2.
+    pub http2: Http2,
     /// Who stands before it.
     pub hops: Hops,
     /// How it encrypts; none for plain text.
@@ -47,6 +49,7 @@ impl Door {
         name: impl Into<String>,
         roles: Roles,
         limits: Limits,
+        http2: Http2,
         hops: Hops,
         tls: Option<Arc<Terminator>>,
     ) -> Self {
@@ -54,6 +57,7 @@ impl Door {
             name: name.into(),
             roles,
             limits,
+            http2,
             hops,
             tls,
             open: AtomicUsize::new(0),

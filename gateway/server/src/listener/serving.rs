@@ -1,18 +1,42 @@
 //! Serving connections.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use hyper::{
-    Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn,
+    Request, Response, StatusCode,
+    body::Incoming,
+    header::UPGRADE,
+    server::conn::{http1, http2},
+    service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     time::timeout,
 };
 
-use super::{Connection, Door, Drain, hops, stream::Stream};
-use crate::body::Body;
+use super::{
+    Connection, Door, Drain,
+    guard::{Gate, Guarded},
+    hops,
+    message::{self, Flaw},
+    stream::Stream,
+    tls::Terminator,
+};
+use crate::{body::Body, config::Http2};
+
+/// What an HTTP/2 connection begins with (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How often a silent HTTP/2 client is asked whether it is there, and how long it has to say so.
+const PING: Duration = Duration::from_secs(20);
+
+/// Bytes a client may send ahead, in a stream and in a connection.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// Bytes of responses that wait to be sent, per stream.
+const SEND_BUFFER: usize = 64 * 1024;
 
 /// Answers requests.
 pub trait Handler: Send + Sync + 'static {
@@ -44,8 +68,8 @@ pub async fn serve<H: Handler>(
                 let (door, handler, drain) =
                     (Arc::clone(&door), Arc::clone(&handler), drain.clone());
                 tokio::spawn(async move {
-                    if let Some((stream, connection)) = open(stream, peer, &door).await {
-                        answer(stream, &connection, &door, &*handler, &drain).await;
+                    if let Some(opened) = open(stream, peer, &door).await {
+                        answer(opened, door, handler, &drain).await;
                     }
                     drop(entered);
                 });
@@ -53,60 +77,153 @@ pub async fn serve<H: Handler>(
             Err(error) => {
                 // Out of descriptors or memory: accepting again at once would spin.
                 tracing::warn!(%error, "cannot accept");
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
     }
+}
+
+/// A connection that is ready for requests.
+struct Opened {
+    stream: Stream,
+    connection: Connection,
+    is_http2: bool,
 }
 
 /// Shakes hands, if the listener encrypts. None when that came to nothing.
-async fn open(stream: TcpStream, peer: SocketAddr, door: &Door) -> Option<(Stream, Connection)> {
+async fn open(stream: TcpStream, peer: SocketAddr, door: &Door) -> Option<Opened> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    let mut connection = Connection {
+    let connection = Connection {
         roles: door.roles,
         ..Connection::plain(peer)
     };
-    let Some(terminator) = door.tls.as_ref().filter(|tls| tls.is_on()) else {
-        return Some((Stream::Plain(stream), connection));
-    };
-    match timeout(door.limits.header_time(), terminator.accept(stream)).await {
-        Ok(Ok((stream, shown))) => {
+    let limit = door.limits.header_time();
+    if let Some(terminator) = door.tls.as_ref().filter(|tls| tls.is_on()) {
+        let opened = timeout(limit, encrypt(stream, connection, terminator)).await;
+        if opened.is_err() {
+            tracing::debug!(%peer, listener = door.name, "the TLS handshake took too long");
+        }
+        return opened.ok().flatten();
+    }
+    let is_http2 =
+        door.http2 == Http2::Always && timeout(limit, begins_with_preface(&stream)).await.ok()?;
+    Some(Opened {
+        stream: Stream::Plain(stream),
+        connection,
+        is_http2,
+    })
+}
+
+async fn encrypt(
+    stream: TcpStream,
+    mut connection: Connection,
+    terminator: &Terminator,
+) -> Option<Opened> {
+    match terminator.accept(stream).await {
+        Ok((stream, shown)) => {
             connection.is_secure = true;
             connection.certificates = shown.certificates;
             connection.is_anchored = shown.is_anchored;
-            Some((Stream::Tls(Box::new(stream)), connection))
+            Some(Opened {
+                stream: Stream::Tls(Box::new(stream)),
+                connection,
+                is_http2: shown.is_http2,
+            })
         }
-        Ok(Err(error)) => {
-            tracing::debug!(%error, %peer, listener = door.name, "no TLS connection");
-            None
-        }
-        Err(_) => {
-            tracing::debug!(%peer, listener = door.name, "the TLS handshake took too long");
+        Err(error) => {
+            let (peer, listener) = (connection.peer, terminator.name());
+            tracing::debug!(%error, %peer, listener, "no TLS connection");
             None
         }
     }
 }
 
-async fn answer<H: Handler>(
-    stream: Stream,
-    connection: &Connection,
+/// Looks at the first bytes and leaves them where they are.
+async fn begins_with_preface(stream: &TcpStream) -> bool {
+    let mut first = [0; PREFACE.len()];
+    loop {
+        let Ok(read) = stream.peek(&mut first).await else {
+            return false;
+        };
+        let seen = first.get(..read).unwrap_or_default();
+        if seen.is_empty() || !PREFACE.starts_with(seen) {
+            return false;
+        }
+        if read == PREFACE.len() {
+            return true;
+        }
+        // What was seen stays there, so that waiting for more would not wait.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// What all requests of a connection share.
+struct Shared<H> {
+    handler: Arc<H>,
+    door: Arc<Door>,
+    connection: Connection,
+    is_hop: bool,
+    gate: Arc<Gate>,
+}
+
+impl<H: Handler> Shared<H> {
+    async fn answer(&self, mut request: Request<Incoming>) -> Response<Body> {
+        if let Err(flaw) = message::prepare(&mut request, self.door.limits.header_count) {
+            return flaw.response(&self.connection);
+        }
+        let believed = hops::believe(&mut request, &self.connection, &self.door, self.is_hop);
+        match believed {
+            Ok(None) => self.handler.handle(request, &self.connection).await,
+            Ok(Some(connection)) => self.handler.handle(request, &connection).await,
+            Err(error) => Flaw::Hop(error.to_string()).response(&self.connection),
+        }
+    }
+
+    /// The same, telling the guard whether the connection goes on as something else.
+    async fn answer_http1(&self, request: Request<Incoming>) -> Response<Body> {
+        let is_upgrade = request.headers().contains_key(UPGRADE);
+        let response = self.answer(request).await;
+        if is_upgrade {
+            self.gate
+                .answered(response.status() == StatusCode::SWITCHING_PROTOCOLS);
+        }
+        response
+    }
+}
+
+async fn answer<H: Handler>(opened: Opened, door: Arc<Door>, handler: Arc<H>, drain: &Drain) {
+    let peer = opened.connection.peer;
+    let gate = Arc::new(Gate::default());
+    let shared = Arc::new(Shared {
+        handler,
+        is_hop: hops::is_trusted(&door.hops, peer.ip()),
+        connection: opened.connection,
+        gate: Arc::clone(&gate),
+        door: Arc::clone(&door),
+    });
+    let outcome = if opened.is_http2 {
+        let guarded = Guarded::transparent(opened.stream, &door.limits);
+        answer_http2(guarded, shared, &door, drain).await
+    } else {
+        let guarded = Guarded::http1(opened.stream, gate, &door.limits);
+        answer_http1(guarded, shared, &door, drain).await
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, %peer, "connection ended");
+    }
+}
+
+async fn answer_http1<H: Handler>(
+    stream: Guarded<Stream>,
+    shared: Arc<Shared<H>>,
     door: &Door,
-    handler: &H,
     drain: &Drain,
-) {
-    let is_hop = hops::is_trusted(&door.hops, connection.peer.ip());
-    let service = service_fn(|mut request: Request<Incoming>| async move {
-        let believed = hops::believe(&mut request, connection, door, is_hop);
-        Ok::<_, Infallible>(match believed {
-            Ok(None) => handler.handle(request, connection).await,
-            Ok(Some(connection)) => handler.handle(request, &connection).await,
-            Err(error) => {
-                tracing::warn!(%error, peer = %connection.peer, "a trusted hop sent what cannot be read");
-                refused()
-            }
-        })
+) -> hyper::Result<()> {
+    let service = service_fn(move |request| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(shared.answer_http1(request).await) }
     });
     let limits = &door.limits;
     let mut builder = http1::Builder::new();
@@ -119,20 +236,44 @@ async fn answer<H: Handler>(
     let serving = builder.serve_connection(TokioIo::new(stream), service);
     // A route may let clients switch protocols.
     let mut serving = pin!(serving.with_upgrades());
-    let outcome = tokio::select! {
+    tokio::select! {
         outcome = serving.as_mut() => outcome,
         () = drain.begun() => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
-    };
-    if let Err(error) = outcome {
-        tracing::debug!(%error, peer = %connection.peer, "connection ended");
     }
 }
 
-fn refused() -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::BAD_REQUEST;
-    response
+async fn answer_http2<H: Handler>(
+    stream: Guarded<Stream>,
+    shared: Arc<Shared<H>>,
+    door: &Door,
+    drain: &Drain,
+) -> hyper::Result<()> {
+    let service = service_fn(move |request| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(shared.answer(request).await) }
+    });
+    let limits = &door.limits;
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .max_concurrent_streams(limits.http2_streams)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(limits.http2_resets)
+        .max_local_error_reset_streams(limits.http2_resets);
+    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        outcome = serving.as_mut() => outcome,
+        () = drain.begun() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    }
 }

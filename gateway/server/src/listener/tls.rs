@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use self::material::{Files, Material};
-use crate::config::{ClientTrust, Tls};
+use crate::config::{ClientTrust, Http2, Tls};
 
 /// How often files are looked at.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -60,12 +60,15 @@ pub enum TlsError {
 pub(super) struct Shown {
     pub(super) certificates: Option<Arc<[Vec<u8>]>>,
     pub(super) is_anchored: bool,
+    /// Whether HTTP/2 was agreed on.
+    pub(super) is_http2: bool,
 }
 
 /// Ends TLS for one listener, and knows the authorities of its clients.
 pub struct Terminator {
     name: String,
     settings: Tls,
+    http2: Http2,
     current: ArcSwap<Material>,
     /// What was last read, good or not; none after files that could not be read.
     seen: Mutex<Option<Files>>,
@@ -74,15 +77,16 @@ pub struct Terminator {
 
 impl Terminator {
     /// Reads the files. None if the settings name neither a certificate nor authorities.
-    pub fn open(name: &str, settings: &Tls) -> Result<Option<Self>, TlsError> {
+    pub fn open(name: &str, settings: &Tls, http2: Http2) -> Result<Option<Self>, TlsError> {
         if !settings.is_on() && settings.client_ca_file.is_none() {
             return Ok(None);
         }
         let files = Files::read(settings)?;
-        let material = Material::make(settings, &files)?;
+        let material = Material::make(settings, http2, &files)?;
         Ok(Some(Self {
             name: name.to_owned(),
             settings: settings.clone(),
+            http2,
             current: ArcSwap::from_pointee(material),
             seen: Mutex::new(Some(files)),
             is_current: AtomicBool::new(true),
@@ -111,7 +115,7 @@ impl Terminator {
         let made = match Files::read(&self.settings) {
             Ok(files) if seen.as_ref() == Some(&files) => return,
             Ok(files) => {
-                let made = Material::make(&self.settings, &files);
+                let made = Material::make(&self.settings, self.http2, &files);
                 *seen = Some(files);
                 made
             }
@@ -146,13 +150,17 @@ impl Terminator {
             .clone()
             .ok_or_else(|| io::Error::other("no certificate is configured"))?;
         let stream = TlsAcceptor::from(server).accept(stream).await?;
-        let shown = stream.get_ref().1.peer_certificates();
-        let shown = shown.map_or_else(Shown::default, |chain| Shown {
+        let session = stream.get_ref().1;
+        let chain = session.peer_certificates();
+        let shown = Shown {
             // The handshake has checked it already where it had to lead there.
-            is_anchored: self.settings.client_trust == ClientTrust::Anchors
-                || material.is_anchored(chain, UnixTime::now()),
-            certificates: Some(chain.iter().map(|one| one.to_vec()).collect()),
-        });
+            is_anchored: chain.is_some_and(|chain| {
+                self.settings.client_trust == ClientTrust::Anchors
+                    || material.is_anchored(chain, UnixTime::now())
+            }),
+            certificates: chain.map(|chain| chain.iter().map(|one| one.to_vec()).collect()),
+            is_http2: session.alpn_protocol() == Some(material::HTTP2),
+        };
         Ok((stream, shown))
     }
 

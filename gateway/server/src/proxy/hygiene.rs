@@ -5,19 +5,25 @@ use std::net::Ipv6Addr;
 
 use hyper::{
     HeaderMap, Method, Uri, Version,
-    header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, TRANSFER_ENCODING, UPGRADE},
+    header::{
+        AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderName, RANGE,
+        TRANSFER_ENCODING, UPGRADE,
+    },
     http::request::Parts,
 };
 
 /// What is wrong with a request. Each is a flaw the sender can see in its own request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Malformed {
+pub(crate) enum Malformed {
     /// A tunnel (RFC 9110 §9.3.6).
     #[error("CONNECT is not supported")]
     Connect,
     /// A second `Authorization`, or one the application behind could take for it.
     #[error("more than one Authorization header")]
     DuplicateAuthorization,
+    /// A header that has one value stands there more than once.
+    #[error("a header that has one value stands there more than once")]
+    DuplicateHeader,
     /// The message's length is said twice, or in a way that is not understood (RFC 9112 §6.3).
     #[error(
         "Content-Length and Transfer-Encoding must say one length, and Transfer-Encoding only \"chunked\""
@@ -43,6 +49,7 @@ impl Malformed {
         match self {
             Self::Connect => "connect",
             Self::DuplicateAuthorization => "duplicate_authorization",
+            Self::DuplicateHeader => "duplicate_header",
             Self::Framing => "framing",
             Self::Host => "host",
             Self::Path => "path",
@@ -50,6 +57,35 @@ impl Malformed {
             Self::Upgrade => "upgrade",
         }
     }
+}
+
+/// Headers with one value, of which two readers would take different ones.
+const SINGLE: [HeaderName; 3] = [CONTENT_TYPE, EXPECT, RANGE];
+
+/// What holds for every request, whichever face it is for.
+pub(crate) fn check_message(
+    method: &Method,
+    target: &Uri,
+    version: Version,
+    headers: &HeaderMap,
+) -> Result<(), Malformed> {
+    match *method {
+        Method::CONNECT => return Err(Malformed::Connect),
+        Method::TRACE => return Err(Malformed::Trace),
+        _ => {}
+    }
+    framing(headers, version)?;
+    // HTTP/1.0 knows no host; who asks for one there is told by the face.
+    if version != Version::HTTP_10 || headers.contains_key(HOST) {
+        host(headers, target)?;
+    }
+    if count(headers, &AUTHORIZATION) > 1 {
+        return Err(Malformed::DuplicateAuthorization);
+    }
+    if SINGLE.iter().any(|name| count(headers, name) > 1) {
+        return Err(Malformed::DuplicateHeader);
+    }
+    Ok(())
 }
 
 /// Checks everything above.

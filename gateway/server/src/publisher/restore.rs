@@ -18,6 +18,7 @@ impl Publisher {
     pub async fn restore(&self) -> Result<Vec<String>, PublishFailure> {
         let mut registry = Registry::default();
         let mut failed = Vec::new();
+        self.restore_keys(&mut failed).await?;
         self.restore_plugins(&mut registry, &mut failed).await?;
         self.restore_secrets(&mut registry, &mut failed).await?;
         self.restore_issuers(&mut registry, &mut failed).await?;

@@ -6,7 +6,7 @@ use tokio::{net::TcpListener, runtime::Runtime};
 
 use super::ServeError;
 use crate::{
-    config::{Config, Hops, Limits, Role, Tls},
+    config::{Config, Hops, Http2, Limits, Role, Tls},
     listener::{Door, Opened, Roles, bind_alone, bind_shared, tls::Terminator},
 };
 
@@ -28,6 +28,7 @@ struct Wanted<'a> {
     name: &'a str,
     listen: SocketAddr,
     roles: &'a [Role],
+    http2: Http2,
     tls: &'a Tls,
     hops: &'a Hops,
 }
@@ -47,6 +48,7 @@ impl Sockets {
             name: "public",
             listen: config.public.listen,
             roles: &config.public.roles,
+            http2: config.public.http2,
             tls: &config.public.tls,
             hops: &config.public.hops,
         };
@@ -54,6 +56,7 @@ impl Sockets {
             name: "admin",
             listen: config.admin.listen,
             roles: &[Role::Admin],
+            http2: config.admin.http2,
             tls: &config.admin.tls,
             hops: &config.admin.hops,
         };
@@ -67,6 +70,7 @@ impl Sockets {
                 name,
                 listen,
                 roles: &listener.roles,
+                http2: listener.http2,
                 tls: &listener.tls,
                 hops: &listener.hops,
             };
@@ -83,9 +87,11 @@ impl Sockets {
         background: &Runtime,
     ) -> Result<SocketAddr, ServeError> {
         let terminator =
-            Terminator::open(wanted.name, wanted.tls).map_err(|source| ServeError::Tls {
-                listener: wanted.name.to_owned(),
-                source: Box::new(source),
+            Terminator::open(wanted.name, wanted.tls, wanted.http2).map_err(|source| {
+                ServeError::Tls {
+                    listener: wanted.name.to_owned(),
+                    source: Box::new(source),
+                }
             })?;
         let terminator = terminator.map(Arc::new);
         self.terminators.extend(terminator.clone());
@@ -94,6 +100,7 @@ impl Sockets {
             wanted.name,
             Roles::from(wanted.roles),
             limits,
+            wanted.http2,
             wanted.hops.clone(),
             terminator,
         ));

@@ -19,6 +19,8 @@ pub enum DocumentKind {
     Instance,
     /// A trusted issuer.
     Issuer,
+    /// A signing key.
+    Key,
     /// A realm.
     Realm,
     /// A route of the proxy.
@@ -32,6 +34,7 @@ impl DocumentKind {
             Self::Client => "client",
             Self::Instance => "instance",
             Self::Issuer => "issuer",
+            Self::Key => "key",
             Self::Realm => "realm",
             Self::Route => "route",
         }

@@ -66,10 +66,8 @@ impl Material {
         Ok(Self::of(key, bytes))
     }
 
-    pub(super) fn pair(
-        algorithm: Algorithm,
-        mut pem: Zeroizing<String>,
-    ) -> Result<Self, PublishError> {
+    /// A private key in PEM form, for this algorithm.
+    pub fn pair(algorithm: Algorithm, mut pem: Zeroizing<String>) -> Result<Self, PublishError> {
         let key =
             SigningKey::from_pkcs8_pem(&pem, algorithm).map_err(|error| refused("pem", &error))?;
         let bytes = Zeroizing::new(std::mem::take(&mut *pem).into_bytes());

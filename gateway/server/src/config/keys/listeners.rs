@@ -6,11 +6,12 @@ use super::{
 };
 
 /// How many keys every listener has.
-const SHARED: usize = 10;
+const SHARED: usize = 11;
 
 macro_rules! shared {
     ($section:literal) => {
         [
+            is(concat!($section, ".http2"), Kind::Choice(&["off", "tls", "always"]), "When it speaks HTTP/2: tls where an encrypted connection agrees on it, always also on plain connections that begin with it."),
             is(concat!($section, ".tls.certificate_file"), Kind::Path, "PEM file of the certificate chain, the listener's own first. With it the listener speaks TLS only.").optional(),
             is(concat!($section, ".tls.key_file"), Kind::Path, "PEM file of the certificate's private key.").optional(),
             is(concat!($section, ".tls.minimum_version"), Kind::Choice(&["1.2", "1.3"]), "The oldest version of TLS spoken."),

@@ -11,13 +11,13 @@ use cambist_plugin::{
 };
 use cambist_token::{
     AcrMapper, AmrMapper, BuildError, ClaimMapper, MapperSource,
-    jose::{Algorithm, SigningKey},
+    jose::{Algorithm, Keyring, SigningKey},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use super::{Shelf, Uses};
-use crate::{publish_error::PublishError, vault::KeyStore};
+use crate::{gateway::now, publish_error::PublishError, vault::KeyStore};
 
 /// Bytes a plugin may keep in the store unless the operator says otherwise.
 const KV_BYTES: u64 = 1 << 20;
@@ -249,8 +249,9 @@ impl Binder<'_> {
             .algorithms()
             .into_iter()
             .find(|known| known.name() == algorithm)
-            .and_then(|known: Algorithm| keyring.signing(known))
-            .map(|key| Arc::new(OwnKey(key)) as Arc<dyn PluginKey>)
+            .map(|known: Algorithm| {
+                Arc::new(OwnKey(Arc::clone(keyring), known)) as Arc<dyn PluginKey>
+            })
             .ok_or_else(|| {
                 let known: Vec<&str> = keyring
                     .algorithms()
@@ -353,26 +354,36 @@ fn build_error(error: PublishError) -> BuildError {
 
 /// The instance's own key in the hands of a plugin. It signs nothing that could be taken for a token of the
 /// instance's.
-struct OwnKey(Arc<SigningKey>);
+struct OwnKey(Arc<Keyring>, Algorithm);
+
+impl OwnKey {
+    fn current(&self) -> Option<Arc<SigningKey>> {
+        self.0.signing_at(self.1, now()?)
+    }
+}
 
 impl PluginKey for OwnKey {
     fn algorithm(&self) -> &str {
-        self.0.algorithm().name()
+        self.1.name()
     }
 
     fn sign(&self, data: &[u8]) -> Option<Vec<u8>> {
         if could_be_a_token(data) {
             return None;
         }
-        self.0.sign_bytes(data).ok()
+        self.current()?.sign_bytes(data).ok()
     }
 
     fn verify(&self, data: &[u8], signature: &[u8]) -> bool {
-        self.0.verify_bytes(data, signature)
+        self.0
+            .scheduled()
+            .iter()
+            .filter(|scheduled| scheduled.key.algorithm() == self.1)
+            .any(|scheduled| scheduled.key.verify_bytes(data, signature))
     }
 
     fn public_jwk(&self) -> Option<String> {
-        self.0.public_jwk().map(|jwk| jwk.to_string())
+        self.current()?.public_jwk().map(|jwk| jwk.to_string())
     }
 }
 

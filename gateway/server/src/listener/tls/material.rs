@@ -14,10 +14,11 @@ use rustls_pki_types::{
 use zeroize::Zeroizing;
 
 use super::{TlsError, client::Possession};
-use crate::config::{ClientCertificates, ClientTrust, Tls, TlsVersion};
+use crate::config::{ClientCertificates, ClientTrust, Http2, Tls, TlsVersion};
 
-/// Protocols offered (RFC 7301), the first preferred.
-const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
+/// Names of protocols (RFC 7301).
+pub(super) const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
 
 /// Most bytes of a file. Revocation lists are the largest.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -73,7 +74,7 @@ pub(super) struct Material {
 }
 
 impl Material {
-    pub(super) fn make(settings: &Tls, files: &Files) -> Result<Self, TlsError> {
+    pub(super) fn make(settings: &Tls, http2: Http2, files: &Files) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let anchors = match (&settings.client_ca_file, &files.authorities) {
             (Some(path), Some(bytes)) => {
@@ -92,7 +93,7 @@ impl Material {
                     files.certificate.as_deref().unwrap_or_default(),
                 ),
                 (key, files.key.as_deref().map_or(&[], Vec::as_slice)),
-                settings,
+                (settings, http2),
                 anchors.as_ref(),
                 provider,
             )?)),
@@ -156,7 +157,7 @@ fn anchors(
 fn server(
     (certificate_file, certificate): (&Path, &[u8]),
     (key_file, key): (&Path, &[u8]),
-    settings: &Tls,
+    (settings, http2): (&Tls, Http2),
     anchors: Option<&Arc<dyn ClientCertVerifier>>,
     provider: Arc<CryptoProvider>,
 ) -> Result<ServerConfig, TlsError> {
@@ -191,7 +192,10 @@ fn server(
         .with_client_cert_verifier(verifier)
         .with_single_cert(chain, key)
         .map_err(pair)?;
-    config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
+    config.alpn_protocols = match http2 {
+        Http2::Off => vec![HTTP1.to_vec()],
+        Http2::Tls | Http2::Always => vec![HTTP2.to_vec(), HTTP1.to_vec()],
+    };
     if asks {
         // A resumed session brings its certificates along unchecked: one that was revoked or has ended
         // meanwhile would go on (TL-06).
