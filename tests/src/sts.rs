@@ -86,6 +86,19 @@ impl Sts {
         Ok(Self { gateway })
     }
 
+    /// Puts a key store `keys.p12` into the vault: `sts-sign` to sign with, `orders-enc` to encrypt for.
+    pub async fn key_store(&self) -> Result<(), Failure> {
+        let entries = json!({
+            "sts-sign": {"generate": "RS256", "common_name": "sts"},
+            "orders-enc": {"generate": "RS256", "common_name": "orders"}
+        });
+        let document = json!({ "entries": entries });
+        self.gateway
+            .put("/admin/v1/secrets/keys.p12", &document)
+            .await
+            .map(drop)
+    }
+
     /// A request to the publish service, as an administrator.
     pub async fn publish(
         &self,

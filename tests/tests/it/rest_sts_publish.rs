@@ -167,6 +167,7 @@ async fn rs_64_rs_65_what_is_read_can_be_put_back_and_survives_a_restart() -> Ou
         )
         .await?;
     let sts = Sts { gateway };
+    sts.key_store().await?;
     let mut state = sts::state("/alpha", "inst1");
     for (member, value) in [
         ("saml2-sign-assertion", "true"),

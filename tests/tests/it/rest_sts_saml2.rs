@@ -38,10 +38,11 @@ fn refused(reply: &Reply, words: &str) {
 }
 
 async fn signing(sts: &Sts) -> Result<String, tests::http::Failure> {
+    sts.key_store().await?;
     let mut state = sts::state("/alpha", "signed");
     for (member, value) in [
         ("saml2-sign-assertion", "true"),
-        ("saml2-keystore-filename", "keys.p12"),
+        ("saml2-keystore-filename", "/opt/sts/keys.p12"),
         ("saml2-keystore-password", "kspw-1"),
         ("saml2-signature-key-alias", "sts-sign"),
         ("saml2-signature-key-password", "keypw-1"),
@@ -123,7 +124,7 @@ async fn rs_36_sender_vouches_has_no_data_and_holder_of_key_the_certificate() ->
         .await?;
     assert!(vouched.contains("urn:oasis:names:tc:SAML:2.0:cm:sender-vouches"));
     assert!(!vouched.contains("SubjectConfirmationData"), "{vouched}");
-    // The one certificate at hand is that of the gateway's own key.
+    // The one certificate at hand is that of the signing key.
     let certificate = between(&vouched, "<ds:X509Certificate>", "</ds:X509Certificate>");
     let mut output = assertion("HOLDER_OF_KEY");
     output["proof_token_state"] = json!({ "base64EncodedCertificate": certificate });
@@ -333,5 +334,133 @@ async fn rs_44_s2_s5_contradictory_protection_is_refused_when_published() -> Out
             .await?;
         refused(&reply, words);
     }
+    Ok(())
+}
+
+/// An instance that encrypts for `orders-enc`, signed too.
+fn encrypting(element: &str, flags: &[&str]) -> Value {
+    let mut state = sts::state("/alpha", element);
+    state["persist-issued-tokens-in-cts"] = json!("true");
+    let block = &mut state["saml2-config"];
+    for (member, value) in [
+        ("saml2-sign-assertion", "true"),
+        ("saml2-keystore-filename", "/opt/sts/keys.p12"),
+        ("saml2-keystore-password", "kspw-1"),
+        ("saml2-signature-key-alias", "sts-sign"),
+        ("saml2-signature-key-password", "keypw-1"),
+        ("saml2-encryption-key-alias", "orders-enc"),
+        (
+            "saml2-encryption-algorithm",
+            "http://www.w3.org/2009/xmlenc11#aes256-gcm",
+        ),
+        ("saml2-encryption-algorithm-strength", "256"),
+        (
+            "saml2-key-transport-algorithm",
+            "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p",
+        ),
+    ] {
+        block[member] = json!(value);
+    }
+    for flag in flags {
+        block[*flag] = json!("true");
+    }
+    state
+}
+
+#[tokio::test]
+async fn rs_42_rs_43_rs_45_rs_82_what_is_encrypted_cannot_be_read_and_never_looks_alike() -> Outcome
+{
+    let sts = Sts::start().await?;
+    sts.key_store().await?;
+    let whole = sts
+        .create(&encrypting("whole", &["saml2-encrypt-assertion"]))
+        .await?;
+    let parts = ["saml2-encrypt-nameid", "saml2-encrypt-attributes"];
+    let parts = sts.create(&encrypting("parts", &parts)).await?;
+    let first = sts
+        .issued(&whole, &password(), &assertion("BEARER"))
+        .await?;
+    let second = sts
+        .issued(&whole, &password(), &assertion("BEARER"))
+        .await?;
+    assert!(first.starts_with("<saml:EncryptedAssertion "), "{first}");
+    assert!(
+        !first.contains("dana") && !first.contains("ds:Signature "),
+        "{first}"
+    );
+    let key = |xml: &str| between(xml, "<xenc:CipherValue>", "<").to_owned();
+    assert_ne!(key(&first), key(&second), "a fresh key each");
+    for algorithm in ["xmlenc11#aes256-gcm", "xmlenc#rsa-oaep-mgf1p"] {
+        assert!(first.contains(algorithm), "{algorithm}");
+    }
+    let xml = sts
+        .issued(&parts, &password(), &assertion("BEARER"))
+        .await?;
+    assert!(xml.contains("<saml:EncryptedID") && xml.contains("<saml:EncryptedAttribute"));
+    assert!(
+        xml.contains("<ds:Signature ") && !xml.contains("dana"),
+        "{xml}"
+    );
+    // It is known by its content, and is valid like any other.
+    for (id, token) in [(&whole, &first), (&parts, &xml)] {
+        let state = json!({"validated_token_state": {"token_type": "SAML2", "saml2_token": token}});
+        let reply = sts.act(id, "validate", &state).await?;
+        assert_eq!(
+            reply.json(),
+            json!({"token_valid": true}),
+            "{}",
+            reply.text()
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn rs_70_t30_t32_keys_are_looked_up_when_published() -> Outcome {
+    let sts = Sts::start().await?;
+    let encrypts = ["saml2-encrypt-assertion"];
+    let state = encrypting("inst1", &encrypts);
+    let create = async |state: &Value| {
+        let envelope = sts::envelope(state);
+        sts.publish(Method::POST, "?_action=create", &[], &envelope)
+            .await
+    };
+    refused(
+        &create(&state).await?,
+        "saml2-config.saml2-keystore-filename",
+    );
+    sts.key_store().await?;
+    for (member, value, words) in [
+        (
+            "saml2-signature-key-alias",
+            "other",
+            "saml2-config.saml2-signature-key-alias",
+        ),
+        (
+            "saml2-encryption-key-alias",
+            "other",
+            "saml2-config.saml2-encryption-key-alias",
+        ),
+        (
+            "saml2-encryption-algorithm",
+            "http://www.w3.org/2001/04/xmlenc#aes256-cbc",
+            "saml2-config.saml2-encryption-algorithm",
+        ),
+        (
+            "saml2-encryption-algorithm-strength",
+            "128",
+            "saml2-encryption-algorithm-strength",
+        ),
+        (
+            "saml2-key-transport-algorithm",
+            "http://www.w3.org/2001/04/xmlenc#rsa-1_5",
+            "saml2-key-transport-algorithm",
+        ),
+    ] {
+        let mut state = state.clone();
+        state["saml2-config"][member] = json!(value);
+        refused(&create(&state).await?, words);
+    }
+    assert_eq!(create(&state).await?.status, 201);
     Ok(())
 }

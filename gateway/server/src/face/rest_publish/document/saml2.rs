@@ -34,6 +34,10 @@ pub(super) fn provider(state: &Saml2State) -> Result<Map<String, Value>, Publish
             json!({ state.party(): party }),
         ),
     ]);
+    if state.signs() {
+        let key = entry(state, saml2::SIGNATURE_ALIAS);
+        settings.insert("key".to_owned(), key);
+    }
     if let Some(format) = state.text(saml2::NAME_ID_FORMAT) {
         settings.insert("name_id_format".to_owned(), json!(format));
     }
@@ -43,6 +47,13 @@ pub(super) fn provider(state: &Saml2State) -> Result<Map<String, Value>, Publish
         }
     }
     Ok(settings)
+}
+
+/// An entry of the key store, which the vault has by the file's name: where it lay elsewhere says nothing here.
+fn entry(state: &Saml2State, alias: &str) -> Value {
+    let file = state.text(saml2::KEYSTORE).unwrap_or_default();
+    let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
+    json!({ "keystore": name, "alias": state.text(alias) })
 }
 
 /// How strongly a subject has authenticated that came by a token of each type; what is not listed is
@@ -113,6 +124,7 @@ fn encryption(state: &Saml2State, extent: Encrypted) -> Result<Value, PublishErr
                 parts.iter().filter(|(_, is_set)| *is_set).map(|(part, _)| json!(part)).collect()
             }
         },
+        "certificate": entry(state, saml2::ENCRYPTION_ALIAS),
         "cipher": cipher,
         "key_transport": transport,
     }))
@@ -122,9 +134,9 @@ fn encryption(state: &Saml2State, extent: Encrypted) -> Result<Value, PublishErr
 pub(super) fn member(rest: &str) -> Option<(&'static str, &str)> {
     const MEMBERS: [(&str, &str); 8] = [
         ("attributes", saml2::ATTRIBUTE_MAP),
-        ("certificate", saml2::ENCRYPTION_ALIAS),
         ("issuer", saml2::ISSUER),
-        ("key_store", saml2::KEYSTORE),
+        ("key.alias", saml2::SIGNATURE_ALIAS),
+        ("key.keystore", saml2::KEYSTORE),
         ("lifetime_seconds", saml2::LIFETIME),
         ("name_id_format", saml2::NAME_ID_FORMAT),
         ("recipient", saml2::ACS),
@@ -133,7 +145,9 @@ pub(super) fn member(rest: &str) -> Option<(&'static str, &str)> {
     // The relying party's own members stand at the end, behind a name that may hold dots.
     for (ours, theirs) in [
         ("recipient", saml2::ACS),
-        ("certificate", saml2::ENCRYPTION_ALIAS),
+        (".certificate", saml2::ENCRYPTION_ALIAS),
+        (".certificate.alias", saml2::ENCRYPTION_ALIAS),
+        (".certificate.keystore", saml2::KEYSTORE),
     ] {
         if rest.starts_with("relying_parties.") && rest.ends_with(ours) {
             return Some((theirs, ""));
