@@ -1,6 +1,7 @@
 //! What integration tests, the demonstration and the benchmarks stand on: the real gateway, and stand-ins for
 //! everything around it.
 
+pub mod access_manager;
 pub mod documents;
 pub mod gateway;
 pub mod guests;

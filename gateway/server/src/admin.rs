@@ -1,6 +1,7 @@
 //! The admin listener: native API, REST STS publish service, operations.
 
 mod api;
+mod authenticators;
 mod etag;
 mod keys;
 mod metrics;

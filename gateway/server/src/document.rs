@@ -337,6 +337,9 @@ pub struct RestStsDocument {
     pub transforms: Vec<RestTransformDocument>,
     /// Audiences every issued token is addressed to; each a relying party.
     pub audiences: BTreeSet<String>,
+    /// Where certificates of clients come from, if not from their TLS connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<ClientCertificateDocument>,
     /// Of these, the audiences of an output token type that is not for all of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub output_audiences: BTreeMap<String, BTreeSet<String>>,
@@ -350,6 +353,34 @@ pub struct RestStsDocument {
     /// The `instance_state` this was published from, when it was published through `/sts-publish/rest`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_state: Option<Value>,
+}
+
+/// A TLS offloader that passes the certificates of clients on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCertificateDocument {
+    /// The header that holds a certificate in base64 of DER.
+    #[serde(with = "header_name")]
+    pub header: hyper::header::HeaderName,
+    /// Whose header is believed: addresses, or `any`.
+    pub hosts: BTreeSet<String>,
+}
+
+mod header_name {
+    //! Names of headers as text.
+
+    use hyper::header::HeaderName;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(name: &HeaderName, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(name.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<HeaderName, D::Error> {
+        let name = String::deserialize(from)?;
+        HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| D::Error::custom("is no name of a header"))
+    }
 }
 
 /// One translatable pair.

@@ -53,6 +53,25 @@ impl Egress {
     }
 }
 
+impl Egress {
+    /// Connects to a checked address, for a protocol other than HTTP. `is_tls` says whether it will be
+    /// encrypted; what is not may go to loopback only. For the tasks of a tokio runtime.
+    pub async fn tcp(
+        &self,
+        host: &str,
+        port: u16,
+        is_tls: bool,
+    ) -> Result<std::net::TcpStream, FetchError> {
+        let address = Place::named(host, port, is_tls)
+            .resolve(&self.rules)
+            .await?;
+        let connected = tokio::net::TcpStream::connect(address).await;
+        connected
+            .and_then(tokio::net::TcpStream::into_std)
+            .map_err(|error| FetchError::Unreachable(error.to_string()))
+    }
+}
+
 impl Fetch for Egress {
     fn get<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Fetched, FetchError>> {
         let (rules, tls, url) = (Arc::clone(&self.rules), self.tls.clone(), url.to_owned());

@@ -87,6 +87,8 @@ pub struct Uses {
     pub digests: Vec<String>,
     /// Registered issuers by name.
     pub issuers: Vec<String>,
+    /// Authenticators by id, for those it names.
+    pub authenticators: Vec<String>,
     /// Secrets and keys of the vault by name.
     pub secrets: Vec<String>,
 }

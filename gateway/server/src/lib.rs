@@ -1,7 +1,9 @@
 //! The gateway: published instances, protocol faces and the reverse proxy over the exchange engine.
 
+pub mod access_manager;
 pub mod admin;
 pub mod audit;
+pub mod authenticator;
 pub mod body;
 pub mod cli;
 pub mod config;
@@ -14,6 +16,7 @@ pub mod face;
 pub mod gateway;
 pub mod heavy;
 pub mod instance;
+pub mod ldap;
 pub mod ledger;
 pub mod listener;
 pub mod opaque;
@@ -30,5 +33,6 @@ pub mod sessions;
 pub mod store;
 pub mod used;
 pub mod vault;
+pub mod x509;
 
 pub use cli::{Cli, run};

@@ -4,6 +4,7 @@
 //! the store in one transaction, and swaps. What was acknowledged has been stored; what is live has been
 //! stored; a request in flight keeps the registry it began with.
 
+mod authenticators;
 mod failure;
 mod inspection;
 mod instances;
@@ -24,7 +25,10 @@ use std::{collections::VecDeque, sync::Arc};
 use cambist_core::{Fetch, Timestamp};
 use cambist_plugin::{Plugin, PluginHost};
 use cambist_token::{PasswordDirectory, SessionDirectory, TrustedIssuer, jose::Keyring};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, MutexGuard},
+};
 
 pub use failure::PublishFailure;
 pub use inspection::{Import, Inspection, SelfTest};
@@ -36,6 +40,7 @@ pub use versions::PluginVersion;
 
 use crate::{
     document::InstanceDocument,
+    egress::Egress,
     gateway::now,
     heavy::HeavyPool,
     instance::{self, PublishedInstance, Shelf},
@@ -95,6 +100,10 @@ pub struct Workshop {
     pub sessions: Arc<dyn SessionDirectory>,
     /// The way to issuers' keys.
     pub fetch: Arc<dyn Fetch>,
+    /// The way to directories and access managers.
+    pub egress: Egress,
+    /// The runtime that connections to directories live on.
+    pub handle: Handle,
     /// Where hashing goes.
     pub heavy: HeavyPool,
     /// Where compilation goes: one at a time, and never in the way of passwords.
@@ -180,6 +189,10 @@ impl Publisher {
         let plugin = |reference: &str| registry.plugin(reference);
         let secret = |name: &str| registry.vault(name)?.secret(false);
         let key = |name: &str| registry.vault(name)?.key();
+        let authenticator = |id: &str| {
+            let known = registry.authenticators.get(id)?;
+            Some(known.authenticator.clone())
+        };
         let key_store = |name: &str| registry.vault(name)?.key_store().cloned();
         let shelf = Shelf {
             base_url: &self.workshop.base_url,
@@ -189,6 +202,7 @@ impl Publisher {
             directory: &self.workshop.directory,
             fetch: &self.workshop.fetch,
             sessions: &self.workshop.sessions,
+            authenticator: &authenticator,
             issuer: &issuer,
             plugin: &plugin,
             secret: &secret,

@@ -7,10 +7,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use arc_swap::ArcSwap;
 use cambist_plugin::Plugin;
-use cambist_token::TrustedIssuer;
+use cambist_token::{PasswordDirectory, TrustedIssuer};
 use rpds::HashTrieMapSync;
 
 use crate::{
+    authenticator::{self, Authenticator},
     instance::SharedInstance,
     proxy::{Route, RouteTable},
     publish_error::PublishError,
@@ -23,6 +24,17 @@ pub struct RegisteredIssuer {
     /// Its keys and rules.
     pub issuer: Arc<TrustedIssuer>,
     /// Which registration this is.
+    pub revision: u64,
+}
+
+/// An authenticator and the revision of its document.
+#[derive(Clone, Debug)]
+pub struct RegisteredAuthenticator {
+    /// Itself.
+    pub authenticator: Authenticator,
+    /// The secret of the vault that it holds.
+    pub secret: Option<String>,
+    /// Which publication this is.
     pub revision: u64,
 }
 
@@ -46,6 +58,8 @@ pub struct Registry {
     pub folded_ids: HashTrieMapSync<String, String>,
     /// Issuers by registered name.
     pub issuers: HashTrieMapSync<String, RegisteredIssuer>,
+    /// Authenticators by id: realm without its leading slash, `/`, name.
+    pub authenticators: HashTrieMapSync<String, RegisteredAuthenticator>,
     /// Plugins by name.
     pub plugins: HashTrieMapSync<String, NamedPlugin>,
     /// Every component in reach, by digest.
@@ -88,6 +102,12 @@ impl Registry {
         } else {
             named.versions.get(pin).map(String::as_str)
         }
+    }
+
+    /// Who checks the passwords of `realm`: the authenticator of this name, or the realm's default one.
+    pub fn passwords(&self, realm: &str, name: &str) -> Option<Arc<dyn PasswordDirectory>> {
+        let id = authenticator::id(realm, name);
+        self.authenticators.get(&id)?.authenticator.passwords()
     }
 
     /// The entry of the vault with this name.

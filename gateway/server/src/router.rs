@@ -10,6 +10,7 @@ use hyper::{Request, Response, StatusCode, body::Incoming, header};
 
 use crate::{
     audit::Event,
+    authenticator,
     body::{self, Body},
     face::{
         oauth::{self, protected_resource, refusal::Refusal},
@@ -252,11 +253,12 @@ impl PublicHandler {
         let Some((instance, face)) = instance.as_ref().and_then(|i| Some((i, i.rest.as_ref()?)))
         else {
             let nowhere = circumstances.call("");
-            return rest::response(rest_sts::answer(&request, None, &nowhere).await.0);
+            return rest::response(rest_sts::answer(&request, None, &nowhere, None).await.0);
         };
         let call = circumstances.call(&instance.id);
+        let peer = circumstances.peer.map(|peer| peer.ip());
         let (answer, outcome) =
-            rest_sts::answer(&request, Some((&instance.engine, face)), &call).await;
+            rest_sts::answer(&request, Some((&instance.engine, face)), &call, peer).await;
         let response = rest::response(answer);
         let Some(outcome) = outcome else {
             return response;
@@ -283,9 +285,11 @@ impl PublicHandler {
         };
         let face = SessionFace {
             sessions: &gateway.sessions,
-            directory: &|_, service| {
+            directory: &|realm, service| {
+                let named = service.unwrap_or(authenticator::DEFAULT);
+                let found = gateway.published.load().passwords(realm, named);
                 let users: Arc<dyn PasswordDirectory> = gateway.users.clone();
-                service.is_none().then_some(users)
+                found.or_else(|| service.is_none().then_some(users))
             },
             address: circumstances.peer.map(|peer| peer.ip()),
             key: &gateway.sign_in_key,

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use cambist_core::Timestamp;
 use cambist_plugin::{CodeCache, Compilation, HeavyLimits, HostError, HostLimits, PluginHost};
 use cambist_token::{Allowance, Attempts, PasswordDirectory};
 use rustls::ClientConfig;
@@ -224,13 +225,7 @@ fn gateway(
     let directory: Arc<dyn PasswordDirectory> = users.clone();
     let started =
         now().ok_or_else(|| ServeError::Io(io::Error::other("the clock stands before 1970")))?;
-    let sessions = background.block_on(SessionStore::open(
-        config.sessions.clone(),
-        store.clone(),
-        handle.clone(),
-        started,
-    ))?;
-    background.spawn(sessions.clone().tend());
+    let sessions = sessions(&config, &store, background, started)?;
     let rules = EgressRules {
         allow: config.egress.allow.clone(),
         timeout: config.egress.timeout(),
@@ -263,7 +258,9 @@ fn gateway(
         vault: Vault::new(&*data.vault_key()?)?,
         directory,
         sessions: Arc::new(sessions.clone()),
-        fetch: Arc::new(egress),
+        fetch: Arc::new(egress.clone()),
+        egress,
+        handle: handle.clone(),
         heavy: heavy.clone(),
         compilation: HeavyPool::new(handle.clone(), 1, 4),
     };
@@ -291,6 +288,23 @@ fn gateway(
         terminators: Vec::new(),
         _data: data,
     })
+}
+
+/// Takes up who was signed in, and looks after it from now on.
+fn sessions(
+    config: &Config,
+    store: &Store,
+    background: &Runtime,
+    started: Timestamp,
+) -> Result<SessionStore, StoreError> {
+    let sessions = background.block_on(SessionStore::open(
+        config.sessions.clone(),
+        store.clone(),
+        background.handle().clone(),
+        started,
+    ))?;
+    background.spawn(sessions.clone().tend());
+    Ok(sessions)
 }
 
 /// The gateway's own users, with what the configuration grants those who guess their passwords.

@@ -121,6 +121,7 @@ fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
         base_url: "https://sts.example",
         keyring: &keyring,
         directory: &directory,
+        authenticator: &|_| None,
         sessions: &(Arc::new(NoSessions) as Arc<dyn SessionDirectory>),
         issuer: &|_| Some(Arc::clone(&issuer)),
         plugin: &|_| None,

@@ -26,6 +26,7 @@ mod proxy_tls;
 mod proxy_upstreams;
 mod publish;
 mod refusals;
+mod rest_sts_authenticators;
 mod rest_sts_guessing;
 mod rest_sts_kept;
 mod rest_sts_publish;

@@ -396,3 +396,27 @@ async fn sessions_can_be_left_to_the_proxy() -> Outcome {
     assert!(reply.body.is_empty());
     Ok(())
 }
+
+#[tokio::test]
+async fn passwords_are_guessed_here_no_oftener_than_elsewhere() -> Outcome {
+    let gateway = with_users().await?;
+    let path = format!("{ALPHA}/authenticate");
+    let wrong = [
+        ("x-openam-username", "dana"),
+        ("x-openam-password", "wrong"),
+    ];
+    let mut last = post(&gateway, &path, &wrong, "").await?;
+    for _ in 0..100 {
+        if last.status == 429 {
+            break;
+        }
+        last = post(&gateway, &path, &wrong, "").await?;
+    }
+    assert_eq!(last.status, 429, "{}", last.text());
+    assert!(
+        last.header("retry-after")
+            .parse::<u64>()
+            .is_ok_and(|s| s > 0)
+    );
+    Ok(())
+}

@@ -8,7 +8,7 @@ use hyper::{
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Problem, etag, keys, plugins, realms, secrets, tokens};
+use super::{Problem, authenticators, etag, keys, plugins, realms, secrets, tokens};
 use crate::{
     body::{self, Body},
     config::Limits,
@@ -30,7 +30,6 @@ pub(super) async fn handle(
     let (collection, name) = resource.split_once('/').unwrap_or((resource, ""));
     let (head, body) = request.into_parts();
     match (collection, name) {
-        ("instances", "") => instances(gateway, &head).await,
         ("instances", id) => instance(gateway, &head, body, id).await,
         ("plugins", "") if head.method == Method::GET => plugins::list(gateway),
         ("plugins", path) if !path.is_empty() => plugins::handle(gateway, &head, body, path).await,
@@ -56,6 +55,9 @@ pub(super) async fn handle(
         ("issuers", name) if !name.is_empty() => issuer(gateway, &head, body, name).await,
         ("tokens" | "tokens:revoke" | "cut-offs", name) => {
             tokens::handle(gateway, &head, body, collection, name).await
+        }
+        ("authenticators" | "sessions", name) => {
+            authenticators::handle(gateway, &head, body, collection, name).await
         }
         ("users", "") if head.method == Method::POST => add_user(gateway, body).await,
         ("keys" | "keys:rotate" | "keys:revoke", "") => {
@@ -87,6 +89,9 @@ async fn instances(gateway: &Gateway, head: &Parts) -> Answer {
 }
 
 async fn instance(gateway: &Gateway, head: &Parts, body: Incoming, id: &str) -> Answer {
+    if id.is_empty() {
+        return instances(gateway, head).await;
+    }
     match head.method {
         Method::GET => {
             let found = gateway.publisher.read_instance(id).await?;

@@ -50,6 +50,15 @@ impl Place {
         Ok((Self { is_tls, host, port }, path.to_owned()))
     }
 
+    /// A host and a port, without any protocol of ours.
+    pub(super) fn named(host: &str, port: u16, is_tls: bool) -> Self {
+        Self {
+            is_tls,
+            host: host.to_ascii_lowercase(),
+            port,
+        }
+    }
+
     /// The `Host` of a request to it (RFC 9110 §7.2).
     pub(super) fn host_header(&self) -> Result<HeaderValue, FetchError> {
         let host = if self.host.contains(':') {
@@ -82,7 +91,7 @@ impl Place {
         }
     }
 
-    async fn resolve(&self, rules: &EgressRules) -> Result<SocketAddr, FetchError> {
+    pub(super) async fn resolve(&self, rules: &EgressRules) -> Result<SocketAddr, FetchError> {
         let found = tokio::net::lookup_host((self.host.as_str(), self.port))
             .await
             .map_err(unreachable)?;

@@ -20,6 +20,7 @@ use super::rest_sts::{
     },
 };
 use crate::{
+    authenticator,
     document::InstanceDocument,
     instance,
     publish_error::PublishError,
@@ -95,7 +96,8 @@ async fn create(request: &RestRequest, publisher: &Publisher) -> Result<Content,
             "The specified realm does not exist.",
         ));
     }
-    let document = document::document(state, None).map_err(|error| unmarshalled(&error))?;
+    let document = document::document(state, None, |id| publisher.has_authenticator(id))
+        .map_err(|error| unmarshalled(&error))?;
     let published = publisher
         .put_instance(&id, document, Precondition::Absent)
         .await;
@@ -137,8 +139,8 @@ async fn replace(
         );
         return Err(unmarshalled(&error));
     }
-    let document =
-        document::document(state, Some(&previous)).map_err(|error| unmarshalled(&error))?;
+    let document = document::document(state, Some(&previous), |id| publisher.has_authenticator(id))
+        .map_err(|error| unmarshalled(&error))?;
     let published = publisher.put_instance(id, document, precondition).await;
     let revision = published.map_err(|failure| match failure {
         PublishFailure::NotFound => no_instance_to_update(id),
@@ -252,11 +254,24 @@ pub(crate) fn forget_stale_state(document: &mut InstanceDocument) {
         return;
     };
     let described = InstanceState::read(state)
-        .and_then(|state| document::document(state, Some(document)))
+        .and_then(|state| {
+            document::document(state, Some(document), |id| {
+                names_authenticator(document, id)
+            })
+        })
         .is_ok_and(|described| described == *document);
     if let Some(rest) = document.rest_sts.as_mut().filter(|_| !described) {
         rest.instance_state = None;
     }
+}
+
+/// Whether a validator of `document` leaves the checking to the authenticator `id`.
+fn names_authenticator(document: &InstanceDocument, id: &str) -> bool {
+    let (_, wanted) = authenticator::split(id);
+    document.validators.values().any(|part| {
+        let named = part.settings.get("authenticator").and_then(Value::as_str);
+        named == Some(wanted)
+    })
 }
 
 /// The state in a create or update body, in either encoding.

@@ -6,13 +6,17 @@
 pub mod common_rest;
 mod failure;
 mod kept;
+mod offload;
 mod translate;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::IpAddr,
+};
 
 use cambist_core::{
     Call, Client, EndOfSession, ExchangeError, ExchangeRequest, Exchanged, Instance, MayPresent,
-    Scope, TokenType,
+    Proofs, Scope, TokenType,
 };
 use cambist_saml::transport;
 use common_rest::{
@@ -23,7 +27,8 @@ use serde_json::{Map, Value};
 
 pub use kept::Books;
 use kept::Deed;
-pub use translate::{Translation, parse};
+use offload::{Offload, Source};
+pub use translate::Translation;
 
 use super::shown;
 use crate::document::RestStsDocument;
@@ -32,6 +37,8 @@ use crate::document::RestStsDocument;
 pub const USERNAME: &str = "USERNAME";
 /// Input and output type for an `OpenID` Connect ID token.
 pub const OPENIDCONNECT: &str = "OPENIDCONNECT";
+/// Input type for an X.509 certificate.
+pub const X509: &str = "X509";
 /// Input type for a session of an access manager.
 pub const OPENAM: &str = "OPENAM";
 /// Output type for a SAML 2.0 assertion.
@@ -48,6 +55,8 @@ pub struct RestFace {
     pub outputs: HashMap<String, TokenType>,
     /// The pairs of names that may be translated, and whether a session then ends.
     transforms: HashMap<(String, String), bool>,
+    /// Where certificates come from, if not from the connection.
+    offload: Option<Offload>,
     /// Whom tokens of an output type are for, where that is not everybody.
     output_audiences: BTreeMap<String, BTreeSet<String>>,
     /// Where issued tokens are kept, if they are.
@@ -70,6 +79,7 @@ impl RestFace {
             inputs,
             outputs,
             transforms: pairs.collect(),
+            offload: document.client_certificate.as_ref().map(Offload::new),
             output_audiences: document.output_audiences.clone(),
             books: None,
         }
@@ -124,11 +134,12 @@ fn client(audiences: &BTreeSet<String>) -> Client {
 pub type Outcome = Option<Result<Exchanged, ExchangeError>>;
 
 /// Answers one request to a published instance. `published` is none when nothing with this face is
-/// published at the path.
+/// published at the path. `peer` is whoever sent it.
 pub async fn answer(
     request: &RestRequest,
     published: Option<(&Instance, &RestFace)>,
     call: &Call<'_>,
+    peer: Option<IpAddr>,
 ) -> (RestResponse, Outcome) {
     let Some((instance, face)) = published else {
         return (
@@ -153,7 +164,7 @@ pub async fn answer(
             let answer = kept::answer(Deed::Cancel, &body, face, call).await;
             (render(request, answer), None)
         }
-        Action::Translate => match translate::read(body, face) {
+        Action::Translate => match translate::read(body, face, &Source::of(request, call, peer)) {
             Ok(translation) => {
                 let (answer, outcome) = translated(translation, instance, face, call).await;
                 (render(request, answer), Some(outcome))
@@ -186,7 +197,22 @@ async fn translated(
     } else {
         EndOfSession::None
     };
-    let outcome = cambist_core::exchange_and_then(ends, instance, &request, call).await;
+    let outcome = match translation.certificate {
+        // The offloader's word for who holds the key, in place of the connection's own.
+        Some(certificate) => {
+            let certificates = [certificate];
+            let proofs = Proofs {
+                certificates: &certificates,
+                ..Proofs::default()
+            };
+            let call = Call {
+                proofs,
+                ..call.clone()
+            };
+            cambist_core::exchange_and_then(ends, instance, &request, &call).await
+        }
+        None => cambist_core::exchange_and_then(ends, instance, &request, call).await,
+    };
     let answer = match &outcome {
         Ok(exchanged) => issued(exchanged, &output),
         Err(error) => Err(failure::rest_error(error, &input)),

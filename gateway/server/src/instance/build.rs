@@ -1,5 +1,6 @@
 //! From a document to a published instance: everything that can fail, fails here.
 
+mod authenticated;
 pub(crate) mod bindings;
 mod parties;
 mod validators;
@@ -28,6 +29,7 @@ use self::{
 };
 use super::{PublishedInstance, Uses, realm};
 use crate::{
+    authenticator::Authenticator,
     document::{InstanceDocument, PartDocument},
     face::{
         oauth::metadata::{self, Offered},
@@ -57,6 +59,8 @@ pub struct Shelf<'a> {
     pub fetch: &'a Arc<dyn Fetch>,
     /// Where sessions are looked up.
     pub sessions: &'a Arc<dyn SessionDirectory>,
+    /// Authenticators by id.
+    pub authenticator: &'a dyn Fn(&str) -> Option<Authenticator>,
     /// Registered issuers.
     pub issuer: &'a dyn Fn(&str) -> Option<Arc<TrustedIssuer>>,
     /// Plugins by reference: `name`, `name@1.2.0` or `name@sha256:…`.
@@ -104,7 +108,7 @@ pub fn build(
         issuer: &issuer,
         realm: &realm,
         keyring: shelf.keyring,
-        directory: shelf.directory,
+        directory: &authenticated::passwords(shelf, &realm),
         sessions: shelf.sessions,
         trusted_issuer: shelf.issuer,
         mappers: &binder,

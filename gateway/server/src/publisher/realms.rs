@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Precondition, PublishFailure, Publisher, to_json};
 use crate::{
-    instance,
+    authenticator, instance,
     publish_error::PublishError,
     store::{Change, DocumentKind, Expected},
 };
@@ -101,6 +101,12 @@ impl Publisher {
         if path.is_empty() || self.published.load().realms.contains_key(path) {
             return Ok(true);
         }
+        let known = self.published.load();
+        let is_of_it = |id: &String| authenticator::split(id).0.trim_matches('/') == path;
+        if known.authenticators.keys().any(is_of_it) {
+            return Ok(true);
+        }
+        drop(known);
         Ok(self.workshop.store.has_users(realm).await?)
     }
 }

@@ -25,6 +25,8 @@ impl Publisher {
         for stored in self.workshop.store.documents(DocumentKind::Realm).await? {
             registry.realms.insert_mut(stored.id, stored.revision);
         }
+        self.restore_authenticators(&mut registry, &mut failed)
+            .await?;
         self.restore_instances(&mut registry, &mut failed).await?;
         self.restore_routes(&mut registry, &mut failed).await?;
         for what in &failed {

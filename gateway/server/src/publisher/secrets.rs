@@ -3,7 +3,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Precondition, PublishFailure, Publisher, issuers::check_name};
+use super::{
+    Precondition, PublishFailure, Publisher, authenticators::concerns, issuers::check_name,
+};
 use crate::{
     instance::PublishedInstance,
     registry::Registry,
@@ -66,8 +68,13 @@ impl Publisher {
             revision: draft.revision,
         };
         draft.registry.secrets.insert_mut(name.to_owned(), entry);
-        self.rebuild(&mut draft, |instance| uses(instance, name))
+        let with_it = self
+            .rebuild_authenticators(&mut draft.registry, name)
             .await?;
+        self.rebuild(&mut draft, |instance| {
+            uses(instance, name) || with_it.iter().any(|id| concerns(instance, id))
+        })
+        .await?;
         draft.changes.push(Change::PutSecret {
             name: name.to_owned(),
             kind,
@@ -97,6 +104,14 @@ impl Publisher {
                 "instance `{}`",
                 users.join("`, `")
             )));
+        }
+        let holder = draft
+            .registry
+            .authenticators
+            .iter()
+            .find(|(_, known)| known.secret.as_deref() == Some(name));
+        if let Some((id, _)) = holder {
+            return Err(PublishFailure::InUse(format!("authenticator `{id}`")));
         }
         draft.registry.secrets.remove_mut(name);
         draft.changes.push(Change::DeleteSecret {

@@ -42,7 +42,7 @@ impl Fetch for Nobody {
 }
 
 async fn publisher(directory: &TempDir) -> Publisher {
-    let handle = tokio::runtime::Handle::current();
+    let handle = Handle::current();
     let store = Store::open(&directory.path().join("cambist.db"))
         .await
         .unwrap();
@@ -60,15 +60,15 @@ async fn publisher(directory: &TempDir) -> Publisher {
         concurrent_calls: 1,
         ..HostLimits::default()
     };
-    let world = Arc::new(GatewayOutside::new(egress, store.clone(), handle.clone()));
+    let world = Arc::new(GatewayOutside::new(
+        egress.clone(),
+        store.clone(),
+        handle.clone(),
+    ));
     let heavy = HeavyPool::new(handle, 1, 4);
     let (key, _) = SigningKey::generate(Algorithm::Es256).unwrap();
-    let saml = SamlBench::new(Vec::new(), store.clone(), tokio::runtime::Handle::current());
-    let ledger = Ledger::open(
-        store.clone(),
-        tokio::runtime::Handle::current(),
-        Timestamp(1_700_000_000),
-    );
+    let saml = SamlBench::new(Vec::new(), store.clone(), Handle::current());
+    let ledger = Ledger::open(store.clone(), Handle::current(), Timestamp(1_700_000_000));
     let ledger = ledger.await.unwrap();
     let workshop = Workshop {
         ledger,
@@ -81,6 +81,8 @@ async fn publisher(directory: &TempDir) -> Publisher {
         directory: Arc::new(Nobody),
         sessions: Arc::new(cambist_token::NoSessions),
         fetch: Arc::new(Nobody),
+        egress,
+        handle: Handle::current(),
         heavy: heavy.clone(),
         compilation: heavy,
     };

@@ -139,6 +139,7 @@ impl House {
             ledger: &self.ledger,
             saml: &self.bench,
             directory: &passwords,
+            authenticator: &|_| None,
             fetch: &fetch,
             sessions: &(Arc::new(cambist_token::NoSessions)
                 as Arc<dyn cambist_token::SessionDirectory>),

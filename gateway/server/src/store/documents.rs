@@ -13,6 +13,8 @@ pub(super) const MAX_DOCUMENT: usize = 16 * 1024 * 1024;
 /// What a document describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DocumentKind {
+    /// Who checks credentials.
+    Authenticator,
     /// A client of the OAuth face.
     Client,
     /// A published instance.
@@ -31,6 +33,7 @@ impl DocumentKind {
     /// Its name in the file and in messages.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Authenticator => "authenticator",
             Self::Client => "client",
             Self::Instance => "instance",
             Self::Issuer => "issuer",

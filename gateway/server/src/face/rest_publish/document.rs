@@ -12,11 +12,12 @@ use super::{
     state::{self, CustomOperation, IdTokenState, InstanceState, MAPPERS, Saml2State, name},
 };
 use crate::{
+    authenticator,
     document::{
         InstanceDocument, PartDocument, RelyingPartyDocument, RestStsDocument,
         RestTransformDocument, TransformationDocument,
     },
-    face::rest_sts::{OPENAM, OPENIDCONNECT, SAML2, USERNAME},
+    face::rest_sts::{OPENAM, OPENIDCONNECT, SAML2, USERNAME, X509},
     publish_error::PublishError,
     saml,
 };
@@ -29,6 +30,7 @@ const CUSTOM_TYPE: &str = "urn:cambist:rest-sts:";
 pub(super) fn document(
     mut state: InstanceState,
     previous: Option<&InstanceDocument>,
+    has_authenticator: impl Fn(&str) -> bool,
 ) -> Result<InstanceDocument, PublishError> {
     if let Some(before) = previous.and_then(stored_state) {
         state.inherit(before);
@@ -100,6 +102,8 @@ pub(super) fn document(
         .iter()
         .map(|name| (name.clone(), RelyingPartyDocument::default()));
     document.relying_parties = parties.collect();
+    choose_authenticators(&mut document, &state, has_authenticator);
+    rest.client_certificate = state.deployment.offload()?;
     rest.instance_state = Some(state.to_json());
     document.rest_sts = Some(rest);
     Ok(document)
@@ -115,6 +119,13 @@ fn validator(state: &InstanceState, input: &str) -> PartDocument {
     match input {
         USERNAME => part("username", json!({})),
         OPENAM => part("session", json!({})),
+        X509 => part(
+            "x509",
+            json!({
+                "authenticator": mapping.map(|mapping| &mapping.value),
+                "header": mapping.and_then(|mapping| mapping.context.get(state::CERTIFICATE_HEADER_NAME)),
+            }),
+        ),
         OPENIDCONNECT => part(
             "id_token",
             json!({ "issuers": [mapping.map(|mapping| &mapping.value)] }),
@@ -125,6 +136,36 @@ fn validator(state: &InstanceState, input: &str) -> PartDocument {
                 "plugin",
                 operation.map_or(Value::Null, |operation| plugin(state, operation)),
             )
+        }
+    }
+}
+
+/// A mapping names an authenticator of the realm, if there is one of this name. If not, passwords are checked
+/// by the realm's usual one, sessions are the gateway's own, and ID tokens are those of an issuer of this name.
+fn choose_authenticators(
+    document: &mut InstanceDocument,
+    state: &InstanceState,
+    has_authenticator: impl Fn(&str) -> bool,
+) {
+    for input in [USERNAME, OPENAM, OPENIDCONNECT] {
+        let (Some(mapping), Some(validator)) = (
+            state.deployment.mappings.get(input),
+            document.validators.get_mut(input),
+        ) else {
+            continue;
+        };
+        if !has_authenticator(&authenticator::id(
+            &state.deployment.realm(),
+            &mapping.value,
+        )) {
+            continue;
+        }
+        let header = mapping.context.get(state::HEADER_NAME);
+        let kind = validator.kind.clone();
+        *validator = part(&kind, json!({ "authenticator": mapping.value }));
+        if let (OPENIDCONNECT, Some(header)) = (input, header) {
+            let header = Value::String(header.clone());
+            validator.settings.insert("header".to_owned(), header);
         }
     }
 }
@@ -277,6 +318,11 @@ fn state_path(path: &str) -> String {
     }
     if path.starts_with("validators.OPENIDCONNECT") {
         return state::issuer_path();
+    }
+    for input in [USERNAME, X509, OPENAM] {
+        if path.starts_with(&format!("validators.{input}")) {
+            return state::mapping_path(input);
+        }
     }
     if path.starts_with("validators.") {
         return name::CUSTOM_VALIDATORS.to_owned();

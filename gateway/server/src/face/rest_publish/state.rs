@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 pub(super) use deployment::Deployment;
 pub(super) use id_token::{AUDIENCE, CLIENT_SECRET, IdTokenState, MAPPERS};
+pub(super) use rules::{CERTIFICATE_HEADER_NAME, HEADER_NAME};
 pub(super) use saml2::{Encrypted, Saml2State};
 
 use super::members::Members;
@@ -205,8 +206,13 @@ fn operations(members: &Members<'_>, list: &str) -> Result<Vec<CustomOperation>,
 
 /// Where a state names the issuer of the ID tokens it takes.
 pub(super) fn issuer_path() -> String {
+    mapping_path("OPENIDCONNECT")
+}
+
+/// Where a state names what authenticates an input.
+pub(super) fn mapping_path(input: &str) -> String {
     format!(
-        "{}.{}.OPENIDCONNECT.{}",
+        "{}.{}.{input}.{}",
         name::DEPLOYMENT,
         deployment::MAPPINGS,
         deployment::INDEX_VALUE

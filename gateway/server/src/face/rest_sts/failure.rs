@@ -5,7 +5,8 @@ use cambist_core::{
 };
 use hyper::StatusCode;
 
-use super::{OPENAM, OPENIDCONNECT, USERNAME, common_rest::RestError};
+use super::{OPENAM, OPENIDCONNECT, USERNAME, X509, common_rest::RestError};
+use crate::access_manager::NO_TOKEN_ID;
 
 /// The caller's view of a failed translation of an `input` token. It says whose fault it was and nothing
 /// that helps to guess a credential.
@@ -51,9 +52,13 @@ fn refused(error: &ValidateError, input: &str) -> RestError {
         ),
         ValidateError::Rejected(_) => not_authenticated(input),
         ValidateError::RefusedWith { code, message, .. } => match input {
-            USERNAME | OPENIDCONNECT | OPENAM => not_authenticated(input),
+            USERNAME | OPENIDCONNECT | OPENAM | X509 => not_authenticated(input),
             _ => said(code, message.as_deref(), StatusCode::UNAUTHORIZED),
         },
+        // What the login service was asked to do, no caller of the STS can finish.
+        ValidateError::Fault(Fault::Internal(reason)) if reason == NO_TOKEN_ID => {
+            internal(NO_TOKEN_ID)
+        }
         ValidateError::Fault(fault) => fault_error(
             fault,
             &format!(
@@ -106,6 +111,7 @@ fn presented(input: &str) -> &'static str {
         USERNAME => "Username token",
         OPENAM => "principal from session",
         OPENIDCONNECT => "OIDC token",
+        X509 => "x509 token",
         _ => "custom token",
     }
 }

@@ -129,11 +129,16 @@ async fn send(request: &RestRequest, is_published: bool) -> (StatusCode, Value, 
         instance: "alpha/orders",
         correlation: "c-1",
         random: [7; 16],
-        proofs: cambist_core::Proofs::default(),
+        proofs: Proofs::default(),
     };
     let (instance, face) = (instance(), face());
-    let (response, outcome) =
-        answer(request, is_published.then_some((&instance, &face)), &call).await;
+    let (response, outcome) = answer(
+        request,
+        is_published.then_some((&instance, &face)),
+        &call,
+        None,
+    )
+    .await;
     (
         response.status,
         serde_json::from_slice(&response.body).unwrap(),

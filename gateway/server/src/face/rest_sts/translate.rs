@@ -4,8 +4,9 @@ use cambist_core::{Presented, Token, TokenType, WantedConfirmation};
 use serde_json::{Map, Value};
 
 use super::{
-    OPENAM, OPENIDCONNECT, RestFace, USERNAME,
+    OPENAM, OPENIDCONNECT, RestFace, USERNAME, X509,
     common_rest::{RestError, shown},
+    offload::Source,
 };
 
 mod output;
@@ -17,6 +18,8 @@ pub struct Translation {
     pub input: String,
     /// The input token.
     pub subject: Presented,
+    /// The certificate that an offloader passed on, in DER; the caller holds its key.
+    pub certificate: Option<Vec<u8>>,
     /// Whether a session behind the input token ends with the translation.
     pub ends_session: bool,
     /// What to make of it.
@@ -31,15 +34,12 @@ pub struct Translation {
     pub audiences: Vec<String>,
 }
 
-/// Reads a `translate` body.
-pub fn parse(body: &[u8], face: &RestFace) -> Result<Translation, RestError> {
-    let value =
-        serde_json::from_slice(body).map_err(|error| super::common_rest::not_json(&error))?;
-    read(value, face)
-}
-
 /// Reads a `translate` body that is known to be JSON.
-pub(super) fn read(body: Value, face: &RestFace) -> Result<Translation, RestError> {
+pub(super) fn read(
+    body: Value,
+    face: &RestFace,
+    source: &Source<'_>,
+) -> Result<Translation, RestError> {
     let Value::Object(mut body) = body else {
         return Err(RestError::bad_request("The body must be a JSON object"));
     };
@@ -58,7 +58,13 @@ pub(super) fn read(body: Value, face: &RestFace) -> Result<Translation, RestErro
     let (input_type, output_type, ends_session) = face
         .pair(&input_name, &output_name)
         .ok_or_else(|| unsupported(&input_name, &output_name))?;
+    let mut certificate = None;
     let token = match input_name.as_str() {
+        X509 => {
+            let own = source.certificate(face.offload.as_ref())?;
+            certificate = face.offload.is_some().then(|| own.clone());
+            Token::new(own)
+        }
         USERNAME => username(&input)?,
         OPENAM => Token::new(text(&input, "session_id", "AM Session Token")?),
         OPENIDCONNECT => Token::new(text(&input, "oidc_id_token", "OpenIdConnect Id Token")?),
@@ -71,6 +77,7 @@ pub(super) fn read(body: Value, face: &RestFace) -> Result<Translation, RestErro
             token_type: input_type.clone(),
         },
         requested_token_type: output_type.clone(),
+        certificate,
         ends_session,
         nonce: wanted.nonce,
         confirmation: wanted.confirmation,

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
+    authenticated,
     bindings::{self, Binder, GrantsDocument, PluginDocument},
     settings_error, unknown_kind,
 };
@@ -20,17 +21,18 @@ use crate::{
     opaque::{self, OpaqueValidator},
     publish_error::PublishError,
     saml::{self, Frame, SamlValidator},
+    x509::{self, X509Validator},
 };
 
 /// A validator and what the rest of an instance asks about it.
 pub(super) struct BuiltValidator {
     pub(super) token_type: TokenType,
     pub(super) validator: Arc<dyn Validator>,
-    declared: Declared,
+    pub(super) declared: Declared,
     /// What each of its issuers puts before a subject, behind the declared prefix. Empty: it has one source.
-    prefixes: Vec<String>,
+    pub(super) prefixes: Vec<String>,
     /// Whether it speaks of subjects that some other party named.
-    is_foreign: bool,
+    pub(super) is_foreign: bool,
 }
 
 /// By the operator's names.
@@ -49,6 +51,10 @@ pub(super) fn validators(
             "plugin" => plugin_validator(part, binder),
             opaque::KIND => opaque_validator(part, binder),
             saml::KIND => saml_validator(name, part, frame),
+            _ if part.settings.contains_key(authenticated::MEMBER) => {
+                authenticated::validator(part, bench, binder)
+            }
+            x509::KIND => x509_validator(part),
             _ => builtin_validator(part, bench, binder),
         };
         let validator = validator.map_err(|error| error.within(&path))?;
@@ -67,7 +73,7 @@ pub(super) fn validators(
     Ok(built)
 }
 
-fn builtin_validator(
+pub(super) fn builtin_validator(
     part: &PartDocument,
     bench: &Bench<'_>,
     binder: &Binder<'_>,
@@ -77,7 +83,7 @@ fn builtin_validator(
             .iter()
             .filter(|b| b.validator.is_some())
             .map(|b| b.kind)
-            .chain([opaque::KIND, saml::KIND, "plugin"])
+            .chain([opaque::KIND, saml::KIND, x509::KIND, "plugin"])
     };
     let unknown = || unknown_kind(&part.kind, known());
     let builtin = BUILTINS
@@ -141,6 +147,17 @@ fn saml_validator(
     })
 }
 
+fn x509_validator(part: &PartDocument) -> Result<BuiltValidator, PublishError> {
+    let validator = X509Validator::build(&part.settings)?;
+    Ok(BuiltValidator {
+        token_type: TokenType::X509,
+        declared: validator.declared().clone(),
+        validator: Arc::new(validator),
+        prefixes: Vec::new(),
+        is_foreign: true,
+    })
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PluginValidatorSettings {
@@ -184,7 +201,7 @@ fn plugin_validator(
     })
 }
 
-fn declared(settings: &Map<String, Value>) -> Result<Declared, PublishError> {
+pub(super) fn declared(settings: &Map<String, Value>) -> Result<Declared, PublishError> {
     let own = ["subject_prefix", "scopes"]
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), settings.get(*name)?.clone())));

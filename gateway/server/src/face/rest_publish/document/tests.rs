@@ -33,7 +33,7 @@ fn state() -> Value {
 }
 
 fn converted(value: &Value) -> InstanceDocument {
-    document(InstanceState::read(value).unwrap(), None).unwrap()
+    document(InstanceState::read(value).unwrap(), None, |_| false).unwrap()
 }
 
 #[test]
@@ -128,7 +128,12 @@ fn p87_plugins_of_an_assertion_stand_in_its_provider() {
 fn what_is_stored_reads_back_as_the_same_state() {
     let document = converted(&state());
     let stored = stored_state(&document).unwrap();
-    let again = super::document(InstanceState::read(stored).unwrap(), Some(&document)).unwrap();
+    let again = super::document(
+        InstanceState::read(stored).unwrap(),
+        Some(&document),
+        |_| false,
+    )
+    .unwrap();
     assert_eq!(again, document);
 }
 

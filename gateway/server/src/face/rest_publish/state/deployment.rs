@@ -1,11 +1,12 @@
 //! `deployment-config`: where the instance answers and how each input is authenticated.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
+use hyper::header::HeaderName;
 use serde_json::{Map, Value, json};
 
 use super::super::members::Members;
-use crate::publish_error::PublishError;
+use crate::{document::ClientCertificateDocument, publish_error::PublishError};
 
 const URL_ELEMENT: &str = "deployment-url-element";
 const REALM: &str = "deployment-realm";
@@ -91,6 +92,32 @@ impl Deployment {
             id.push('/');
         }
         id + &self.url_element
+    }
+
+    /// Where certificates of clients come from, if not from their TLS connection.
+    pub(in super::super) fn offload(
+        &self,
+    ) -> Result<Option<ClientCertificateDocument>, PublishError> {
+        let Some(key) = &self.header_key else {
+            return Ok(None);
+        };
+        let header = HeaderName::from_bytes(key.as_bytes()).map_err(|_| {
+            PublishError::new(
+                format!("deployment-config.{HEADER_KEY}"),
+                "is no name of a header",
+                "use letters, digits and hyphens",
+            )
+        })?;
+        let is_host = |host: &&String| host.as_str() != "any" && host.parse::<IpAddr>().is_err();
+        if let Some(host) = self.offload_hosts.iter().find(is_host) {
+            return Err(PublishError::new(
+                format!("deployment-config.{OFFLOAD_HOSTS}"),
+                format!("`{host}` is no address"),
+                "list IP addresses, or `any`",
+            ));
+        }
+        let hosts = self.offload_hosts.iter().cloned().collect();
+        Ok(Some(ClientCertificateDocument { header, hosts }))
     }
 
     /// `/` or `/a/b`.

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use super::{CustomOperation, InstanceState, Transform, deployment::MAPPINGS, name};
 use crate::{
-    face::rest_sts::{OPENAM, OPENIDCONNECT, SAML2, USERNAME},
+    face::rest_sts::{OPENAM, OPENIDCONNECT, SAML2, USERNAME, X509},
     publish_error::PublishError,
 };
 
-const BUILTIN_INPUTS: [&str; 4] = [USERNAME, OPENIDCONNECT, "X509", OPENAM];
+const BUILTIN_INPUTS: [&str; 4] = [USERNAME, OPENIDCONNECT, X509, OPENAM];
 const BUILTIN_OUTPUTS: [&str; 2] = [SAML2, OPENIDCONNECT];
 /// The mapping-context member without which an ID token cannot be handed on.
-const HEADER_NAME: &str = "oidc_id_token_auth_target_header_key";
+pub(in super::super) const HEADER_NAME: &str = "oidc_id_token_auth_target_header_key";
+/// The same for a certificate.
+pub(in super::super) const CERTIFICATE_HEADER_NAME: &str = "x509_token_auth_target_header_key";
 
 pub(super) fn check(state: &InstanceState) -> Result<(), PublishError> {
     if state.keeps_text && !state.persists {
@@ -144,13 +146,6 @@ fn uses_custom(
 
 /// What this build can do of what the protocol knows, and what that needs.
 fn offered(state: &InstanceState, transform: &Transform, path: &str) -> Result<(), PublishError> {
-    if transform.input == "X509" {
-        return Err(PublishError::new(
-            format!("{path}.inputTokenType"),
-            format!("{} input is not offered by this build", transform.input),
-            format!("use {USERNAME}, {OPENIDCONNECT}, {OPENAM} or a custom type"),
-        ));
-    }
     let missing = match transform.output.as_str() {
         SAML2 => state.saml2.is_none().then_some(name::SAML2),
         OPENIDCONNECT => state.id_token.is_none().then_some(name::ID_TOKEN),
@@ -163,24 +158,39 @@ fn offered(state: &InstanceState, transform: &Transform, path: &str) -> Result<(
             "describe the tokens to issue",
         ));
     }
-    if transform.input == OPENIDCONNECT {
-        id_token_mapping(state)
-    } else {
-        Ok(())
+    match transform.input.as_str() {
+        OPENIDCONNECT => header_mapping(
+            state,
+            OPENIDCONNECT,
+            HEADER_NAME,
+            "map OPENIDCONNECT to the name of an issuer registered under /admin/v1/issuers, with that key in its mapping-context",
+        ),
+        X509 => header_mapping(
+            state,
+            X509,
+            CERTIFICATE_HEADER_NAME,
+            "map X509 to the name of an authenticator of the realm, with that key in its mapping-context",
+        ),
+        _ => Ok(()),
     }
 }
 
-/// ID tokens are validated against the registered issuer that the mapping names.
-fn id_token_mapping(state: &InstanceState) -> Result<(), PublishError> {
-    let mapping = state.deployment.mappings.get(OPENIDCONNECT);
-    if mapping.is_some_and(|mapping| mapping.context.contains_key(HEADER_NAME)) {
+/// ID tokens and certificates are handed on to what the mapping names.
+fn header_mapping(
+    state: &InstanceState,
+    input: &str,
+    key: &str,
+    hint: &str,
+) -> Result<(), PublishError> {
+    let mapping = state.deployment.mappings.get(input);
+    if mapping.is_some_and(|mapping| mapping.context.contains_key(key)) {
         return Ok(());
     }
     Err(PublishError::new(
-        format!("{}.{MAPPINGS}.{OPENIDCONNECT}", name::DEPLOYMENT),
+        format!("{}.{MAPPINGS}.{input}", name::DEPLOYMENT),
         format!(
-            "The AuthTarget needs to be configured with a Map containing a String entry referenced by key {HEADER_NAME}"
+            "The AuthTarget needs to be configured with a Map containing a String entry referenced by key {key}"
         ),
-        "map OPENIDCONNECT to the name of an issuer registered under /admin/v1/issuers, with that key in its mapping-context",
+        hint,
     ))
 }

@@ -113,6 +113,16 @@ pub(super) async fn desk() -> Desk {
         directory: Arc::new(Dana),
         sessions: Arc::new(cambist_token::NoSessions),
         fetch: Arc::new(Nowhere),
+        egress: crate::egress::Egress::new(
+            crate::egress::EgressRules {
+                allow: Vec::new(),
+                timeout: std::time::Duration::from_secs(1),
+                body_bytes: 1024,
+            },
+            crate::egress::tls::trusting(rustls::RootCertStore::empty()).unwrap(),
+            tokio::runtime::Handle::current(),
+        ),
+        handle: tokio::runtime::Handle::current(),
         heavy: heavy.clone(),
         compilation: heavy,
     };
@@ -193,7 +203,7 @@ impl Desk {
             random: [7; 16],
             proofs: cambist_core::Proofs::default(),
         };
-        let (response, _) = rest_sts::answer(&request, face, &call).await;
+        let (response, _) = rest_sts::answer(&request, face, &call, None).await;
         (
             response.status.as_u16(),
             serde_json::from_slice(&response.body).unwrap(),

@@ -74,8 +74,8 @@ async fn rs_66_what_is_not_offered_or_has_no_config_is_refused_by_name() {
         ),
         (
             standard("X509", "OPENIDCONNECT"),
-            "supported-token-transforms[0].inputTokenType",
-            "X509 input is not offered",
+            "deployment-config.deployment-auth-target-mappings.X509",
+            "x509_token_auth_target_header_key",
         ),
         (
             standard("username", "OPENIDCONNECT"),

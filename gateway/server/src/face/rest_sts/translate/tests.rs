@@ -43,7 +43,15 @@ fn face() -> RestFace {
 }
 
 fn translate(body: &Value) -> Result<Translation, RestError> {
-    parse(body.to_string().as_bytes(), &face())
+    read(
+        body.clone(),
+        &face(),
+        &Source {
+            headers: &hyper::HeaderMap::new(),
+            certificates: &[],
+            peer: None,
+        },
+    )
 }
 
 fn username() -> Value {
