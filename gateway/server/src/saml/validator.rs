@@ -160,6 +160,11 @@ impl SamlValidator {
         &self.acceptance.audiences
     }
 
+    /// How many issuers it trusts.
+    pub fn issuers(&self) -> usize {
+        self.acceptance.issuers.len()
+    }
+
     /// The certificates of the keys it decrypts with.
     pub fn encryption(&self) -> &[Certificate] {
         &self.encryption

@@ -140,8 +140,9 @@ fn saml_validator(
     Ok(BuiltValidator {
         token_type: TokenType::SAML2,
         declared: validator.declared().clone(),
+        // Its issuers have no prefix of their own, so two of them could speak of the same name.
+        prefixes: vec![String::new(); validator.issuers()],
         validator,
-        prefixes: Vec::new(),
         is_foreign: true,
     })
 }
