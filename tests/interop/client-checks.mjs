@@ -73,7 +73,7 @@ await check('oauth4webapi is told of an unacceptable subject', () => refused(
   exchange({ subject_token: JSON.stringify({ username: USERNAME, password: 'wrong' }) }), answers(400, 'invalid_request'),
 ));
 await check('oauth4webapi is told of another grant type', () => refused(
-  exchange({}, oauth.ClientSecretBasic(SECRET), CLIENT, 'client_credentials'), answers(400, 'unsupported_grant_type'),
+  exchange({}, oauth.ClientSecretBasic(SECRET), CLIENT, 'urn:example:grant'), answers(400, 'unsupported_grant_type'),
 ));
 await check('oauth4webapi is challenged for a wrong secret', () => refused(
   exchange({}, oauth.ClientSecretBasic('wrong')),
