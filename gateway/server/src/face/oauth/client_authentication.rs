@@ -10,7 +10,10 @@ use cambist_token::jose::{MAX_TOKEN_BYTES, Unverified};
 use hyper::{HeaderMap, header};
 use zeroize::Zeroizing;
 
-use super::{form::TokenForm, refusal::Refusal};
+use super::{
+    form::{self, TokenForm},
+    refusal::Refusal,
+};
 use crate::{
     gateway::{Circumstances, Gateway},
     instance::{Authentication, PublishedInstance, RegisteredClient},
@@ -40,9 +43,37 @@ enum Credentials<'f> {
     },
 }
 
+/// Reads the form of a request whose sender must be a client of the instance.
+pub async fn authenticated_form<'i>(
+    gateway: &Gateway,
+    instance: &'i PublishedInstance,
+    headers: &HeaderMap,
+    body: &[u8],
+    circumstances: &Circumstances,
+) -> Result<(TokenForm, &'i RegisteredClient), Refusal> {
+    if !is_form(headers) {
+        return Err(Refusal::UnsupportedMediaType);
+    }
+    let form = form::parse(body)?;
+    let client = authenticate(gateway, instance, headers, &form, circumstances).await?;
+    Ok((form, client))
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let media = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    media.split(';').next().is_some_and(|essence| {
+        essence
+            .trim()
+            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    })
+}
+
 /// Who asks. Exactly one method must have been used (SC-04), and it must be the client's own: what another
 /// method would prove counts for nothing (SC-03).
-pub async fn authenticate<'i>(
+async fn authenticate<'i>(
     gateway: &Gateway,
     instance: &'i PublishedInstance,
     headers: &HeaderMap,

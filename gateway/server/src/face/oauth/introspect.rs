@@ -8,9 +8,9 @@ use hyper::{HeaderMap, Method, Response, header, header::HeaderValue};
 use serde_json::{Map, Value, json};
 
 use super::{
-    client_authentication, form, issued,
+    client_authentication::authenticated_form,
+    issued,
     refusal::{Refusal, json_headers},
-    token::is_form,
 };
 use crate::{
     body::Body,
@@ -46,13 +46,8 @@ async fn introspect(
     body: &[u8],
     circumstances: &Circumstances,
 ) -> Result<Response<Body>, Refusal> {
-    if !is_form(headers) {
-        return Err(Refusal::UnsupportedMediaType);
-    }
-    let form = form::parse(body)?;
-    let caller =
-        client_authentication::authenticate(gateway, instance, headers, &form, circumstances)
-            .await?;
+    let (form, caller) =
+        authenticated_form(gateway, instance, headers, body, circumstances).await?;
     let token = form
         .token
         .as_ref()

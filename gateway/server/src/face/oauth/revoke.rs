@@ -4,9 +4,9 @@ use cambist_core::Fault;
 use hyper::{HeaderMap, Method, Response};
 
 use super::{
-    client_authentication, form, issued,
+    client_authentication::authenticated_form,
+    issued,
     refusal::{Refusal, json_headers},
-    token::is_form,
 };
 use crate::{
     audit::Event,
@@ -58,13 +58,8 @@ async fn revoke(
     circumstances: &Circumstances,
     event: &mut Event,
 ) -> Result<(), Refusal> {
-    if !is_form(headers) {
-        return Err(Refusal::UnsupportedMediaType);
-    }
-    let form = form::parse(body)?;
-    let client =
-        client_authentication::authenticate(gateway, instance, headers, &form, circumstances)
-            .await?;
+    let (form, client) =
+        authenticated_form(gateway, instance, headers, body, circumstances).await?;
     event.client(&client.client.id);
     let token = form
         .token

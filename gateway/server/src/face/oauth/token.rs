@@ -2,11 +2,11 @@
 
 use cambist_core::{ExchangeError, ExchangeRequest, Exchanged, Timestamp, TokenType, Usage};
 use cambist_token::dpop::{self, Proof};
-use hyper::{HeaderMap, Method, Response, header, header::HeaderValue};
+use hyper::{HeaderMap, Method, Response, header::HeaderValue};
 use serde::Serialize;
 
 use super::{
-    client_authentication, form,
+    client_authentication::authenticated_form,
     grant::Grant,
     refusal::{self, Refusal, json_headers},
 };
@@ -83,13 +83,8 @@ async fn token(
     circumstances: &Circumstances,
     event: &mut Event,
 ) -> Result<(Exchanged, Grant), Failure> {
-    if !is_form(headers) {
-        return Err(Refusal::UnsupportedMediaType.into());
-    }
-    let mut form = form::parse(body)?;
-    let client =
-        client_authentication::authenticate(gateway, instance, headers, &form, circumstances)
-            .await?;
+    let (mut form, client) =
+        authenticated_form(gateway, instance, headers, body, circumstances).await?;
     event.client(&client.client.id);
     let grant = Grant::of(&form, client)?;
     let client = grant.client(client, instance);
@@ -139,24 +134,12 @@ fn offer_nonce(
     circumstances: &Circumstances,
     is_challenge: bool,
 ) {
-    if let (true, Ok(nonce)) = (
-        instance.dpop_nonce_required || is_challenge,
-        HeaderValue::from_str(&gateway.dpop.nonce(circumstances.now)),
-    ) {
+    if !(instance.dpop_nonce_required || is_challenge) {
+        return;
+    }
+    if let Ok(nonce) = HeaderValue::from_str(&gateway.dpop.nonce(circumstances.now)) {
         response.headers_mut().insert(NONCE, nonce);
     }
-}
-
-pub(super) fn is_form(headers: &HeaderMap) -> bool {
-    let media = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    media.split(';').next().is_some_and(|essence| {
-        essence
-            .trim()
-            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    })
 }
 
 #[derive(Serialize)]
