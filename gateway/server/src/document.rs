@@ -48,16 +48,16 @@ pub struct InstanceDocument {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policy: Vec<PluginDocument>,
     /// Bounds on delegation chains.
-    #[serde(default, skip_serializing_if = "LimitsDocument::is_default")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub limits: LimitsDocument,
     /// What it signs with.
-    #[serde(default, skip_serializing_if = "KeysDocument::is_default")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub keys: KeysDocument,
     /// What is kept of issued tokens.
-    #[serde(default, skip_serializing_if = "LedgerDocument::is_default")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub ledger: LedgerDocument,
     /// Proof of possession (RFC 9449).
-    #[serde(default, skip_serializing_if = "DpopDocument::is_default")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub dpop: DpopDocument,
     /// The REST STS face, if the instance has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -260,14 +260,9 @@ impl Default for LimitsDocument {
     }
 }
 
-impl LimitsDocument {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "the signature serde asks for"
-    )]
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
+/// Whether a member may be left out.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// What an instance signs with.
@@ -278,32 +273,12 @@ pub struct KeysDocument {
     pub own: bool,
 }
 
-impl KeysDocument {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "the signature serde asks for"
-    )]
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// What is kept of issued tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LedgerDocument {
     /// Which tokens are kept, and when they are written.
     pub persistence: Persistence,
-}
-
-impl LedgerDocument {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "the signature serde asks for"
-    )]
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// How an instance treats `DPoP` proofs.
@@ -313,16 +288,6 @@ pub struct DpopDocument {
     /// Whether a proof needs a nonce that the gateway gave out (RFC 9449 §8). A client that has none is told
     /// one, at the cost of another request.
     pub nonce_required: bool,
-}
-
-impl DpopDocument {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "the signature serde asks for"
-    )]
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// How an instance answers on the REST STS face, where token types go by short names.

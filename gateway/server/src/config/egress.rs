@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::network::masked;
+use super::network::Network;
 
 /// A private or loopback target that the gateway may connect to all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,12 +17,7 @@ pub enum EgressTarget {
         port: Option<u16>,
     },
     /// Every address in a network.
-    Network {
-        /// The network's address; bits behind the prefix are zero.
-        address: IpAddr,
-        /// Bits that must agree.
-        prefix: u8,
-    },
+    Network(Network),
 }
 
 impl EgressTarget {
@@ -36,10 +31,7 @@ impl EgressTarget {
                 let host = host.trim_start_matches('[').trim_end_matches(']');
                 allowed.eq_ignore_ascii_case(host) && only.is_none_or(|only| only == port)
             }
-            Self::Network {
-                address: network,
-                prefix,
-            } => masked(address.to_canonical(), *prefix) == Some(*network),
+            Self::Network(network) => network.contains(address),
         }
     }
 }
@@ -54,14 +46,8 @@ impl FromStr for EgressTarget {
 
     fn from_str(text: &str) -> Result<Self, EgressTargetError> {
         let wrong = || EgressTargetError(text.to_owned());
-        if let Some((address, prefix)) = text.split_once('/') {
-            let address: IpAddr = address.parse().map_err(|_| wrong())?;
-            let prefix: u8 = prefix.parse().map_err(|_| wrong())?;
-            // A network with bits behind its prefix is a typing mistake about what is allowed.
-            return match masked(address, prefix) {
-                Some(network) if network == address => Ok(Self::Network { address, prefix }),
-                _ => Err(wrong()),
-            };
+        if text.contains('/') {
+            return text.parse().map(Self::Network).map_err(|_| wrong());
         }
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self::Host {
@@ -119,7 +105,7 @@ impl fmt::Display for EgressTarget {
                 host,
                 port: Some(port),
             } => write!(f, "{host}:{port}"),
-            Self::Network { address, prefix } => write!(f, "{address}/{prefix}"),
+            Self::Network(network) => network.fmt(f),
         }
     }
 }

@@ -19,7 +19,7 @@ impl Network {
 }
 
 /// `address` with the bits behind `prefix` cleared; none if the prefix is longer than the address.
-pub(super) fn masked(address: IpAddr, prefix: u8) -> Option<IpAddr> {
+fn masked(address: IpAddr, prefix: u8) -> Option<IpAddr> {
     match address {
         IpAddr::V4(v4) => {
             let shift = 32u32.checked_sub(prefix.into())?;
@@ -53,7 +53,7 @@ impl FromStr for Network {
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
         let whole = if address.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.unwrap_or(whole);
-        // A network with bits behind its prefix is a typing mistake about whom to trust.
+        // A network with bits behind its prefix is a typing mistake about what is meant.
         if masked(address, prefix) == Some(address) {
             Ok(Self { address, prefix })
         } else {
