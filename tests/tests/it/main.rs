@@ -34,6 +34,7 @@ mod rest_sts_saml2;
 mod rest_sts_sessions;
 mod restart;
 mod saml;
+mod saml_confirmed;
 mod saml_keys;
 mod saml_points;
 mod tidy;

@@ -56,6 +56,7 @@ pub(super) fn read(
             .remove("cnf")
             .map(|cnf| Confirmation::from_claim(&cnf))
             .transpose()?,
+        only_from: None,
         never_actor: false,
         claims: {
             for consumed in ["aud", "auth_time", "exp"] {
