@@ -24,6 +24,7 @@ pub struct Issuance<'a> {
     confirmation: Option<Confirmation>,
     must_be_bound: bool,
     wanted_confirmation: Option<&'a WantedConfirmation>,
+    described: Option<&'a str>,
 }
 
 impl<'a> Issuance<'a> {
@@ -95,6 +96,11 @@ impl<'a> Issuance<'a> {
     /// How whoever presents the token shall be confirmed, if the caller said so.
     pub const fn wanted_confirmation(&self) -> Option<&'a WantedConfirmation> {
         self.wanted_confirmation
+    }
+
+    /// What the caller says of the token it wants, as JSON text that nobody has checked.
+    pub const fn described(&self) -> Option<&'a str> {
+        self.described
     }
 
     /// The end of a token that should live `lifetime` seconds from `now`, within what is allowed.
@@ -179,6 +185,7 @@ pub fn authorize<'a>(
         confirmation,
         must_be_bound,
         wanted_confirmation: request.wanted_confirmation.as_ref(),
+        described: request.described.as_deref(),
     })
 }
 

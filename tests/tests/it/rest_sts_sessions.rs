@@ -292,7 +292,7 @@ async fn translate(gateway: &TestGateway, name: &str, session: &Value) -> Result
 }
 
 #[tokio::test]
-async fn t06_t23_t26_a_session_is_translated_and_a_bad_one_refused() -> Outcome {
+async fn rs_14_rs_26_rs_27_t6_t23_t26_a_session_is_translated_and_a_bad_one_refused() -> Outcome {
     let gateway = with_users().await?;
     publish(&gateway, "keep", false).await?;
     let token = sign_in(&gateway).await?;
