@@ -20,11 +20,13 @@ use hyper::{
 pub use problem::Problem;
 
 use crate::{
+    access_log::AccessLog,
     body::Body,
     config::{Config, Limits},
     face::{rest, rest_publish, rest_sts::common_rest::Caller, rest_tokens},
     gateway::{Circumstances, Gateway, now},
     listener::{Connection, Handler},
+    proxy,
     serve::plugin_limits,
 };
 
@@ -103,10 +105,14 @@ impl Handler for AdminHandler {
             "/metrics" => {
                 let exchanges = self.gateway.audit.counters().render();
                 let registry = self.gateway.published.load();
+                let access_log = self.gateway.access_log.as_ref();
                 text(
                     exchanges
                         + &metrics::plugins(&registry)
-                        + &metrics::certificates(&self.gateway.terminators),
+                        + &metrics::certificates(&self.gateway.terminators)
+                        + &metrics::listeners(&self.gateway.doors)
+                        + &proxy::render(&registry.routes, &self.gateway.unrouted)
+                        + &access_log.map(AccessLog::render).unwrap_or_default(),
                 )
             }
             _ if bare == "/sts-tokengen" || bare.starts_with("/sts-tokengen/") => {

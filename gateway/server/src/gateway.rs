@@ -9,6 +9,7 @@ use aws_lc_rs::{digest, rand};
 use cambist_core::{Call, Proofs, Timestamp};
 
 use crate::{
+    access_log::AccessLog,
     audit::Audit,
     config::Config,
     data_directory::{AdminToken, DataDirectory},
@@ -17,7 +18,8 @@ use crate::{
     face::session::SignInKey,
     heavy::HeavyPool,
     ledger::Ledger,
-    listener::{Connection, tls::Terminator},
+    listener::{Connection, Door, tls::Terminator},
+    proxy::Counts,
     publisher::Publisher,
     registry::Published,
     sessions::SessionStore,
@@ -40,6 +42,12 @@ pub struct Gateway {
     pub heavy: HeavyPool,
     /// Where every exchange is recorded.
     pub audit: Audit,
+    /// Where every proxied request is, if that is wanted.
+    pub access_log: Option<AccessLog>,
+    /// Counts the requests that no route took.
+    pub(crate) unrouted: Counts,
+    /// Every listener.
+    pub doors: Vec<Arc<Door>>,
     /// Checks and remembers proofs of possession.
     pub dpop: Dpop,
     /// Remembers client assertions.
