@@ -3,6 +3,7 @@
 mod api;
 mod authenticators;
 mod etag;
+mod explain;
 mod keys;
 mod metrics;
 mod plugins;
@@ -143,9 +144,13 @@ impl Handler for AdminHandler {
                     return Problem::unauthorized().response(&circumstances.correlation);
                 }
                 let resource = path.trim_start_matches("/admin/v1/").to_owned();
-                api::handle(&self.gateway, request, &resource)
-                    .await
-                    .unwrap_or_else(|problem| problem.response(&circumstances.correlation))
+                let correlation = circumstances.correlation.clone();
+                let answer = if resource == "explain" {
+                    explain::handle(&self.gateway, request, circumstances).await
+                } else {
+                    api::handle(&self.gateway, request, &resource).await
+                };
+                answer.unwrap_or_else(|problem| problem.response(&correlation))
             }
             _ => Problem::not_found("nothing lives at this path")
                 .response(&circumstances.correlation),

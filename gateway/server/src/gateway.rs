@@ -6,7 +6,7 @@ use std::{
 };
 
 use aws_lc_rs::{digest, rand};
-use cambist_core::{Call, Proofs, Timestamp};
+use cambist_core::{Call, Proofs, Purpose, Timestamp};
 
 use crate::{
     access_log::AccessLog,
@@ -117,6 +117,7 @@ impl Circumstances {
                 certificate_thumbprint: self.certificate_thumbprint(),
                 dpop_thumbprint: None,
             },
+            purpose: Purpose::Issue,
         }
     }
 

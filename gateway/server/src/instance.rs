@@ -3,6 +3,7 @@
 pub mod authentication;
 pub mod build;
 pub mod client_secret;
+pub mod outline;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -16,6 +17,7 @@ use cambist_token::jose::{Algorithm, Keyring};
 pub use authentication::{Authentication, AuthenticationDocument};
 pub use build::{Shelf, build};
 pub use client_secret::ClientSecret;
+pub use outline::Outline;
 
 use crate::{
     face::{oauth::grant::Grant, rest_sts::RestFace},
@@ -55,6 +57,8 @@ pub struct PublishedInstance {
     pub imported: Vec<Taken>,
     /// What it was built from that may be replaced under it.
     pub uses: Uses,
+    /// Its parts in its operator's words.
+    pub outline: Outline,
 }
 
 impl PublishedInstance {

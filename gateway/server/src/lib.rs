@@ -13,6 +13,7 @@ pub mod directory;
 pub mod document;
 pub mod dpop;
 pub mod egress;
+pub mod explain;
 pub mod face;
 pub mod gateway;
 pub mod heavy;

@@ -10,6 +10,7 @@ mod exchange;
 mod jwks;
 mod oauth_clients;
 mod oauth_dpop;
+mod oauth_explain;
 mod oauth_issuers;
 mod oauth_keys;
 mod oauth_ledger;
