@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use crate::{
     Actor, ActorChain, Call, Client, Confirmation, Decision, ExchangeError, ExchangeRequest,
     Exchanged, Instance, IssueError, IssuedToken, Mark, MayPresent, PolicyRefusal, Presented,
-    Principal, RelyingParty, Scope, TargetRefusal, Timestamp, WantedConfirmation, Widened,
+    Principal, RelyingParty, Rule, Scope, Step, TargetRefusal, Timestamp, WantedConfirmation,
+    Widened, Witness, witness::Nobody,
 };
 
 /// Permission to issue one token. Only [`authorize`] makes one.
@@ -110,7 +111,7 @@ impl<'a> Issuance<'a> {
     }
 
     /// Takes over a decision that stays within this permission.
-    pub(crate) fn narrow(&mut self, decision: Decision, now: Timestamp) -> Result<(), Widened> {
+    pub(crate) fn narrow(&mut self, decision: &Decision, now: Timestamp) -> Result<(), Widened> {
         let Decision {
             scope,
             audiences,
@@ -120,7 +121,7 @@ impl<'a> Issuance<'a> {
             if !scope.is_within(&self.scope) {
                 return Err(Widened::Scope);
             }
-            self.scope = scope;
+            self.scope.clone_from(scope);
         }
         if let Some(audiences) = audiences {
             let is_within = audiences.iter().all(|name| self.audiences.contains(name));
@@ -129,7 +130,7 @@ impl<'a> Issuance<'a> {
             }
             self.audiences.retain(|name| audiences.contains(name));
         }
-        if let Some(end) = not_after {
+        if let Some(end) = *not_after {
             if end <= now || self.not_after.is_some_and(|limit| end > limit) {
                 return Err(Widened::End);
             }
@@ -161,18 +162,39 @@ pub fn authorize<'a>(
     actor: Option<&Principal>,
     call: &Call<'_>,
 ) -> Result<Issuance<'a>, ExchangeError> {
+    authorize_before(&mut Nobody, instance, request, subject, actor, call)
+}
+
+/// The same, in front of a witness.
+pub(crate) fn authorize_before<'a>(
+    witness: &mut impl Witness,
+    instance: &Instance,
+    request: &'a ExchangeRequest<'_>,
+    subject: &'a Principal,
+    actor: Option<&Principal>,
+    call: &Call<'_>,
+) -> Result<Issuance<'a>, ExchangeError> {
     let client = request.client;
     check_proven(subject, actor, call)?;
+    witness.saw(Step::Allowed(Rule::Proof));
     check_presentable(client, subject, actor)?;
+    witness.saw(Step::Allowed(Rule::Presentation));
     check_may_act(subject, actor)?;
+    witness.saw(Step::Allowed(Rule::MayAct));
     if let Some(actor) = actor {
         check_actor(client, subject, actor)?;
+        witness.saw(Step::Allowed(Rule::Actor));
     }
     let actors = actors(instance, client, subject, actor)?;
+    witness.saw(Step::Allowed(Rule::Delegation));
     let (audiences, targets) = targets(instance, request)?;
+    witness.saw(Step::Allowed(Rule::Targets));
     let scope = scope(request, subject, &targets)?;
+    witness.saw(Step::Allowed(Rule::Scope));
     let not_after = not_after(client, subject, actor, &targets, call)?;
+    witness.saw(Step::Allowed(Rule::Lifetime));
     let (confirmation, must_be_bound) = confirmation(client, subject, call)?;
+    witness.saw(Step::Allowed(Rule::Binding));
     Ok(Issuance {
         presented: &request.subject,
         subject,

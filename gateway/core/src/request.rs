@@ -37,6 +37,16 @@ pub struct ExchangeRequest<'a> {
     pub described: Option<String>,
 }
 
+/// What an exchange is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// A token.
+    #[default]
+    Issue,
+    /// To know what would happen: whoever is asked decides as always, and uses up and keeps nothing.
+    Explain,
+}
+
 /// The circumstances of one request: time and randomness are drawn once, by the face.
 #[derive(Clone, Debug)]
 pub struct Call<'a> {
@@ -50,4 +60,6 @@ pub struct Call<'a> {
     pub random: [u8; 16],
     /// What the caller proved to hold.
     pub proofs: Proofs<'a>,
+    /// What it is for.
+    pub purpose: Purpose,
 }

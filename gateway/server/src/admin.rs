@@ -3,6 +3,7 @@
 mod api;
 mod authenticators;
 mod etag;
+mod explain;
 mod keys;
 mod metrics;
 mod plugins;
@@ -21,11 +22,13 @@ use hyper::{
 pub use problem::Problem;
 
 use crate::{
+    access_log::AccessLog,
     body::Body,
     config::{Config, Limits},
     face::{rest, rest_publish, rest_sts::common_rest::Caller, rest_tokens, session},
     gateway::{Circumstances, Gateway, now},
     listener::{Connection, Handler},
+    proxy,
     serve::plugin_limits,
 };
 
@@ -89,10 +92,14 @@ impl Handler for AdminHandler {
             "/metrics" => {
                 let exchanges = self.gateway.audit.counters().render();
                 let registry = self.gateway.published.load();
+                let access_log = self.gateway.access_log.as_ref();
                 text(
                     exchanges
                         + &metrics::plugins(&registry)
-                        + &metrics::certificates(&self.gateway.terminators),
+                        + &metrics::certificates(&self.gateway.terminators)
+                        + &metrics::listeners(&self.gateway.doors)
+                        + &proxy::render(&registry.routes, &self.gateway.unrouted)
+                        + &access_log.map(AccessLog::render).unwrap_or_default(),
                 )
             }
             _ if bare == "/sts-tokengen" || bare.starts_with("/sts-tokengen/") => {
@@ -123,9 +130,13 @@ impl Handler for AdminHandler {
                     return Problem::unauthorized().response(&circumstances.correlation);
                 }
                 let resource = path.trim_start_matches("/admin/v1/").to_owned();
-                api::handle(&self.gateway, request, &resource)
-                    .await
-                    .unwrap_or_else(|problem| problem.response(&circumstances.correlation))
+                let correlation = circumstances.correlation.clone();
+                let answer = if resource == "explain" {
+                    explain::handle(&self.gateway, request, circumstances).await
+                } else {
+                    api::handle(&self.gateway, request, &resource).await
+                };
+                answer.unwrap_or_else(|problem| problem.response(&correlation))
             }
             _ => Problem::not_found("nothing lives at this path")
                 .response(&circumstances.correlation),

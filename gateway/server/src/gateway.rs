@@ -6,10 +6,11 @@ use std::{
 };
 
 use aws_lc_rs::{digest, rand};
-use cambist_core::{Call, Proofs, Timestamp};
+use cambist_core::{Call, Proofs, Purpose, Timestamp};
 use hyper::HeaderMap;
 
 use crate::{
+    access_log::AccessLog,
     audit::Audit,
     config::Config,
     data_directory::{AdminToken, DataDirectory},
@@ -21,7 +22,8 @@ use crate::{
     },
     heavy::HeavyPool,
     ledger::Ledger,
-    listener::{Connection, tls::Terminator},
+    listener::{Connection, Door, tls::Terminator},
+    proxy::Counts,
     publisher::Publisher,
     registry::Published,
     sessions::SessionStore,
@@ -44,6 +46,12 @@ pub struct Gateway {
     pub heavy: HeavyPool,
     /// Where every exchange is recorded.
     pub audit: Audit,
+    /// Where every proxied request is, if that is wanted.
+    pub access_log: Option<AccessLog>,
+    /// Counts the requests that no route took.
+    pub(crate) unrouted: Counts,
+    /// Every listener.
+    pub doors: Vec<Arc<Door>>,
     /// Checks and remembers proofs of possession.
     pub dpop: Dpop,
     /// Remembers client assertions.
@@ -125,6 +133,7 @@ impl Circumstances {
                 certificate_thumbprint: self.certificate_thumbprint(),
                 dpop_thumbprint: None,
             },
+            purpose: Purpose::Issue,
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod authentication;
 pub mod build;
 pub mod client_secret;
+pub mod outline;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -17,6 +18,7 @@ use serde_json::Value;
 pub use authentication::{Authentication, AuthenticationDocument};
 pub use build::{Shelf, build};
 pub use client_secret::ClientSecret;
+pub use outline::Outline;
 
 use crate::{
     face::{oauth::grant::Grant, rest_sts::RestFace},
@@ -58,6 +60,8 @@ pub struct PublishedInstance {
     pub imported: Vec<Taken>,
     /// What it was built from that may be replaced under it.
     pub uses: Uses,
+    /// Its parts in its operator's words.
+    pub outline: Outline,
 }
 
 impl PublishedInstance {

@@ -12,6 +12,7 @@ use crate::{
     audit::Event,
     authenticator,
     body::{self, Body},
+    dpop::Dpop,
     face::{
         oauth::{self, protected_resource, refusal::Refusal},
         rest,
@@ -303,8 +304,15 @@ impl PublicHandler {
         registry: Arc<Registry>,
         circumstances: Circumstances,
     ) -> Response<Body> {
+        let caller = proxy::Caller {
+            address: connection.client,
+            is_secure: connection.is_secure,
+            certificates: circumstances.certificates.as_deref().unwrap_or_default(),
+            correlation: &circumstances.correlation,
+            access: self.gateway.access_log.as_ref(),
+        };
         let Some(route) = registry.route_table.find(asked(&request)) else {
-            return plain(StatusCode::NOT_FOUND);
+            return proxy::unrouted(&request, caller, &self.gateway.unrouted);
         };
         let instance = match route.instance() {
             None => None,
@@ -317,12 +325,6 @@ impl PublicHandler {
             gateway: &self.gateway,
             instance,
             circumstances: &circumstances,
-        };
-        let caller = proxy::Caller {
-            address: connection.client,
-            is_secure: connection.is_secure,
-            certificates: circumstances.certificates.as_deref().unwrap_or_default(),
-            correlation: &circumstances.correlation,
         };
         proxy::forward(request, caller, route, &exchange, &self.upstreams).await
     }
@@ -342,6 +344,7 @@ impl RouteExchange for Exchange<'_> {
         route: &Route,
         subject: Presented,
         actor: Option<Presented>,
+        key: Option<&str>,
     ) -> Result<Exchanged, ExchangeError> {
         let (Some(instance), Some(client), Some(audience)) =
             (self.instance, route.client(), route.audience())
@@ -361,7 +364,8 @@ impl RouteExchange for Exchange<'_> {
             wanted_confirmation: None,
             described: None,
         };
-        let call = self.circumstances.call(&instance.id);
+        let mut call = self.circumstances.call(&instance.id);
+        call.proofs.dpop_thumbprint = key;
         let outcome = cambist_core::exchange(&instance.engine, &request, &call).await;
         let mut event = Event::new("proxy", instance, self.circumstances);
         event.client(&client.id);
@@ -372,6 +376,10 @@ impl RouteExchange for Exchange<'_> {
             return Err(cambist_core::IssueError::Fault(fault).into());
         }
         outcome
+    }
+
+    fn dpop(&self) -> &Dpop {
+        &self.gateway.dpop
     }
 
     fn now(&self) -> Timestamp {

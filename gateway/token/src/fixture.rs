@@ -63,6 +63,7 @@ pub(crate) fn call() -> Call<'static> {
         correlation: "c",
         random: [0xab; 16],
         proofs: cambist_core::Proofs::default(),
+        purpose: cambist_core::Purpose::Issue,
     }
 }
 

@@ -130,6 +130,7 @@ impl Bench {
             correlation: "0123456789abcdef",
             random: [7; 16],
             proofs: Proofs::default(),
+            purpose: cambist_core::Purpose::Issue,
         }
     }
 

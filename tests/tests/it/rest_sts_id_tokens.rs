@@ -133,7 +133,7 @@ async fn rs_46_elliptic_keys_are_the_gateways_or_those_of_a_key_store() -> Outco
 }
 
 #[tokio::test]
-async fn rs_54_t28_t29_t30_t32_t33_a_key_that_cannot_sign_is_told_when_published() -> Outcome {
+async fn rs_54_t28_t29_t30_t31_t32_t33_a_key_that_cannot_sign_is_told_when_published() -> Outcome {
     let sts = Sts::start().await?;
     let refused = async |changes: Value, words: &str| -> Outcome {
         let envelope = sts::envelope(&with("inst1", &changes));
@@ -147,10 +147,13 @@ async fn rs_54_t28_t29_t30_t32_t33_a_key_that_cannot_sign_is_told_when_published
     };
     let missing = "oidc-id-token-config.oidc-keystore-location";
     refused(kept("RS256", "NONE"), missing).await?;
+    // A key store that does not open is no entry of the vault.
+    let closed = json!({"pkcs12_base64": "AAAA", "password": "kspw-1"}).to_string();
+    let path = "/admin/v1/secrets/keys.p12";
+    let reply = sts.gateway.admin(Method::PUT, path, closed).await?;
+    assert_eq!(reply.status, 422, "{}", reply.text());
     let entries = json!({"entries": {"sts-sign": {"generate": "ES256", "common_name": "sts"}}});
-    sts.gateway
-        .put("/admin/v1/secrets/keys.p12", &entries)
-        .await?;
+    sts.gateway.put(path, &entries).await?;
     refused(kept("RS256", "NONE"), "PublicKey not of type RSAPublicKey").await?;
     let mut other = kept("ES256", "NONE");
     other["oidc-signature-key-alias"] = json!("other");

@@ -162,6 +162,21 @@ impl Provider for PluginProvider {
             }
         })
     }
+
+    /// One that reaches out may have its tokens made elsewhere, and there they would be real.
+    fn preview<'a>(
+        &'a self,
+        issuance: &'a Issuance<'a>,
+        call: &'a Call<'a>,
+    ) -> BoxFuture<'a, Result<Option<IssuedToken>, IssueError>> {
+        Box::pin(async move {
+            if self.bound.reaches_out() {
+                Ok(None)
+            } else {
+                self.issue(issuance, call).await.map(Some)
+            }
+        })
+    }
 }
 
 struct PluginCustomProvider(PluginProvider);
@@ -187,6 +202,20 @@ impl Provider for PluginCustomProvider {
             match answer {
                 Ok(issued) => Ok(issued),
                 Err(refused) => Err(not_issued(bound.blamed(refused)?)),
+            }
+        })
+    }
+
+    fn preview<'a>(
+        &'a self,
+        issuance: &'a Issuance<'a>,
+        call: &'a Call<'a>,
+    ) -> BoxFuture<'a, Result<Option<IssuedToken>, IssueError>> {
+        Box::pin(async move {
+            if self.0.bound.reaches_out() {
+                Ok(None)
+            } else {
+                self.issue(issuance, call).await.map(Some)
             }
         })
     }

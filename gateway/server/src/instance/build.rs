@@ -30,7 +30,7 @@ use self::{
     parties::{clients, relying_parties},
     validators::{Validators, check_subject_namespaces, validators},
 };
-use super::{PublishedInstance, Uses, realm};
+use super::{Outline, PublishedInstance, Uses, realm};
 use crate::{
     authenticator::Authenticator,
     document::{InstanceDocument, PartDocument},
@@ -148,10 +148,10 @@ pub fn build(
         clients: &clients,
         persistence: persistence(document),
     });
-    let imported = frame.taken.into_inner();
-    let uses = binder.uses.into_inner();
     Ok(PublishedInstance {
         sources: sources(document, &validators, &issuer, shelf),
+        imported: frame.taken.into_inner(),
+        uses: binder.uses.into_inner(),
         id: id.to_owned(),
         revision,
         issuer,
@@ -165,9 +165,14 @@ pub fn build(
         persistence: persistence(document),
         metadata,
         saml_metadata,
-        imported,
-        uses,
+        outline: outline(document, &validators),
     })
+}
+
+fn outline(document: &InstanceDocument, validators: &Validators) -> Outline {
+    let readers = validators.iter();
+    let readers = readers.map(|(name, built)| (built.token_type.clone(), name.clone()));
+    Outline::of(document, readers.collect())
 }
 
 #[derive(Deserialize)]

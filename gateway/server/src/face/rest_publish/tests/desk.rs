@@ -213,6 +213,7 @@ impl Desk {
             correlation: "c-1",
             random: [7; 16],
             proofs: cambist_core::Proofs::default(),
+            purpose: cambist_core::Purpose::Issue,
         };
         let (response, _) = rest_sts::answer(&request, face, &call, None).await;
         (
