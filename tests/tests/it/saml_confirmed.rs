@@ -20,6 +20,7 @@ use tests::{
     issuer::now,
     mirror::Files,
     tls::{Authority, Client, Identity},
+    upstream,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -65,7 +66,13 @@ impl Setting {
         let path = format!("/admin/v1/instances/{SOURCE}");
         setting.gateway.put(&path, &source).await?;
         let metadata = setting
-            .ask(None, "GET", &format!("/oauth2/{SOURCE}/saml2/metadata"), "")
+            .ask(
+                None,
+                "GET",
+                &format!("/oauth2/{SOURCE}/saml2/metadata"),
+                "",
+                "",
+            )
             .await?
             .1;
         let name = issuer(&setting.gateway, SOURCE);
@@ -75,12 +82,13 @@ impl Setting {
         Ok(setting)
     }
 
-    /// Sends one request and reads status and body.
+    /// Sends one request, with further header lines, and reads status and body.
     async fn ask(
         &self,
         shows: Option<&Identity>,
         method: &str,
         path: &str,
+        lines: &str,
         body: &str,
     ) -> Result<(u16, String), Failure> {
         let (_, authority) = self.gateway.public.split_once("://").ok_or("no scheme")?;
@@ -93,7 +101,7 @@ impl Setting {
         let mut stream = client.connect(address).await?;
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: {}\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+             Content-Type: application/x-www-form-urlencoded\r\n{lines}Content-Length: {}\r\n\r\n{body}",
             basic(WEB),
             body.len()
         );
@@ -120,7 +128,7 @@ impl Setting {
             ("subject_token_type", token_type),
         ]);
         let path = format!("/oauth2/{instance}/token");
-        let (status, body) = self.ask(shows, "POST", &path, &form).await?;
+        let (status, body) = self.ask(shows, "POST", &path, "", &form).await?;
         Ok((status, serde_json::from_str(&body)?))
     }
 }
@@ -192,6 +200,49 @@ async fn sm_11_mt_10_an_assertion_for_a_keys_holder_comes_over_that_holders_tls_
     assert!(claims["cnf"]["x5t#S256"].is_string(), "{claims}");
     let again = setting.exchange(Some(&own), TARGET, token, SAML2).await?;
     assert_eq!(without_correlation(again), refused());
+    Ok(())
+}
+
+#[tokio::test]
+async fn sm_11_px_03_a_route_takes_a_holders_assertion_over_that_holders_tls_only() -> Outcome {
+    let setting = Setting::new().await?;
+    let upstream = upstream::start().await?;
+    let route = json!({
+        "path_prefix": "/orders", "upstream": upstream.url(), "instance": TARGET, "audience": ORDERS,
+        "credentials": [{"from": "header", "name": "x-assertion", "token_type": SAML2}], "unbinding": true
+    });
+    setting
+        .gateway
+        .put("/admin/v1/routes/orders", &route)
+        .await?;
+    let own = Identity::self_signed("holder.example")?;
+    let other = Identity::self_signed("other.example")?;
+    let (status, issued) = setting.exchange(Some(&own), SOURCE, DANA, USERNAME).await?;
+    assert_eq!(status, 200, "{issued}");
+    let token = issued["access_token"].as_str().ok_or("no token")?;
+    let lines = format!("X-Assertion: {token}\r\n");
+    // Used once, it is known for a while; to its holder alone.
+    for (shows, expected) in [
+        (None, 401),
+        (Some(&other), 401),
+        (Some(&own), 200),
+        (Some(&own), 200),
+        (Some(&other), 401),
+        (None, 401),
+    ] {
+        let (status, body) = setting.ask(shows, "GET", "/orders", &lines, "").await?;
+        assert_eq!(status, expected, "{body}");
+        if status == 200 {
+            let seen: Value = serde_json::from_str(&body)?;
+            assert!(seen["headers"]["x-assertion"].is_null(), "{seen}");
+            let sent = seen["headers"]["authorization"]
+                .as_str()
+                .unwrap_or_default();
+            let claims = claims(sent.trim_start_matches("Bearer "));
+            assert_eq!(claims["sub"], "source:dana");
+            assert!(claims["cnf"].is_null(), "{claims}");
+        }
+    }
     Ok(())
 }
 

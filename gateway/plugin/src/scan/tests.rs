@@ -100,6 +100,15 @@ fn specimen() -> Vec<u8> {
     component.unwrap()
 }
 
+#[test]
+fn wa_11_a_module_that_is_cut_off_is_refused() {
+    let whole = wat::parse_str("(component (core module (memory 1)))").unwrap();
+    assert!(scan(&whole).is_ok());
+    for end in 9..whole.len() {
+        assert!(scan(&whole[..end]).is_err(), "{end}");
+    }
+}
+
 /// One thing done to bytes.
 #[derive(Clone, Debug)]
 enum Change {
