@@ -59,7 +59,7 @@ fn foreign(house: &House, change: impl FnOnce(&mut Assertion)) -> Vec<u8> {
     let mut model = draft.assemble();
     change(&mut model);
     let protection = Protection {
-        signing: house.bench.any_key(),
+        signing: house.bench.any_key().map(|key| &**key),
         ..Protection::default()
     };
     transport::encode_token(&issue(&model, &protection).unwrap()).into_bytes()
