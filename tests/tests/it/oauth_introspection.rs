@@ -255,11 +255,6 @@ async fn mistakes_with_several_readers_are_named() -> Outcome {
             json!(["jwt", "jwt"]),
             "validators.any.validators[1]",
         ),
-        (
-            "/validators/any/validators",
-            json!(["any", "jwt"]),
-            "validators.any.validators[0]",
-        ),
         // `remote` is left over and reads the same type.
         (
             "/validators/any/validators",
