@@ -1,5 +1,6 @@
 //! The gateway: published instances, protocol faces and the reverse proxy over the exchange engine.
 
+pub mod access_log;
 pub mod access_manager;
 pub mod admin;
 pub mod audit;

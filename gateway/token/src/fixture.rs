@@ -203,6 +203,7 @@ impl Fixture {
             scope: None,
             nonce: Some("n-0S6_WzA2Mj".to_owned()),
             wanted_confirmation: None,
+            described: None,
         };
         exchange(&instance, &request, &call()).await
     }
