@@ -25,6 +25,7 @@ pub struct Issuance<'a> {
     confirmation: Option<Confirmation>,
     must_be_bound: bool,
     wanted_confirmation: Option<&'a WantedConfirmation>,
+    described: Option<&'a str>,
 }
 
 impl<'a> Issuance<'a> {
@@ -96,6 +97,11 @@ impl<'a> Issuance<'a> {
     /// How whoever presents the token shall be confirmed, if the caller said so.
     pub const fn wanted_confirmation(&self) -> Option<&'a WantedConfirmation> {
         self.wanted_confirmation
+    }
+
+    /// What the caller says of the token it wants, as JSON text that nobody has checked.
+    pub const fn described(&self) -> Option<&'a str> {
+        self.described
     }
 
     /// The end of a token that should live `lifetime` seconds from `now`, within what is allowed.
@@ -201,6 +207,7 @@ pub(crate) fn authorize_before<'a>(
         confirmation,
         must_be_bound,
         wanted_confirmation: request.wanted_confirmation.as_ref(),
+        described: request.described.as_deref(),
     })
 }
 

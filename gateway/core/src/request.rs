@@ -33,6 +33,8 @@ pub struct ExchangeRequest<'a> {
     /// How whoever presents the answer shall be confirmed; none leaves it to the provider's settings. Only
     /// for token types that can say it: others take no notice.
     pub wanted_confirmation: Option<WantedConfirmation>,
+    /// What the caller says of the token it wants, as the JSON text it sent; for types that nobody here knows.
+    pub described: Option<String>,
 }
 
 /// What an exchange is for.

@@ -14,6 +14,7 @@ mod tokens;
 
 use std::sync::Arc;
 
+use cambist_core::Timestamp;
 use hyper::{
     HeaderMap, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue,
 };
@@ -24,7 +25,7 @@ use crate::{
     access_log::AccessLog,
     body::Body,
     config::{Config, Limits},
-    face::{rest, rest_publish, rest_sts::common_rest::Caller, rest_tokens},
+    face::{rest, rest_publish, rest_sts::common_rest::Caller, rest_tokens, session},
     gateway::{Circumstances, Gateway, now},
     listener::{Connection, Handler},
     proxy,
@@ -53,33 +54,18 @@ impl AdminHandler {
         bearer.is_some_and(|token| self.gateway.admin_token.matches(token))
     }
 
-    /// Who calls an endpoint of the REST STS.
-    fn caller(&self, headers: &HeaderMap) -> Caller {
-        if self.is_admin(headers) || self.has_session(headers) {
+    /// Who calls an endpoint of the REST STS. `PingAM` clients carry the admin token as they carry a session: in
+    /// a header named like its cookie, or in that cookie.
+    fn caller(&self, headers: &HeaderMap, now: Timestamp) -> Caller {
+        const SESSION: &str = "iPlanetDirectoryPro";
+        let session = session::presented(headers, SESSION);
+        if self.is_admin(headers)
+            || session.is_some_and(|token| self.gateway.admin_token.matches(token.trim()))
+        {
             Caller::Admin
         } else {
-            Caller::Anonymous
+            self.gateway.user(headers, now)
         }
-    }
-
-    /// Whether it carries the admin token the way `PingAM` clients carry a session: in a header named like the
-    /// session cookie, or in that cookie.
-    fn has_session(&self, headers: &HeaderMap) -> bool {
-        const SESSION: &str = "iPlanetDirectoryPro";
-        let header = headers.get(SESSION).and_then(|value| value.to_str().ok());
-        let cookies = headers
-            .get_all(header::COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
-        let mut pairs = cookies
-            .flat_map(|cookies| cookies.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='));
-        let cookie = pairs
-            .find(|(name, _)| *name == SESSION)
-            .map(|(_, value)| value.trim_matches('"'));
-        header
-            .or(cookie)
-            .is_some_and(|token| self.gateway.admin_token.matches(token.trim()))
     }
 }
 
@@ -118,7 +104,7 @@ impl Handler for AdminHandler {
             }
             _ if bare == "/sts-tokengen" || bare.starts_with("/sts-tokengen/") => {
                 let (mount, rest) = behind(path, "/sts-tokengen");
-                let caller = self.caller(request.headers());
+                let caller = self.caller(request.headers(), circumstances.now);
                 let limits = &self.gateway.config.limits;
                 match rest::request(request, mount, rest, caller, limits).await {
                     Ok(request) => {
@@ -130,7 +116,7 @@ impl Handler for AdminHandler {
             }
             _ if bare == "/sts-publish/rest" || bare.starts_with("/sts-publish/rest/") => {
                 let (mount, rest) = behind(path, "/sts-publish/rest");
-                let caller = self.caller(request.headers());
+                let caller = self.caller(request.headers(), circumstances.now);
                 match rest::request(request, mount, rest, caller, &self.gateway.config.limits).await
                 {
                     Ok(request) => rest::response(

@@ -7,6 +7,7 @@ use std::{
 
 use aws_lc_rs::{digest, rand};
 use cambist_core::{Call, Proofs, Purpose, Timestamp};
+use hyper::HeaderMap;
 
 use crate::{
     access_log::AccessLog,
@@ -15,7 +16,10 @@ use crate::{
     data_directory::{AdminToken, DataDirectory},
     directory::UserDirectory,
     dpop::Dpop,
-    face::session::SignInKey,
+    face::{
+        rest_sts::common_rest::Caller,
+        session::{self, SignInKey},
+    },
     heavy::HeavyPool,
     ledger::Ledger,
     listener::{Connection, Door, tls::Terminator},
@@ -64,6 +68,18 @@ pub struct Gateway {
     pub terminators: Vec<Arc<Terminator>>,
     /// Held for its lock: one gateway per directory.
     pub(crate) _data: DataDirectory,
+}
+
+impl Gateway {
+    /// Whom the session of a request stands for, as far as the REST STS cares: some user or nobody. Asking does
+    /// not count as use of the session.
+    pub fn user(&self, headers: &HeaderMap, now: Timestamp) -> Caller {
+        let session = session::presented(headers, &self.config.sessions.cookie);
+        match session.and_then(|token| self.sessions.known(token.as_bytes(), now, false)) {
+            Some(_) => Caller::User,
+            None => Caller::Anonymous,
+        }
+    }
 }
 
 /// Time and randomness of one request, drawn once.

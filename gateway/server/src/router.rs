@@ -151,7 +151,9 @@ impl Handler for PublicHandler {
                 "application/json",
             ),
             Target::SamlMetadata(id) => document::answer(
-                registry.instance(id).and_then(|i| i.saml_metadata.clone()),
+                registry
+                    .instance(id)
+                    .and_then(|i| i.saml_metadata.as_ref()?.document()),
                 &request,
                 "application/samlmetadata+xml",
             ),
@@ -239,18 +241,12 @@ impl PublicHandler {
         instance: Option<SharedInstance>,
         circumstances: Circumstances,
     ) -> Response<Body> {
-        let request = match rest::request(
-            request,
-            mount,
-            id,
-            Caller::Anonymous,
-            &self.gateway.config.limits,
-        )
-        .await
-        {
-            Ok(request) => request,
-            Err(refusal) => return refusal,
-        };
+        let caller = self.gateway.user(request.headers(), circumstances.now);
+        let request =
+            match rest::request(request, mount, id, caller, &self.gateway.config.limits).await {
+                Ok(request) => request,
+                Err(refusal) => return refusal,
+            };
         let Some((instance, face)) = instance.as_ref().and_then(|i| Some((i, i.rest.as_ref()?)))
         else {
             let nowhere = circumstances.call("");
@@ -366,6 +362,7 @@ impl RouteExchange for Exchange<'_> {
             scope: None,
             nonce: None,
             wanted_confirmation: None,
+            described: None,
         };
         let mut call = self.circumstances.call(&instance.id);
         call.proofs.dpop_thumbprint = key;

@@ -123,6 +123,7 @@ impl Fixture {
             directory: &self.directory,
             sessions: &self.sessions,
             trusted_issuer: &trusted_issuer,
+            secret: &|_| None,
             mappers: &crate::jwt::mapped::tests::Fixed,
         })
     }
@@ -202,6 +203,7 @@ impl Fixture {
             scope: None,
             nonce: Some("n-0S6_WzA2Mj".to_owned()),
             wanted_confirmation: None,
+            described: None,
         };
         exchange(&instance, &request, &call()).await
     }

@@ -153,6 +153,7 @@ fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
             scope: None,
             nonce: None,
             wanted_confirmation: None,
+            described: None,
         };
         runtime.block_on(exchange(&instance.engine, &request, &call))
     };

@@ -69,6 +69,7 @@ impl World {
             directory: &directory,
             sessions: &(Arc::new(NoSessions) as Arc<dyn SessionDirectory>),
             trusted_issuer: &|_| Some(Arc::clone(&issuer)),
+            secret: &|_| None,
             mappers: &Nothing,
         })
     }
@@ -438,6 +439,7 @@ async fn issue(
         scope: None,
         nonce: Some("n-1".to_owned()),
         wanted_confirmation: None,
+        described: None,
     };
     let call = Call {
         random: [random; 16],

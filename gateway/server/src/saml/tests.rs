@@ -233,6 +233,7 @@ async fn ask_with(
         scope: None,
         nonce: None,
         wanted_confirmation: beside.wanted,
+        described: None,
     };
     let call = Call {
         now,

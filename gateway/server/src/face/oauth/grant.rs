@@ -165,6 +165,7 @@ impl Grant {
             scope: form.scope.take(),
             nonce: None,
             wanted_confirmation: None,
+            described: None,
         })
     }
 
