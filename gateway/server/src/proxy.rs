@@ -120,7 +120,7 @@ async fn try_forward(
             if let Outgoing::Streamed(form) = body {
                 body = if form::is_form(&parts.method, &parts.headers, &target.carriers) {
                     let (found, rest) =
-                        form::take(&mut parts.headers, form, &target.carriers).await?;
+                        Box::pin(form::take(&mut parts.headers, form, &target.carriers)).await?;
                     subject = subject.or(found);
                     Outgoing::Whole(rest)
                 } else {
@@ -138,7 +138,7 @@ async fn try_forward(
     let Some(ask) = ask else {
         let request = rewrite(parts, route, caller, None)?;
         if let Some(wish) = wish {
-            return switch(request, wish, route, upstreams, limits).await;
+            return Box::pin(switch(request, wish, route, upstreams, limits)).await;
         }
         let request = request.map(|()| body);
         return Ok(answer(
@@ -148,7 +148,7 @@ async fn try_forward(
     let granted = ask.granted(route, exchange).await?;
     let request = rewrite(parts, route, caller, Some(&granted))?;
     if let Some(wish) = wish {
-        return switch(request, wish, route, upstreams, limits).await;
+        return Box::pin(switch(request, wish, route, upstreams, limits)).await;
     }
     let again = ask.prepare_again(&request, &body);
     let response = upstreams
@@ -164,9 +164,8 @@ async fn try_forward(
     drop(response);
     headers::grant(request.headers_mut(), &granted);
     let request = request.map(|()| Outgoing::Whole(bytes::Bytes::new()));
-    Ok(answer(
-        upstreams.send(request, &route.origin, limits).await?,
-    ))
+    let sent = Box::pin(upstreams.send(request, &route.origin, limits));
+    Ok(answer(sent.await?))
 }
 
 /// Sends a request that wishes to switch protocols.

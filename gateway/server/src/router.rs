@@ -106,7 +106,7 @@ impl Handler for PublicHandler {
         let own = connection.roles.sts && self.gateway.config.sessions.enabled;
         if let Some(target) = own.then(|| SessionTarget::of(path)).flatten() {
             drop(registry);
-            return self.session(request, &target, circumstances).await;
+            return Box::pin(self.session(request, &target, circumstances)).await;
         }
         let target = if connection.roles.sts {
             target(path)
@@ -137,7 +137,7 @@ impl Handler for PublicHandler {
                 };
                 let instance = registry.instance(id).cloned();
                 drop(registry);
-                self.oauth(endpoint, request, instance, circumstances).await
+                Box::pin(self.oauth(endpoint, request, instance, circumstances)).await
             }
             Target::Jwks(id) => document::answer(
                 registry.instance(id).map(|i| i.jwks(circumstances.now)),
@@ -164,8 +164,7 @@ impl Handler for PublicHandler {
                         .to_owned(),
                 );
                 drop(registry);
-                self.rest_sts(request, &mount, &id, instance, circumstances)
-                    .await
+                Box::pin(self.rest_sts(request, &mount, &id, instance, circumstances)).await
             }
         }
     }

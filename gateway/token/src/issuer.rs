@@ -16,6 +16,7 @@ pub use config::IssuerConfig;
 use self::refresh::Keys;
 use crate::{
     jose::{Algorithm, KeySet},
+    jwt::remembered::VerifiedTokens,
     settings::BuildError,
 };
 
@@ -26,6 +27,7 @@ pub type IssuerConfigError = BuildError;
 pub struct TrustedIssuer {
     config: IssuerConfig,
     keys: Keys,
+    verified: VerifiedTokens,
 }
 
 impl TrustedIssuer {
@@ -33,7 +35,11 @@ impl TrustedIssuer {
     pub fn build(config: IssuerConfig, fetch: Arc<dyn Fetch>) -> Result<Self, IssuerConfigError> {
         let source = config.check()?;
         let keys = Keys::new(source, &config, fetch);
-        Ok(Self { config, keys })
+        Ok(Self {
+            verified: VerifiedTokens::new(config.verified_tokens),
+            config,
+            keys,
+        })
     }
 
     /// The exact `iss` of its tokens.
@@ -75,6 +81,11 @@ impl TrustedIssuer {
     pub fn holds_domain_of(&self, subject: &str) -> bool {
         let domain = self.config.trust_domain.as_deref();
         domain.is_some_and(|domain| rules::is_of(domain, subject))
+    }
+
+    /// Its tokens that were verified before.
+    pub(crate) const fn verified(&self) -> &VerifiedTokens {
+        &self.verified
     }
 
     /// Judges the claims of a token that was verified with its keys, by the operator's rules for it.

@@ -12,6 +12,7 @@ mod load;
 mod plugin;
 mod proxy;
 mod raw;
+mod swaps;
 
 use tests::http::Failure;
 
@@ -62,10 +63,12 @@ fn print(row: &Row) {
 type Section = (&'static str, fn() -> Result<Vec<Row>, Failure>);
 
 fn main() -> Result<(), Failure> {
-    let sections: [Section; 4] = [
+    let sections: [Section; 6] = [
         ("engine", engine::rows),
         ("http", http::rows),
         ("plugin", plugin::rows),
+        ("interpreters", plugin::interpreters),
+        ("swaps", swaps::rows),
         ("proxy", proxy::rows),
     ];
     let wanted: Vec<String> = std::env::args()
