@@ -12,6 +12,7 @@ mod load;
 mod plugin;
 mod proxy;
 mod raw;
+mod rest;
 mod swaps;
 
 use tests::http::Failure;
@@ -63,13 +64,14 @@ fn print(row: &Row) {
 type Section = (&'static str, fn() -> Result<Vec<Row>, Failure>);
 
 fn main() -> Result<(), Failure> {
-    let sections: [Section; 6] = [
+    let sections: [Section; 7] = [
         ("engine", engine::rows),
         ("http", http::rows),
         ("plugin", plugin::rows),
         ("interpreters", plugin::interpreters),
         ("swaps", swaps::rows),
         ("proxy", proxy::rows),
+        ("rest", rest::rows),
     ];
     let wanted: Vec<String> = std::env::args()
         .skip(1)
