@@ -11,6 +11,7 @@ mod jwks;
 mod oauth_clients;
 mod oauth_dpop;
 mod oauth_explain;
+mod oauth_introspection;
 mod oauth_issuers;
 mod oauth_keys;
 mod oauth_ledger;
