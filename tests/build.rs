@@ -16,11 +16,12 @@ const PROFILE: &str = "plugin";
 const LINKING: &str = "-Clink-arg=-zstack-size=131072 -Clink-arg=--initial-memory=262144";
 
 /// The example plugins and the tests' own, all built at once.
-const GUESTS: [&str; 12] = [
+const GUESTS: [&str; 13] = [
     "api-key",
     "assertion-guest",
     "change-window",
     "claim-map",
+    "custom-guest",
     "department-attributes",
     "echo-guest",
     "hostile-guest",

@@ -3,8 +3,9 @@
 //! wasm32-wasip2`. Not a plugin to learn from; those are in `example-plugins`.
 
 use cambist_guest::{
-    AcrMapper, AmrMapper, Call, Claim, ClaimMapper, Decision, Issuance, Issued, Policy, Principal,
-    Provider, Refusal, Token, Validator, clock, crypto, export, http, kv, log, policy, random,
+    AcrMapper, AmrMapper, Call, Claim, ClaimMapper, CustomProvider, Decision, Issuance, Issued,
+    Policy, Principal, Provider, Refusal, Token, Validator, clock, crypto, export, http, kv, log,
+    policy, random,
     saml::{
         Action, Assertion, Attribute, AttributeMapper, AttributeStatement, AttributeStatements,
         AuthnContextMapper, AuthnStatement, AuthnStatements, AuthzDecisionStatement,
@@ -50,6 +51,17 @@ impl Provider for Every {
     fn issue(issuance: &Issuance, call: &Call) -> Result<Issued, Refusal> {
         let token = format!("{}|{}", issuance.subject.subject, issuance.id);
         Ok(Issued::not_applicable(token, issuance.end(call.now, 60)))
+    }
+}
+
+impl CustomProvider for Every {
+    fn issue_custom(
+        _: &Token,
+        wanted: &str,
+        issuance: &Issuance,
+        call: &Call,
+    ) -> Result<Issued, Refusal> {
+        Ok(Issued::not_applicable(wanted, issuance.end(call.now, 60)))
     }
 }
 
@@ -168,6 +180,7 @@ impl AuthnContextMapper for Every {
 export!(
     Every: Validator,
     Provider,
+    CustomProvider,
     Policy,
     ClaimMapper,
     AcrMapper,

@@ -80,6 +80,7 @@ macro_rules! saml_points {
 points! {
     validator "validator-plugin" "export_validator";
     provider "provider-plugin" "export_provider";
+    custom_provider "custom-provider-plugin" "export_custom_provider";
     policy "policy-plugin" "export_policy";
     claim_mapper "claim-mapper-plugin" "export_claim_mapper";
     acr_mapper "acr-mapper-plugin" "export_acr_mapper";

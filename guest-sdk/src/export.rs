@@ -37,6 +37,9 @@ macro_rules! export {
 macro_rules! __export_point {
     ($plugin:ty, Validator) => { $crate::__export!($plugin, $crate::Validator, validator export_validator); };
     ($plugin:ty, Provider) => { $crate::__export!($plugin, $crate::Provider, provider export_provider); };
+    ($plugin:ty, CustomProvider) => {
+        $crate::__export!($plugin, $crate::CustomProvider, custom_provider export_custom_provider);
+    };
     ($plugin:ty, Policy) => { $crate::__export!($plugin, $crate::Policy, policy export_policy); };
     ($plugin:ty, ClaimMapper) => { $crate::__export!($plugin, $crate::ClaimMapper, claim_mapper export_claim_mapper); };
     ($plugin:ty, AcrMapper) => { $crate::__export!($plugin, $crate::AcrMapper, acr_mapper export_acr_mapper); };

@@ -7,9 +7,9 @@ mod saml;
 use std::marker::PhantomData;
 
 use crate::{
-    AcrMapper, AmrMapper, Call, ClaimMapper, Policy, Provider, Validator,
+    AcrMapper, AmrMapper, Call, ClaimMapper, CustomProvider, Policy, Provider, Validator,
     bindings::{
-        acr_mapper, amr_mapper, claim_mapper, policy, provider,
+        acr_mapper, amr_mapper, claim_mapper, custom_provider, policy, provider,
         shared::cambist::sts::types::{
             Call as WitCall, Claim as WitClaim, Issuance as WitIssuance, Principal as WitPrincipal,
             Refusal as WitRefusal, Token as WitToken,
@@ -36,6 +36,26 @@ impl<P: Provider> provider::exports::cambist::sts::provider::Guest for Point<P> 
         call: WitCall,
     ) -> Answer<provider::exports::cambist::sts::provider::Issued> {
         Ok(P::issue(&issuance.into(), &call.into())?.into())
+    }
+}
+
+impl<P: CustomProvider> custom_provider::exports::cambist::sts::custom_provider::Guest
+    for Point<P>
+{
+    fn issue_custom_token(
+        presented: WitToken,
+        wanted: String,
+        issuance: WitIssuance,
+        call: WitCall,
+    ) -> Answer<custom_provider::exports::cambist::sts::custom_provider::Answer> {
+        let made = P::issue_custom(&presented.into(), &wanted, &issuance.into(), &call.into())?;
+        Ok(
+            custom_provider::exports::cambist::sts::custom_provider::Answer {
+                content: made.token,
+                expires_at: made.expires_at,
+                id: made.id,
+            },
+        )
     }
 }
 

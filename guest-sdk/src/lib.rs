@@ -46,6 +46,7 @@
 //! |---|---|
 //! | [`Validator`] | reads a token |
 //! | [`Provider`] | makes a token |
+//! | [`CustomProvider`] | makes a token of a custom type of the REST STS |
 //! | [`Policy`] | narrows or refuses an exchange |
 //! | [`ClaimMapper`], [`AcrMapper`], [`AmrMapper`] | make claims of an ID token |
 //! | [`saml`] | the parts of a SAML assertion |
@@ -103,7 +104,7 @@ mod imports;
 pub use call::Call;
 pub use claim::{Claim, Value};
 pub use issuance::{Actor, Issuance, Issued, Usage};
-pub use point::{AcrMapper, AmrMapper, ClaimMapper, Policy, Provider, Validator};
+pub use point::{AcrMapper, AmrMapper, ClaimMapper, CustomProvider, Policy, Provider, Validator};
 pub use policy::Decision;
 pub use principal::Principal;
 pub use refusal::{Fault, Refusal};

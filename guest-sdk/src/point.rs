@@ -15,6 +15,20 @@ pub trait Provider {
     fn issue(issuance: &Issuance, call: &Call) -> Result<Issued, Refusal>;
 }
 
+/// The output role of a custom type of the REST STS: makes what a caller describes. A component that fills this
+/// point and [`Provider`] is asked here.
+pub trait CustomProvider {
+    /// Makes one token. `presented` is the input token as it was presented. `wanted` is the caller's whole
+    /// `output_token_state` as JSON text, which nobody has checked; an empty object where callers describe
+    /// nothing. A JSON object is the whole answer to the caller; anything else becomes its `issued_token`.
+    fn issue_custom(
+        presented: &Token,
+        wanted: &str,
+        issuance: &Issuance,
+        call: &Call,
+    ) -> Result<Issued, Refusal>;
+}
+
 /// An exchange policy of the operator's own, asked after the gateway's. It may only narrow or refuse.
 pub trait Policy {
     /// Decides. A refusal ends the exchange.

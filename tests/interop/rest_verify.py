@@ -20,7 +20,7 @@ def verify():
     if SYMMETRIC:
         read = jwt.decode(token, OctKey.import_key("0123456789abcdef0123456789abcdef"), algorithms=["HS256"])
     else:
-        jwks = requests.get(os.environ["PUBLIC"] + "/oauth2/alpha/inst1/jwks", timeout=10).json()
+        jwks = requests.get(os.environ["PUBLIC"] + "/oauth2/" + os.environ.get("INSTANCE", "alpha/inst1") + "/jwks", timeout=10).json()
         keys = KeySet.import_key_set(jwks)
         # No header with an RSA key in it fits in the 512 bytes that joserfc allows by default.
         class Roomy(JWSRegistry):

@@ -38,8 +38,9 @@ static EXAMPLES: [Example; 9] = examples![
     "paseto" from "example-plugins/paseto",
 ];
 
-static OWN: [Example; 4] = examples![
+static OWN: [Example; 5] = examples![
     "assertion-guest" from "tests/guests/assertion",
+    "custom-guest" from "tests/guests/custom",
     "hostile-guest" from "tests/guests/hostile",
     "echo-guest" from "tests/guests/echo",
     "twin-guest" from "tests/guests/twin",
@@ -48,6 +49,11 @@ static OWN: [Example; 4] = examples![
 /// A maker of every part of a SAML assertion, well or badly.
 pub fn assertion() -> &'static [u8] {
     own("assertion-guest")
+}
+
+/// Custom types of a REST STS, and mappers.
+pub fn custom() -> &'static [u8] {
+    own("custom-guest")
 }
 
 /// A validator that believes every token.

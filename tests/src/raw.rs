@@ -49,7 +49,7 @@ pub fn address(url: &str) -> Result<SocketAddr, Failure> {
 /// Frames of HTTP/2 (RFC 9113 §4.1), written by hand.
 pub mod http2 {
     use super::{Duration, Failure, SocketAddr, TcpStream, timeout};
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
     /// Types of frames.
     pub const DATA: u8 = 0;
@@ -119,7 +119,9 @@ pub mod http2 {
     }
 
     /// Kind, flags, stream and payload of the next frame; none at the end.
-    pub async fn next(stream: &mut TcpStream) -> Result<Option<(u8, u8, u32, Vec<u8>)>, Failure> {
+    pub async fn next(
+        stream: &mut (impl AsyncRead + Unpin),
+    ) -> Result<Option<(u8, u8, u32, Vec<u8>)>, Failure> {
         let mut head = [0; 9];
         let read = timeout(Duration::from_secs(20), stream.read_exact(&mut head)).await?;
         if read.is_err() {
@@ -149,7 +151,10 @@ pub mod http2 {
     }
 
     /// Waits for how `id` is answered.
-    pub async fn outcome(stream: &mut TcpStream, id: u32) -> Result<Outcome, Failure> {
+    pub async fn outcome(
+        stream: &mut (impl AsyncRead + Unpin),
+        id: u32,
+    ) -> Result<Outcome, Failure> {
         let code = |payload: &[u8], at: usize| {
             payload
                 .get(at..at + 4)

@@ -114,6 +114,19 @@ impl Sts {
         http::send(method, &url, &all, body.to_string()).await
     }
 
+    /// Signs dana in and returns the session.
+    pub async fn session(&self) -> Result<String, Failure> {
+        let url = format!(
+            "{}/json/realms/root/realms/alpha/authenticate",
+            self.gateway.public
+        );
+        let headers = [("x-openam-username", DANA.0), ("x-openam-password", DANA.1)];
+        let reply = http::send(Method::POST, &url, &headers, "").await?;
+        let body = reply.json();
+        let session = body.get("tokenId").and_then(Value::as_str);
+        Ok(session.ok_or("no session")?.to_owned())
+    }
+
     /// Publishes `state` and expects success; its id.
     pub async fn create(&self, state: &Value) -> Result<String, Failure> {
         let reply = self

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    Call, DecideError, Entry, ExchangeError, ExchangeRequest, Fault, Instance, IssueError,
-    IssuedToken, Mark, NotEntered, PolicyRefusal, Presented, Principal, Provider, Rejection, Role,
-    TokenType, Transformation, ValidateError, policy,
+    Call, DecideError, Entry, ExchangeError, ExchangeRequest, Fault, ForClients, Instance,
+    Issuance, IssueError, IssuedToken, Mark, NotEntered, PolicyRefusal, Presented, Principal,
+    Provider, Rejection, Role, Step, TokenType, Transformation, ValidateError, Witness, policy,
+    witness::Nobody,
 };
 
 /// What an exchange produced, with the facts its audit record needs.
@@ -61,7 +62,7 @@ pub async fn exchange_and_then(
     request: &ExchangeRequest<'_>,
     call: &Call<'_>,
 ) -> Result<Exchanged, ExchangeError> {
-    let (transformation, subject) = validate_subject(instance, request, call).await?;
+    let (transformation, subject) = validate_subject(instance, request, call, &mut Nobody).await?;
     let outcome = decide_and_issue(instance, transformation, request, &subject, call).await;
     let ended = subject.session.as_ref().filter(|session| match ends {
         EndOfSession::Interim => session.is_interim,
@@ -77,15 +78,60 @@ pub async fn exchange_and_then(
     })
 }
 
+/// Decides as [`exchange()`] does, and tells `witness` each step. Nothing leaves and nothing is taken down; a
+/// call of [`Purpose::Explain`](crate::Purpose::Explain) uses nothing up either.
+pub async fn explain(
+    instance: &Instance,
+    request: &ExchangeRequest<'_>,
+    call: &Call<'_>,
+    witness: &mut impl Witness,
+) -> Result<(), ExchangeError> {
+    let (transformation, subject) = validate_subject(instance, request, call, witness).await?;
+    let decided = decide(instance, transformation, request, &subject, call, witness).await;
+    let outcome = match decided {
+        Ok(decided) => preview(decided, call, witness).await,
+        Err(error) => Err(error),
+    };
+    if let Some(session) = subject.session.filter(|session| session.is_interim) {
+        transformation.validator.end_session(&session.token).await;
+    }
+    outcome
+}
+
+/// As [`explain()`] for what [`issue_to_client`] does.
+pub async fn explain_to_client(
+    instance: &Instance,
+    request: &ExchangeRequest<'_>,
+    call: &Call<'_>,
+    witness: &mut impl Witness,
+) -> Result<(), ExchangeError> {
+    let subject = client_as_subject(instance, request)?;
+    let decided = decide_for_client(instance, request, &subject, call, witness).await?;
+    preview(decided, call, witness).await
+}
+
+/// What the provider would make. The token itself ends here.
+async fn preview(
+    decided: Decided<'_>,
+    call: &Call<'_>,
+    witness: &mut impl Witness,
+) -> Result<(), ExchangeError> {
+    let previewed = decided.provider.preview(&decided.issuance, call).await?;
+    witness.saw(Step::Previewed(previewed.as_ref()));
+    Ok(())
+}
+
 async fn validate_subject<'i>(
     instance: &'i Instance,
     request: &ExchangeRequest<'_>,
     call: &Call<'_>,
+    witness: &mut impl Witness,
 ) -> Result<(&'i Transformation, Principal), ExchangeError> {
     let transformation = instance.transformation(
         &request.subject.token_type,
         request.requested_token_type.as_ref(),
     )?;
+    witness.saw(Step::Transformation(transformation));
     if request
         .actor
         .as_ref()
@@ -98,7 +144,16 @@ async fn validate_subject<'i>(
         .validate(&request.subject.token, call)
         .await
         .map_err(ExchangeError::Subject)?;
+    witness.saw(Step::Accepted(Role::Subject, &subject));
     Ok((transformation, subject))
+}
+
+/// All that is known of a token before it is made.
+struct Decided<'a> {
+    provider: &'a dyn Provider,
+    issuance: Issuance<'a>,
+    /// The tokens it is made from.
+    parents: Vec<Mark>,
 }
 
 async fn decide_and_issue(
@@ -108,25 +163,49 @@ async fn decide_and_issue(
     subject: &Principal,
     call: &Call<'_>,
 ) -> Result<Exchanged, ExchangeError> {
+    let decided = decide(
+        instance,
+        transformation,
+        request,
+        subject,
+        call,
+        &mut Nobody,
+    )
+    .await?;
+    issue(instance, decided, call).await
+}
+
+async fn decide<'a>(
+    instance: &Instance,
+    transformation: &'a Transformation,
+    request: &'a ExchangeRequest<'_>,
+    subject: &'a Principal,
+    call: &Call<'_>,
+    witness: &mut impl Witness,
+) -> Result<Decided<'a>, ExchangeError> {
     let mut parents = Vec::new();
     let admitted = admit(instance, Role::Subject, &request.subject, subject, call);
     parents.extend(admitted.map_err(|revoked| ExchangeError::Subject(revoked.into()))?);
+    witness.saw(Step::Admitted(Role::Subject));
     let actor = match &request.actor {
         Some(presented) => {
             let actor = validate_actor(instance, presented, call).await?;
+            witness.saw(Step::Accepted(Role::Actor, &actor));
             let admitted = admit(instance, Role::Actor, presented, &actor, call);
             parents.extend(admitted.map_err(|revoked| ExchangeError::Actor(revoked.into()))?);
+            witness.saw(Step::Admitted(Role::Actor));
             Some(actor)
         }
         None => None,
     };
-    let accepted = Accepted {
-        subject,
-        actor: actor.as_ref(),
-        parents,
-    };
     let provider = transformation.provider.as_ref();
-    issue(instance, provider, request, accepted, call).await
+    let parties = (subject, actor.as_ref());
+    let issuance = grant(instance, provider, request, parties, call, witness).await?;
+    Ok(Decided {
+        provider,
+        issuance,
+        parents,
+    })
 }
 
 /// Issues a token that speaks of the client which asks (RFC 6749 §4.4). Nothing is presented: what
@@ -136,61 +215,91 @@ pub async fn issue_to_client(
     request: &ExchangeRequest<'_>,
     call: &Call<'_>,
 ) -> Result<Exchanged, ExchangeError> {
-    let offered = instance
+    let subject = client_as_subject(instance, request)?;
+    let decided = decide_for_client(instance, request, &subject, call, &mut Nobody).await?;
+    issue(instance, decided, call).await
+}
+
+fn client_as_subject(
+    instance: &Instance,
+    request: &ExchangeRequest<'_>,
+) -> Result<Principal, ExchangeError> {
+    let offered = for_clients(instance)?;
+    let client = request.client;
+    Ok(Principal {
+        subject: format!("{}{}", offered.subject_prefix, client.id),
+        client: Some(client.id.clone()),
+        scope: client.scope.clone(),
+        ..Principal::default()
+    })
+}
+
+fn for_clients(instance: &Instance) -> Result<&ForClients, ExchangeError> {
+    instance
         .for_clients
         .as_ref()
         .ok_or_else(|| ExchangeError::NoTransformation {
             subject: TokenType::CLIENT,
             requested: "any".to_owned(),
-        })?;
-    let client = request.client;
-    let subject = Principal {
-        subject: format!("{}{}", offered.subject_prefix, client.id),
-        client: Some(client.id.clone()),
-        scope: client.scope.clone(),
-        ..Principal::default()
-    };
-    let admitted = admit(instance, Role::Subject, &request.subject, &subject, call);
-    admitted.map_err(|revoked| ExchangeError::Subject(revoked.into()))?;
-    let accepted = Accepted {
-        subject: &subject,
-        actor: None,
-        parents: Vec::new(),
-    };
-    let provider = offered.provider.as_ref();
-    issue(instance, provider, request, accepted, call).await
+        })
 }
 
-/// What a token is made from.
-struct Accepted<'a> {
+async fn decide_for_client<'a>(
+    instance: &'a Instance,
+    request: &'a ExchangeRequest<'_>,
     subject: &'a Principal,
-    actor: Option<&'a Principal>,
-    parents: Vec<Mark>,
+    call: &Call<'_>,
+    witness: &mut impl Witness,
+) -> Result<Decided<'a>, ExchangeError> {
+    let offered = for_clients(instance)?;
+    witness.saw(Step::ForClients(offered));
+    let admitted = admit(instance, Role::Subject, &request.subject, subject, call);
+    admitted.map_err(|revoked| ExchangeError::Subject(revoked.into()))?;
+    witness.saw(Step::Admitted(Role::Subject));
+    let provider = offered.provider.as_ref();
+    let issuance = grant(instance, provider, request, (subject, None), call, witness).await?;
+    Ok(Decided {
+        provider,
+        issuance,
+        parents: Vec::new(),
+    })
 }
 
-async fn issue(
+/// Asks policy, then the operator's own policies.
+async fn grant<'a>(
     instance: &Instance,
     provider: &dyn Provider,
-    request: &ExchangeRequest<'_>,
-    accepted: Accepted<'_>,
+    request: &'a ExchangeRequest<'_>,
+    (subject, actor): (&'a Principal, Option<&Principal>),
     call: &Call<'_>,
-) -> Result<Exchanged, ExchangeError> {
-    let Accepted {
-        subject,
-        actor,
-        parents,
-    } = accepted;
-    let mut issuance = policy::authorize(instance, request, subject, actor, call)?;
+    witness: &mut impl Witness,
+) -> Result<Issuance<'a>, ExchangeError> {
+    let mut issuance = policy::authorize_before(witness, instance, request, subject, actor, call)?;
     issuance.bind_as(provider.can_bind())?;
+    witness.saw(Step::Granted(&issuance));
     for decider in &instance.deciders {
         let issued = provider.token_type();
         let decision = decider
             .decide(&issuance, &request.subject.token_type, issued, call)
             .await?;
         issuance
-            .narrow(decision, call.now)
+            .narrow(&decision, call.now)
             .map_err(|widened| DecideError::Fault(Fault::Internal(widened.to_string())))?;
+        witness.saw(Step::Decided(&decision, &issuance));
     }
+    Ok(issuance)
+}
+
+async fn issue(
+    instance: &Instance,
+    decided: Decided<'_>,
+    call: &Call<'_>,
+) -> Result<Exchanged, ExchangeError> {
+    let Decided {
+        provider,
+        issuance,
+        parents,
+    } = decided;
     let issued = provider.issue(&issuance, call).await?;
     let marks = match &instance.ledger {
         Some(ledger) => {

@@ -25,6 +25,7 @@ pub mod time;
 pub mod token;
 pub mod validator;
 pub mod wanted_confirmation;
+pub mod witness;
 
 use std::pin::Pin;
 
@@ -36,7 +37,10 @@ pub use declared::Declared;
 pub use error::{
     ExchangeError, Fault, IssueError, PolicyRefusal, Rejection, TargetRefusal, ValidateError,
 };
-pub use exchange::{EndOfSession, Exchanged, exchange, exchange_and_then, issue_to_client};
+pub use exchange::{
+    EndOfSession, Exchanged, exchange, exchange_and_then, explain, explain_to_client,
+    issue_to_client,
+};
 pub use fetch::{Fetch, FetchError, Fetched};
 pub use instance::{ForClients, Instance, Limits, RelyingParty, Transformation};
 pub use ledger::{Entry, Ledger, Mark, NotEntered, Role, TokenKey};
@@ -45,12 +49,13 @@ pub use policy::Issuance;
 pub use principal::{Principal, RESERVED_CLAIMS, UsedSession};
 pub use proof::Proofs;
 pub use provider::{IssuedToken, Provider, Usage};
-pub use request::{Call, ExchangeRequest, Presented};
+pub use request::{Call, ExchangeRequest, Presented, Purpose};
 pub use scope::Scope;
 pub use time::Timestamp;
 pub use token::{Token, TokenType};
 pub use validator::Validator;
 pub use wanted_confirmation::WantedConfirmation;
+pub use witness::{Rule, Step, Witness};
 
 /// A boxed future that may move between threads: what a role's `dyn` method returns.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

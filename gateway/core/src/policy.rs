@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use crate::{
     Actor, ActorChain, Call, Client, Confirmation, Decision, ExchangeError, ExchangeRequest,
     Exchanged, Instance, IssueError, IssuedToken, Mark, MayPresent, PolicyRefusal, Presented,
-    Principal, RelyingParty, Scope, TargetRefusal, Timestamp, WantedConfirmation, Widened,
+    Principal, RelyingParty, Rule, Scope, Step, TargetRefusal, Timestamp, WantedConfirmation,
+    Widened, Witness, witness::Nobody,
 };
 
 /// Permission to issue one token. Only [`authorize`] makes one.
@@ -24,6 +25,7 @@ pub struct Issuance<'a> {
     confirmation: Option<Confirmation>,
     must_be_bound: bool,
     wanted_confirmation: Option<&'a WantedConfirmation>,
+    described: Option<&'a str>,
 }
 
 impl<'a> Issuance<'a> {
@@ -97,6 +99,11 @@ impl<'a> Issuance<'a> {
         self.wanted_confirmation
     }
 
+    /// What the caller says of the token it wants, as JSON text that nobody has checked.
+    pub const fn described(&self) -> Option<&'a str> {
+        self.described
+    }
+
     /// The end of a token that should live `lifetime` seconds from `now`, within what is allowed.
     pub fn ends_at(&self, now: Timestamp, lifetime: u64) -> Timestamp {
         let wanted = now.plus(lifetime);
@@ -104,7 +111,7 @@ impl<'a> Issuance<'a> {
     }
 
     /// Takes over a decision that stays within this permission.
-    pub(crate) fn narrow(&mut self, decision: Decision, now: Timestamp) -> Result<(), Widened> {
+    pub(crate) fn narrow(&mut self, decision: &Decision, now: Timestamp) -> Result<(), Widened> {
         let Decision {
             scope,
             audiences,
@@ -114,7 +121,7 @@ impl<'a> Issuance<'a> {
             if !scope.is_within(&self.scope) {
                 return Err(Widened::Scope);
             }
-            self.scope = scope;
+            self.scope.clone_from(scope);
         }
         if let Some(audiences) = audiences {
             let is_within = audiences.iter().all(|name| self.audiences.contains(name));
@@ -123,7 +130,7 @@ impl<'a> Issuance<'a> {
             }
             self.audiences.retain(|name| audiences.contains(name));
         }
-        if let Some(end) = not_after {
+        if let Some(end) = *not_after {
             if end <= now || self.not_after.is_some_and(|limit| end > limit) {
                 return Err(Widened::End);
             }
@@ -155,18 +162,39 @@ pub fn authorize<'a>(
     actor: Option<&Principal>,
     call: &Call<'_>,
 ) -> Result<Issuance<'a>, ExchangeError> {
+    authorize_before(&mut Nobody, instance, request, subject, actor, call)
+}
+
+/// The same, in front of a witness.
+pub(crate) fn authorize_before<'a>(
+    witness: &mut impl Witness,
+    instance: &Instance,
+    request: &'a ExchangeRequest<'_>,
+    subject: &'a Principal,
+    actor: Option<&Principal>,
+    call: &Call<'_>,
+) -> Result<Issuance<'a>, ExchangeError> {
     let client = request.client;
     check_proven(subject, actor, call)?;
+    witness.saw(Step::Allowed(Rule::Proof));
     check_presentable(client, subject, actor)?;
+    witness.saw(Step::Allowed(Rule::Presentation));
     check_may_act(subject, actor)?;
+    witness.saw(Step::Allowed(Rule::MayAct));
     if let Some(actor) = actor {
         check_actor(client, subject, actor)?;
+        witness.saw(Step::Allowed(Rule::Actor));
     }
     let actors = actors(instance, client, subject, actor)?;
+    witness.saw(Step::Allowed(Rule::Delegation));
     let (audiences, targets) = targets(instance, request)?;
+    witness.saw(Step::Allowed(Rule::Targets));
     let scope = scope(request, subject, &targets)?;
+    witness.saw(Step::Allowed(Rule::Scope));
     let not_after = not_after(client, subject, actor, &targets, call)?;
+    witness.saw(Step::Allowed(Rule::Lifetime));
     let (confirmation, must_be_bound) = confirmation(client, subject, call)?;
+    witness.saw(Step::Allowed(Rule::Binding));
     Ok(Issuance {
         presented: &request.subject,
         subject,
@@ -179,6 +207,7 @@ pub fn authorize<'a>(
         confirmation,
         must_be_bound,
         wanted_confirmation: request.wanted_confirmation.as_ref(),
+        described: request.described.as_deref(),
     })
 }
 

@@ -37,6 +37,16 @@ pub trait Provider: Send + Sync {
         issuance: &'a Issuance<'a>,
         call: &'a Call<'a>,
     ) -> BoxFuture<'a, Result<IssuedToken, IssueError>>;
+
+    /// What [`issue`](Self::issue) would make, for somebody who only wants to know and lets nobody have it.
+    /// None from a provider whose making has effects elsewhere.
+    fn preview<'a>(
+        &'a self,
+        issuance: &'a Issuance<'a>,
+        call: &'a Call<'a>,
+    ) -> BoxFuture<'a, Result<Option<IssuedToken>, IssueError>> {
+        Box::pin(async move { self.issue(issuance, call).await.map(Some) })
+    }
 }
 
 /// How the holder uses an issued token (`token_type` of RFC 8693 §2.2.1).

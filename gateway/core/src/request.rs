@@ -33,6 +33,18 @@ pub struct ExchangeRequest<'a> {
     /// How whoever presents the answer shall be confirmed; none leaves it to the provider's settings. Only
     /// for token types that can say it: others take no notice.
     pub wanted_confirmation: Option<WantedConfirmation>,
+    /// What the caller says of the token it wants, as the JSON text it sent; for types that nobody here knows.
+    pub described: Option<String>,
+}
+
+/// What an exchange is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// A token.
+    #[default]
+    Issue,
+    /// To know what would happen: whoever is asked decides as always, and uses up and keeps nothing.
+    Explain,
 }
 
 /// The circumstances of one request: time and randomness are drawn once, by the face.
@@ -48,4 +60,6 @@ pub struct Call<'a> {
     pub random: [u8; 16],
     /// What the caller proved to hold.
     pub proofs: Proofs<'a>,
+    /// What it is for.
+    pub purpose: Purpose,
 }

@@ -5,6 +5,9 @@ pub(crate) mod saml;
 use cambist_core::{Actor, ActorChain, RESERVED_CLAIMS, Scope, Timestamp};
 use serde_json::{Map, Value};
 
+/// The end of what operators read of a validator that accepts a token and does not say whose it is.
+pub const NO_SUBJECT: &str = "the subject is empty";
+
 /// Bytes of a subject, client or authentication context.
 pub(crate) const NAME_BYTES: usize = 256;
 /// Bytes of an issuer or audience.

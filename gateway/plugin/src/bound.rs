@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cambist_core::{Call, Fault};
+use cambist_core::{Call, Fault, Purpose};
 use crossbeam_queue::ArrayQueue;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -18,6 +18,7 @@ use tokio::{
 use crate::{
     Plugin,
     manifest::Isolation,
+    outside::untouched::Untouched,
     ready::{Ready, Sandboxed, discard},
     sandbox::{Sandbox, Visitor},
     terms::Terms,
@@ -83,6 +84,11 @@ impl Bound {
         &self.used.terms.title
     }
 
+    /// Whether it may send requests to anybody.
+    fn reaches_out(&self) -> bool {
+        !self.used.terms.grants.origins.is_empty()
+    }
+
     /// Lets the guest in: a turn, a sandbox, its terms and its deadline.
     async fn enter(&self, call: &Call<'_>) -> Result<Visit, Fault> {
         let Used {
@@ -119,9 +125,13 @@ impl Bound {
                 String::new()
             }
         };
+        let outside = Arc::clone(&plugin.shared.outside);
         worker.sandboxed.store.data_mut().enter(Visitor {
             terms: Arc::clone(terms),
-            outside: Arc::clone(&plugin.shared.outside),
+            outside: match call.purpose {
+                Purpose::Issue => outside,
+                Purpose::Explain => Arc::new(Untouched(outside)),
+            },
             instance: logged(call.instance),
             correlation: logged(call.correlation),
             now: call.now.0,

@@ -1,5 +1,7 @@
 //! What lies outside the sandbox: the host's end of the capabilities.
 
+pub(crate) mod untouched;
+
 use std::{fmt, time::Duration};
 
 use cambist_core::BoxFuture;

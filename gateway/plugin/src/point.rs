@@ -23,6 +23,8 @@ pub enum Point {
     ClaimMapper,
     /// Makes a SAML assertion's conditions.
     Conditions,
+    /// Makes tokens of custom types of the REST STS.
+    CustomProvider,
     /// Narrows or refuses an exchange.
     Policy,
     /// Makes tokens.
@@ -35,7 +37,7 @@ pub enum Point {
 
 impl Point {
     /// All of them, by name.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::AcrMapper,
         Self::AmrMapper,
         Self::AttributeMapper,
@@ -45,6 +47,7 @@ impl Point {
         Self::AuthzDecisionStatements,
         Self::ClaimMapper,
         Self::Conditions,
+        Self::CustomProvider,
         Self::Policy,
         Self::Provider,
         Self::Subject,
@@ -80,6 +83,7 @@ impl Point {
             ),
             Self::ClaimMapper => ("claim-mapper", "map-claims"),
             Self::Conditions => ("conditions", "make-conditions"),
+            Self::CustomProvider => ("custom-provider", "issue-custom-token"),
             Self::Policy => ("policy", "decide"),
             Self::Provider => ("provider", "issue-token"),
             Self::Subject => ("subject", "make-subject"),

@@ -141,6 +141,7 @@ pub(crate) struct Linked {
     pre: InstancePre<Sandbox>,
     validator: Option<exports::validator::GuestIndices>,
     provider: Option<exports::provider::GuestIndices>,
+    custom_provider: Option<exports::custom_provider::GuestIndices>,
     policy: Option<exports::policy::GuestIndices>,
     claim_mapper: Option<exports::claim_mapper::GuestIndices>,
     acr_mapper: Option<exports::acr_mapper::GuestIndices>,
@@ -194,6 +195,7 @@ macro_rules! linked {
 linked! {
     Validator: validator,
     Provider: provider,
+    CustomProvider: custom_provider,
     Policy: policy,
     ClaimMapper: claim_mapper,
     AcrMapper: acr_mapper,

@@ -3,6 +3,7 @@
 mod api;
 mod authenticators;
 mod etag;
+mod explain;
 mod keys;
 mod metrics;
 mod plugins;
@@ -14,6 +15,7 @@ mod tokens;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cambist_core::Timestamp;
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue,
 };
@@ -21,12 +23,13 @@ use hyper::{
 pub use problem::Problem;
 
 use crate::{
+    access_log::AccessLog,
     body::Body,
     config::{Config, Limits},
-    face::{rest, rest_publish, rest_sts::common_rest::Caller, rest_tokens},
+    face::{rest, rest_publish, rest_sts::common_rest::Caller, rest_tokens, session},
     gateway::{Circumstances, Gateway, now},
     listener::{Connection, Handler},
-    openapi,
+    openapi, proxy,
     router::document,
     serve::plugin_limits,
 };
@@ -57,33 +60,18 @@ impl AdminHandler {
         bearer.is_some_and(|token| self.gateway.admin_token.matches(token))
     }
 
-    /// Who calls an endpoint of the REST STS.
-    fn caller(&self, headers: &HeaderMap) -> Caller {
-        if self.is_admin(headers) || self.has_session(headers) {
+    /// Who calls an endpoint of the REST STS. `PingAM` clients carry the admin token as they carry a session: in
+    /// a header named like its cookie, or in that cookie.
+    fn caller(&self, headers: &HeaderMap, now: Timestamp) -> Caller {
+        const SESSION: &str = "iPlanetDirectoryPro";
+        let session = session::presented(headers, SESSION);
+        if self.is_admin(headers)
+            || session.is_some_and(|token| self.gateway.admin_token.matches(token.trim()))
+        {
             Caller::Admin
         } else {
-            Caller::Anonymous
+            self.gateway.user(headers, now)
         }
-    }
-
-    /// Whether it carries the admin token the way `PingAM` clients carry a session: in a header named like the
-    /// session cookie, or in that cookie.
-    fn has_session(&self, headers: &HeaderMap) -> bool {
-        const SESSION: &str = "iPlanetDirectoryPro";
-        let header = headers.get(SESSION).and_then(|value| value.to_str().ok());
-        let cookies = headers
-            .get_all(header::COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
-        let mut pairs = cookies
-            .flat_map(|cookies| cookies.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='));
-        let cookie = pairs
-            .find(|(name, _)| *name == SESSION)
-            .map(|(_, value)| value.trim_matches('"'));
-        header
-            .or(cookie)
-            .is_some_and(|token| self.gateway.admin_token.matches(token.trim()))
     }
 }
 
@@ -121,15 +109,19 @@ impl Handler for AdminHandler {
             "/metrics" => {
                 let exchanges = self.gateway.audit.counters().render();
                 let registry = self.gateway.published.load();
+                let access_log = self.gateway.access_log.as_ref();
                 text(
                     exchanges
                         + &metrics::plugins(&registry)
-                        + &metrics::certificates(&self.gateway.terminators),
+                        + &metrics::certificates(&self.gateway.terminators)
+                        + &metrics::listeners(&self.gateway.doors)
+                        + &proxy::render(&registry.routes, &self.gateway.unrouted)
+                        + &access_log.map(AccessLog::render).unwrap_or_default(),
                 )
             }
             _ if bare == "/sts-tokengen" || bare.starts_with("/sts-tokengen/") => {
                 let (mount, rest) = behind(path, "/sts-tokengen");
-                let caller = self.caller(request.headers());
+                let caller = self.caller(request.headers(), circumstances.now);
                 let limits = &self.gateway.config.limits;
                 match rest::request(request, mount, rest, caller, limits).await {
                     Ok(request) => {
@@ -141,7 +133,7 @@ impl Handler for AdminHandler {
             }
             _ if bare == "/sts-publish/rest" || bare.starts_with("/sts-publish/rest/") => {
                 let (mount, rest) = behind(path, "/sts-publish/rest");
-                let caller = self.caller(request.headers());
+                let caller = self.caller(request.headers(), circumstances.now);
                 match rest::request(request, mount, rest, caller, &self.gateway.config.limits).await
                 {
                     Ok(request) => rest::response(
@@ -155,9 +147,13 @@ impl Handler for AdminHandler {
                     return Problem::unauthorized().response(&circumstances.correlation);
                 }
                 let resource = path.trim_start_matches("/admin/v1/").to_owned();
-                api::handle(&self.gateway, request, &resource)
-                    .await
-                    .unwrap_or_else(|problem| problem.response(&circumstances.correlation))
+                let correlation = circumstances.correlation.clone();
+                let answer = if resource == "explain" {
+                    explain::handle(&self.gateway, request, circumstances).await
+                } else {
+                    api::handle(&self.gateway, request, &resource).await
+                };
+                answer.unwrap_or_else(|problem| problem.response(&correlation))
             }
             _ => Problem::not_found("nothing lives at this path")
                 .response(&circumstances.correlation),

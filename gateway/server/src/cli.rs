@@ -4,6 +4,7 @@
 
 mod config;
 mod error;
+mod explain;
 mod plugin;
 mod user;
 
@@ -54,6 +55,11 @@ enum Command {
         after_help = "Example:\n  cambist config check --config /etc/cambist.toml"
     )]
     Config(config::ConfigCommand),
+    /// Say why a running gateway would issue a token for a request, or would not. Nothing is issued.
+    #[command(
+        after_help = "Example:\n  cambist explain alpha/orders --client web subject_token=@token.txt subject_token_type=urn:ietf:params:oauth:token-type:access_token audience=https://orders.example"
+    )]
+    Explain(explain::ExplainArguments),
     /// Make, try and publish plugins.
     #[command(subcommand, after_help = "Example:\n  cambist plugin new badge")]
     Plugin(plugin::PluginCommand),
@@ -119,6 +125,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::CompilePlugin { arguments } => return cambist_plugin::compile_child(&arguments),
         Command::Config(command) => config::run(command),
+        Command::Explain(arguments) => explain::run(arguments),
         Command::Plugin(command) => plugin::run(command),
         Command::Serve(ServeArguments {
             place,

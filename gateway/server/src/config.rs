@@ -344,6 +344,8 @@ pub struct Log {
     pub filter: String,
     /// How a line looks.
     pub format: LogFormat,
+    /// Where a line goes for each proxied request.
+    pub access_file: Option<PathBuf>,
 }
 
 impl Default for Log {
@@ -351,6 +353,7 @@ impl Default for Log {
         Self {
             filter: "info".to_owned(),
             format: LogFormat::Text,
+            access_file: None,
         }
     }
 }

@@ -6,18 +6,24 @@ use std::{
 };
 
 use aws_lc_rs::{digest, rand};
-use cambist_core::{Call, Proofs, Timestamp};
+use cambist_core::{Call, Proofs, Purpose, Timestamp};
+use hyper::HeaderMap;
 
 use crate::{
+    access_log::AccessLog,
     audit::Audit,
     config::Config,
     data_directory::{AdminToken, DataDirectory},
     directory::UserDirectory,
     dpop::Dpop,
-    face::session::SignInKey,
+    face::{
+        rest_sts::common_rest::Caller,
+        session::{self, SignInKey},
+    },
     heavy::HeavyPool,
     ledger::Ledger,
-    listener::{Connection, tls::Terminator},
+    listener::{Connection, Door, tls::Terminator},
+    proxy::Counts,
     publisher::Publisher,
     registry::Published,
     sessions::SessionStore,
@@ -40,6 +46,12 @@ pub struct Gateway {
     pub heavy: HeavyPool,
     /// Where every exchange is recorded.
     pub audit: Audit,
+    /// Where every proxied request is, if that is wanted.
+    pub access_log: Option<AccessLog>,
+    /// Counts the requests that no route took.
+    pub(crate) unrouted: Counts,
+    /// Every listener.
+    pub doors: Vec<Arc<Door>>,
     /// Checks and remembers proofs of possession.
     pub dpop: Dpop,
     /// Remembers client assertions.
@@ -56,6 +68,18 @@ pub struct Gateway {
     pub terminators: Vec<Arc<Terminator>>,
     /// Held for its lock: one gateway per directory.
     pub(crate) _data: DataDirectory,
+}
+
+impl Gateway {
+    /// Whom the session of a request stands for, as far as the REST STS cares: some user or nobody. Asking does
+    /// not count as use of the session.
+    pub fn user(&self, headers: &HeaderMap, now: Timestamp) -> Caller {
+        let session = session::presented(headers, &self.config.sessions.cookie);
+        match session.and_then(|token| self.sessions.known(token.as_bytes(), now, false)) {
+            Some(_) => Caller::User,
+            None => Caller::Anonymous,
+        }
+    }
 }
 
 /// Time and randomness of one request, drawn once.
@@ -109,6 +133,7 @@ impl Circumstances {
                 certificate_thumbprint: self.certificate_thumbprint(),
                 dpop_thumbprint: None,
             },
+            purpose: Purpose::Issue,
         }
     }
 

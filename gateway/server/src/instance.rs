@@ -3,6 +3,7 @@
 pub mod authentication;
 pub mod build;
 pub mod client_secret;
+pub mod outline;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -12,15 +13,17 @@ use std::{
 use bytes::Bytes;
 use cambist_core::{Client, Timestamp, TokenType};
 use cambist_token::jose::{Algorithm, Keyring};
+use serde_json::Value;
 
 pub use authentication::{Authentication, AuthenticationDocument};
 pub use build::{Shelf, build};
 pub use client_secret::ClientSecret;
+pub use outline::Outline;
 
 use crate::{
     face::{oauth::grant::Grant, rest_sts::RestFace},
     ledger::Persistence,
-    saml::Taken,
+    saml::{Taken, metadata::SignedMetadata},
 };
 
 /// Everything a request to one instance needs, resolved when it was published.
@@ -43,6 +46,8 @@ pub struct PublishedInstance {
     pub keyring: Arc<Keyring>,
     /// The algorithms it signs with and publishes keys of.
     pub algorithms: Vec<Algorithm>,
+    /// Keys of key stores that it signs with too, and publishes.
+    pub kept_keys: Vec<(Arc<Keyring>, Algorithm)>,
     /// Whose tokens it takes, by token type: issuer identifiers.
     pub sources: HashMap<TokenType, Vec<String>>,
     /// What it keeps of what it issues.
@@ -50,17 +55,26 @@ pub struct PublishedInstance {
     /// Its authorization server metadata, serialised (RFC 8414 §2).
     pub metadata: Bytes,
     /// Its signed SAML metadata (saml-metadata §2.4), if it issues or accepts assertions.
-    pub saml_metadata: Option<Bytes>,
+    pub saml_metadata: Option<SignedMetadata>,
     /// What was taken from SAML metadata of others.
     pub imported: Vec<Taken>,
     /// What it was built from that may be replaced under it.
     pub uses: Uses,
+    /// Its parts in its operator's words.
+    pub outline: Outline,
 }
 
 impl PublishedInstance {
     /// Its JWK set at this moment, serialised (RFC 7517 §5).
     pub fn jwks(&self, now: Timestamp) -> Bytes {
-        Bytes::from(self.keyring.jwks(&self.algorithms, now).to_string())
+        let mut set = self.keyring.jwks(&self.algorithms, now);
+        if let Some(Value::Array(keys)) = set.get_mut("keys") {
+            for (ring, algorithm) in &self.kept_keys {
+                let kept = ring.signing(*algorithm).and_then(|key| key.public_jwk());
+                keys.extend(kept.filter(|key| !keys.contains(key)));
+            }
+        }
+        Bytes::from(set.to_string())
     }
 }
 

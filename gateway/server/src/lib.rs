@@ -1,5 +1,6 @@
 //! The gateway: published instances, protocol faces and the reverse proxy over the exchange engine.
 
+pub mod access_log;
 pub mod access_manager;
 pub mod admin;
 pub mod audit;
@@ -12,6 +13,7 @@ pub mod directory;
 pub mod document;
 pub mod dpop;
 pub mod egress;
+pub mod explain;
 pub mod face;
 pub mod gateway;
 pub mod heavy;

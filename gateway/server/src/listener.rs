@@ -20,7 +20,7 @@ use std::sync::{
 use tokio::sync::watch;
 
 pub use connection::Connection;
-pub use door::{Door, Roles};
+pub use door::{Door, Roles, Seen};
 pub use serving::{Handler, serve};
 pub use socket::{bind_alone, bind_shared};
 pub use worker::{Opened, Workers, start};

@@ -4,13 +4,16 @@
 mod authorize;
 mod cache;
 mod challenge;
+mod counts;
 mod credential;
 mod grant;
 mod headers;
 pub(crate) mod hygiene;
+mod notes;
 mod refusal;
 mod route;
 mod table;
+mod trace;
 mod upstream;
 
 use std::{net::IpAddr, sync::Arc};
@@ -23,18 +26,22 @@ use hyper::{
     http::request::Parts,
 };
 
-pub(crate) use self::upstream::health::watch;
 use self::{
     authorize::Ask,
     credential::form,
     grant::Granted,
     headers::Said,
     hygiene::Malformed,
+    notes::Notes,
     refusal::Refusal,
     upstream::{
         Limits, Outgoing,
         tunnel::{Switched, Wish},
     },
+};
+pub(crate) use self::{
+    counts::{Counts, render},
+    upstream::health::watch,
 };
 pub use self::{
     route::{
@@ -44,18 +51,27 @@ pub use self::{
     table::{Asked, RouteTable},
     upstream::{ResponseStream, Upstreams},
 };
-use crate::body::Body;
+use crate::{
+    access_log::AccessLog,
+    body::Body,
+    dpop::{Dpop, NONCE},
+};
 
 /// What the proxy asks of the engine. One of these holds one published instance for one request, so that
 /// revision and exchange belong together (AB-26).
 pub trait RouteExchange: Sync {
-    /// Exchanges a subject token under the route's own policy, for the route's audience.
+    /// Exchanges a subject token under the route's own policy, for the route's audience. `key` is the
+    /// thumbprint of the key that a proof on this request was signed with.
     fn exchange(
         &self,
         route: &Route,
         subject: Presented,
         actor: Option<Presented>,
+        key: Option<&str>,
     ) -> impl Future<Output = Result<Exchanged, ExchangeError>> + Send;
+
+    /// Checks proofs of possession.
+    fn dpop(&self) -> &Dpop;
 
     /// When the request is judged.
     fn now(&self) -> Timestamp;
@@ -81,6 +97,8 @@ pub struct Caller<'c> {
     pub certificates: &'c [Vec<u8>],
     /// Identifies the request to client and operator.
     pub correlation: &'c str,
+    /// Where its line goes, if lines are written.
+    pub access: Option<&'c AccessLog>,
 }
 
 /// Forwards one request. The credential that came in never goes out: without an exchanged one, the request
@@ -92,13 +110,38 @@ pub async fn forward(
     exchange: &impl RouteExchange,
     upstreams: &Upstreams,
 ) -> Response<Body> {
-    match try_forward(request, caller, route, exchange, upstreams).await {
-        Ok(response) => response,
+    let mut notes = Notes::begin(&request, caller, route.name(), &route.counts);
+    let forwarded = try_forward(request, caller, route, exchange, upstreams, &mut notes).await;
+    let mut offers_nonce = notes.offers_nonce;
+    let mut response = match forwarded {
+        Ok(response) => notes.answered(response),
         Err(refusal) => {
-            refusal.log(route.name(), caller.correlation);
-            refusal.into_response(route, caller.correlation)
+            refusal.log(route.name(), caller.correlation, notes.trace());
+            offers_nonce |= refusal.asks_for_nonce();
+            let reason = refusal.name();
+            let response = refusal.into_response(route, caller.correlation);
+            notes.refused(reason, &response);
+            response
         }
+    };
+    // RFC 9449 §8.2, §9: what the upstream says in this header is not for the client.
+    if offers_nonce && let Ok(nonce) = HeaderValue::try_from(exchange.dpop().nonce(exchange.now()))
+    {
+        response.headers_mut().insert(NONCE, nonce);
     }
+    response
+}
+
+/// Notes a request that no route took, and answers it.
+pub(crate) fn unrouted(
+    request: &Request<Incoming>,
+    caller: Caller<'_>,
+    counts: &Counts,
+) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    Notes::begin(request, caller, "", counts).unrouted(response.status());
+    response
 }
 
 async fn try_forward(
@@ -107,8 +150,10 @@ async fn try_forward(
     route: &Route,
     exchange: &impl RouteExchange,
     upstreams: &Upstreams,
+    notes: &mut Notes<'_>,
 ) -> Result<Response<Body>, Refusal> {
     let (mut parts, body) = request.into_parts();
+    notes.traced(trace::check(&mut parts.headers));
     let wish = Wish::take(&mut parts, &route.upgrades)?;
     hygiene::check(&parts)?;
     let mut body = Outgoing::Streamed(body);
@@ -127,7 +172,12 @@ async fn try_forward(
                     Outgoing::Streamed(form)
                 };
             }
-            Ask::new(target, subject, &mut parts.headers, caller)?
+            let mut ask = Ask::new(target, subject, &mut parts.headers, caller)?;
+            if let Some(ask) = &mut ask {
+                notes.offers_nonce = ask.needs_nonce();
+                ask.prove(&parts, caller, exchange)?;
+            }
+            ask
         }
     };
     let limits = Limits {
@@ -137,6 +187,7 @@ async fn try_forward(
     };
     let Some(ask) = ask else {
         let request = rewrite(parts, route, caller, None)?;
+        notes.sends();
         if let Some(wish) = wish {
             return switch(request, wish, route, upstreams, limits).await;
         }
@@ -145,8 +196,10 @@ async fn try_forward(
             upstreams.send(request, &route.origin, limits).await?,
         ));
     };
-    let granted = ask.granted(route, exchange).await?;
+    let granted = ask.granted(route, exchange, notes).await?;
+    notes.granted(&granted);
     let request = rewrite(parts, route, caller, Some(&granted))?;
+    notes.sends();
     if let Some(wish) = wish {
         return switch(request, wish, route, upstreams, limits).await;
     }
@@ -163,6 +216,7 @@ async fn try_forward(
     };
     drop(response);
     headers::grant(request.headers_mut(), &granted);
+    notes.sends();
     let request = request.map(|()| Outgoing::Whole(bytes::Bytes::new()));
     Ok(answer(
         upstreams.send(request, &route.origin, limits).await?,

@@ -99,4 +99,12 @@ impl Provider for KeptProvider {
     ) -> BoxFuture<'a, Result<IssuedToken, IssueError>> {
         self.inner.issue(issuance, call)
     }
+
+    fn preview<'a>(
+        &'a self,
+        issuance: &'a Issuance<'a>,
+        call: &'a Call<'a>,
+    ) -> BoxFuture<'a, Result<Option<IssuedToken>, IssueError>> {
+        self.inner.preview(issuance, call)
+    }
 }

@@ -13,6 +13,7 @@ use crate::{
     audit::Event,
     authenticator,
     body::{self, Body},
+    dpop::Dpop,
     face::{
         oauth::{self, protected_resource, refusal::Refusal},
         rest,
@@ -159,7 +160,9 @@ impl Handler for PublicHandler {
                 "application/json",
             ),
             Target::SamlMetadata(id) => document::answer(
-                registry.instance(id).and_then(|i| i.saml_metadata.clone()),
+                registry
+                    .instance(id)
+                    .and_then(|i| i.saml_metadata.as_ref()?.document()),
                 &request,
                 "application/samlmetadata+xml",
             ),
@@ -257,18 +260,12 @@ impl PublicHandler {
         instance: Option<SharedInstance>,
         circumstances: Circumstances,
     ) -> Response<Body> {
-        let request = match rest::request(
-            request,
-            mount,
-            id,
-            Caller::Anonymous,
-            &self.gateway.config.limits,
-        )
-        .await
-        {
-            Ok(request) => request,
-            Err(refusal) => return refusal,
-        };
+        let caller = self.gateway.user(request.headers(), circumstances.now);
+        let request =
+            match rest::request(request, mount, id, caller, &self.gateway.config.limits).await {
+                Ok(request) => request,
+                Err(refusal) => return refusal,
+            };
         let Some((instance, face)) = instance.as_ref().and_then(|i| Some((i, i.rest.as_ref()?)))
         else {
             let nowhere = circumstances.call("");
@@ -326,8 +323,15 @@ impl PublicHandler {
         registry: Arc<Registry>,
         circumstances: Circumstances,
     ) -> Response<Body> {
+        let caller = proxy::Caller {
+            address: connection.client,
+            is_secure: connection.is_secure,
+            certificates: circumstances.certificates.as_deref().unwrap_or_default(),
+            correlation: &circumstances.correlation,
+            access: self.gateway.access_log.as_ref(),
+        };
         let Some(route) = registry.route_table.find(asked(&request)) else {
-            return plain(StatusCode::NOT_FOUND);
+            return proxy::unrouted(&request, caller, &self.gateway.unrouted);
         };
         let instance = match route.instance() {
             None => None,
@@ -340,12 +344,6 @@ impl PublicHandler {
             gateway: &self.gateway,
             instance,
             circumstances: &circumstances,
-        };
-        let caller = proxy::Caller {
-            address: connection.client,
-            is_secure: connection.is_secure,
-            certificates: circumstances.certificates.as_deref().unwrap_or_default(),
-            correlation: &circumstances.correlation,
         };
         proxy::forward(request, caller, route, &exchange, &self.upstreams).await
     }
@@ -365,6 +363,7 @@ impl RouteExchange for Exchange<'_> {
         route: &Route,
         subject: Presented,
         actor: Option<Presented>,
+        key: Option<&str>,
     ) -> Result<Exchanged, ExchangeError> {
         let (Some(instance), Some(client), Some(audience)) =
             (self.instance, route.client(), route.audience())
@@ -382,8 +381,10 @@ impl RouteExchange for Exchange<'_> {
             scope: None,
             nonce: None,
             wanted_confirmation: None,
+            described: None,
         };
-        let call = self.circumstances.call(&instance.id);
+        let mut call = self.circumstances.call(&instance.id);
+        call.proofs.dpop_thumbprint = key;
         let outcome = cambist_core::exchange(&instance.engine, &request, &call).await;
         let mut event = Event::new("proxy", instance, self.circumstances);
         event.client(&client.id);
@@ -394,6 +395,10 @@ impl RouteExchange for Exchange<'_> {
             return Err(cambist_core::IssueError::Fault(fault).into());
         }
         outcome
+    }
+
+    fn dpop(&self) -> &Dpop {
+        &self.gateway.dpop
     }
 
     fn now(&self) -> Timestamp {

@@ -53,9 +53,9 @@ impl SamlBench {
     }
 
     /// The key of an instance that has none of its own to sign with.
-    fn any_key(&self) -> Option<&SigningKey> {
+    fn any_key(&self) -> Option<&Arc<SigningKey>> {
         let rsa = self.key(SignatureAlgorithm::RsaSha256);
-        rsa.or_else(|| self.keys.first()).map(|key| &**key)
+        rsa.or_else(|| self.keys.first())
     }
 
     fn key(&self, algorithm: SignatureAlgorithm) -> Option<&Arc<SigningKey>> {

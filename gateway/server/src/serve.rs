@@ -24,6 +24,7 @@ use tokio::{
 
 use self::sockets::Sockets;
 use crate::{
+    access_log::AccessLog,
     admin::AdminHandler,
     audit::Audit,
     config::{Config, Passwords},
@@ -37,9 +38,10 @@ use crate::{
     ledger::Ledger,
     listener::{
         self, Drain, Workers,
-        tls::{self, Terminator, TlsError},
+        tls::{self, TlsError},
     },
     outside::{self, GatewayOutside},
+    proxy::Counts,
     publisher::{PublishFailure, Publisher, Workshop},
     registry::{Published, Registry},
     router::PublicHandler,
@@ -96,6 +98,14 @@ pub enum ServeError {
     /// The log cannot be written as configured.
     #[error("{0}")]
     Log(String),
+    /// The access log cannot be written.
+    #[error("log.access_file: cannot open {}: {source}", path.display())]
+    AccessLog {
+        /// The configured file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The machine refused something.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -123,7 +133,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     banner::print(&running);
     running
         .background
-        .spawn(reload_when_told(running.gateway.terminators.clone()));
+        .spawn(reload_when_told(Arc::clone(&running.gateway)));
     let waited = running.background.block_on(stopped());
     tracing::info!("draining");
     running.stop();
@@ -138,14 +148,18 @@ async fn stopped() -> io::Result<()> {
     }
 }
 
-/// Reads certificates again on SIGHUP, without waiting for the next look at their files.
-async fn reload_when_told(terminators: Vec<Arc<Terminator>>) {
+/// Reads certificates again on SIGHUP, without waiting for the next look at their files, and opens the access
+/// log again.
+async fn reload_when_told(gateway: Arc<Gateway>) {
     let Ok(mut hangups) = signal(SignalKind::hangup()) else {
         tracing::warn!("SIGHUP cannot be listened to");
         return;
     };
     while hangups.recv().await.is_some() {
-        let terminators = terminators.clone();
+        if let Some(log) = &gateway.access_log {
+            log.reopen();
+        }
+        let terminators = gateway.terminators.clone();
         // It ends with the process.
         let _ = tokio::task::spawn_blocking(move || {
             for terminator in &terminators {
@@ -191,6 +205,7 @@ fn start_with(config: Config, compiler: Option<PathBuf>) -> Result<Running, Serv
     background.spawn(tls::follow(terminators.clone()));
     let gateway = gateway(config, base_url, &roots, &background, compiler)?;
     let gateway = Arc::new(Gateway {
+        doors: sockets.doors(),
         terminators,
         ..gateway
     });
@@ -214,6 +229,7 @@ fn gateway(
     compiler: Option<PathBuf>,
 ) -> Result<Gateway, ServeError> {
     let data = DataDirectory::open(&config.data_dir)?;
+    let access_log = access_log(&config)?;
     let store = background.block_on(Store::open(&data.store_file()))?;
     let handle = background.handle();
     let heavy = HeavyPool::new(
@@ -278,6 +294,9 @@ fn gateway(
         ledger,
         heavy,
         audit: Audit::open(&data.path().join("audit.jsonl"))?,
+        access_log,
+        unrouted: Counts::default(),
+        doors: Vec::new(),
         dpop: Dpop::new().ok_or_else(|| io::Error::other("no randomness"))?,
         used_assertions,
         users,
@@ -288,6 +307,15 @@ fn gateway(
         terminators: Vec::new(),
         _data: data,
     })
+}
+
+fn access_log(config: &Config) -> Result<Option<AccessLog>, ServeError> {
+    let Some(path) = config.log.access_file.clone() else {
+        return Ok(None);
+    };
+    AccessLog::open(&path)
+        .map(Some)
+        .map_err(|source| ServeError::AccessLog { path, source })
 }
 
 /// Takes up who was signed in, and looks after it from now on.

@@ -2,7 +2,8 @@
 //!
 //! Every session is written to the store when it begins and when it ends, so that it outlives a restart and
 //! an ended one never comes back. Looking one up touches nothing but memory; when it was last used is noted
-//! in the store once a minute. A gateway that was killed therefore counts up to a minute more as idle.
+//! in the store once a minute, and what another process ended there is ended here. A gateway that was killed
+//! therefore counts up to a minute more as idle.
 
 use std::{
     collections::HashMap,
@@ -195,6 +196,7 @@ impl SessionStore {
     pub async fn tend_once(&self, now: Timestamp) {
         let (ended, used) = self.0.review(now);
         self.0.end(&ended).await;
+        self.end_what_others_ended().await;
         let touched: Vec<(Digest, Timestamp)> =
             used.iter().map(|(digest, _, at)| (*digest, *at)).collect();
         match self.0.store.touch_sessions(&touched).await {
@@ -204,6 +206,24 @@ impl SessionStore {
                 }
             }
             Err(error) => tracing::warn!(%error, "the use of sessions was not noted"),
+        }
+    }
+}
+
+impl SessionStore {
+    /// Ends what another process took out of the store, as it does with the sessions of a disabled user. What is
+    /// held was stored before, so what is missing has ended.
+    async fn end_what_others_ended(&self) {
+        let held = self.0.digests();
+        match self.0.store.session_digests().await {
+            Ok(stored) => {
+                let gone: Vec<Digest> = held
+                    .into_iter()
+                    .filter(|digest| !stored.contains(digest))
+                    .collect();
+                self.0.end(&gone).await;
+            }
+            Err(error) => tracing::warn!(%error, "sessions could not be compared with the store"),
         }
     }
 }
@@ -382,6 +402,15 @@ impl Shared {
         if let Err(error) = self.store.end_sessions(digests).await {
             tracing::error!(%error, "ended sessions stayed in the store and come back with a restart");
         }
+    }
+
+    fn digests(&self) -> Vec<Digest> {
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            found.extend(shard.keys());
+        }
+        found
     }
 
     /// What has ended, and what was used since its use was noted.

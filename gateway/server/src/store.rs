@@ -159,7 +159,7 @@ impl Store {
         let begun = async {
             let mut connection = match slot.take() {
                 Some(connection) => connection,
-                None => options(&self.shared.path).connect().await?,
+                None => writing(&self.shared.path).connect().await?,
             };
             sqlx::query("BEGIN IMMEDIATE")
                 .execute(&mut connection)
@@ -253,6 +253,16 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(PATIENCE)
         .disable_statement_logging()
+}
+
+/// For the one connection that writes. Rows with random keys touch pages all over the ledger's indexes: with the
+/// usual two megabytes of pages in memory, and a checkpoint after every four, most of the work would be reading and
+/// writing the same pages again.
+fn writing(path: &Path) -> SqliteConnectOptions {
+    options(path)
+        .pragma("cache_size", "-32768")
+        .pragma("wal_autocheckpoint", "8192")
+        .pragma("journal_size_limit", "67108864")
 }
 
 /// Makes the file before `SQLite` does, which would make it readable to others. Its companions (`-wal`,

@@ -45,12 +45,32 @@ impl UsedAssertions {
             only_if_absent: true,
         };
         let store = self.store.clone();
-        // A request that ends midway must not cost the store its connection.
-        let task = self
-            .handle
-            .spawn(async move { store.kv_put(&put, now).await });
-        match task.await {
-            Ok(Ok(is_first)) => Ok(is_first),
+        self.run(async move { store.kv_put(&put, now).await }).await
+    }
+
+    /// What [`is_first`](Self::is_first) would say. Nothing is remembered.
+    pub async fn would_be_first(
+        &self,
+        instance: &str,
+        issuer: &str,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        let (store, key) = (self.store.clone(), key([instance, issuer, id]));
+        self.run(async move {
+            let known = store.kv_get(SPACE, &key, now).await?;
+            Ok(known.is_none())
+        })
+        .await
+    }
+
+    /// A request that ends midway must not cost the store its connection.
+    async fn run(
+        &self,
+        work: impl Future<Output = Result<bool, StoreError>> + Send + 'static,
+    ) -> Result<bool, Fault> {
+        match self.handle.spawn(work).await {
+            Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(fault(&error)),
             Err(_) => Err(Fault::Internal(
                 "the memory of used assertions failed".to_owned(),

@@ -63,6 +63,7 @@ pub(crate) fn call() -> Call<'static> {
         correlation: "c",
         random: [0xab; 16],
         proofs: cambist_core::Proofs::default(),
+        purpose: cambist_core::Purpose::Issue,
     }
 }
 
@@ -201,6 +202,7 @@ impl Fixture {
             scope: None,
             nonce: Some("n-0S6_WzA2Mj".to_owned()),
             wanted_confirmation: None,
+            described: None,
         };
         exchange(&instance, &request, &call()).await
     }

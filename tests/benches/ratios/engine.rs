@@ -136,6 +136,7 @@ fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
         correlation: "0123456789abcdef",
         random: [7; 16],
         proofs: cambist_core::Proofs::default(),
+        purpose: cambist_core::Purpose::Issue,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let once = || {
@@ -152,6 +153,7 @@ fn exchange_micros(algorithm: Algorithm) -> Result<f64, Failure> {
             scope: None,
             nonce: None,
             wanted_confirmation: None,
+            described: None,
         };
         runtime.block_on(exchange(&instance.engine, &request, &call))
     };

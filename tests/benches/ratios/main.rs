@@ -12,6 +12,7 @@ mod load;
 mod plugin;
 mod proxy;
 mod raw;
+mod rest;
 
 use tests::http::Failure;
 
@@ -62,11 +63,12 @@ fn print(row: &Row) {
 type Section = (&'static str, fn() -> Result<Vec<Row>, Failure>);
 
 fn main() -> Result<(), Failure> {
-    let sections: [Section; 4] = [
+    let sections: [Section; 5] = [
         ("engine", engine::rows),
         ("http", http::rows),
         ("plugin", plugin::rows),
         ("proxy", proxy::rows),
+        ("rest", rest::rows),
     ];
     let wanted: Vec<String> = std::env::args()
         .skip(1)

@@ -87,6 +87,7 @@ fn call() -> Call<'static> {
         correlation: "0123456789abcdef",
         random: [7; 16],
         proofs: cambist_core::Proofs::default(),
+        purpose: cambist_core::Purpose::Issue,
     }
 }
 

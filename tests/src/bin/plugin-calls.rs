@@ -32,6 +32,7 @@ fn main() -> Result<(), Failure> {
         correlation: "0123456789abcdef",
         random: [7; 16],
         proofs: Proofs::default(),
+        purpose: cambist_core::Purpose::Issue,
     };
     let token = Token::new("dana");
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -148,7 +148,7 @@ async fn judged(sts: &Sts, id: &str, cases: &[(Value, u16, &str)]) -> Outcome {
 }
 
 #[tokio::test]
-async fn rs_79_rs_86_v1_to_v7_requests_are_judged_in_order() -> Outcome {
+async fn rs_79_rs_86_v1_v2_v3_v4_v5_v6_v7_requests_are_judged_in_order() -> Outcome {
     let sts = Sts::start().await?;
     let mut only_assertions = keeping("inst1");
     only_assertions["supported-token-transforms"] =

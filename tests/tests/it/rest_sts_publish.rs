@@ -19,7 +19,8 @@ async fn revision(sts: &Sts) -> Result<String, Failure> {
 }
 
 #[tokio::test]
-async fn rs_55_to_rs_63_an_instance_lives_and_dies() -> Outcome {
+async fn rs_55_rs_56_rs_59_rs_60_rs_61_rs_62_rs_63_p6_p9_p10_p11_an_instance_lives_and_dies()
+-> Outcome {
     let sts = Sts::start().await?;
     let state = sts::state("/alpha", "inst1");
     let create = sts::envelope(&state);
@@ -46,6 +47,22 @@ async fn rs_55_to_rs_63_an_instance_lives_and_dies() -> Outcome {
         again.json(),
         json!({"code": 409, "reason": "Conflict", "message": message})
     );
+
+    let one = sts.publish(Method::GET, ONE, &[], &Value::Null).await?;
+    let one = one.json();
+    assert_eq!(
+        (&one["_id"], &one["_rev"]),
+        (&json!("alpha/inst1"), &body["_rev"])
+    );
+    let nested = &one["alpha/inst1"]["deployment-config"];
+    assert_eq!(nested["deployment-url-element"], "inst1", "{one}");
+    assert_eq!(one.as_object().map(serde_json::Map::len), Some(3), "{one}");
+    sts.create(&sts::state("/", "root-inst")).await?;
+    let all = sts.publish(Method::GET, "", &[], &Value::Null).await?;
+    let realm = |realm: &str| json!({"deployment-config": {"deployment-realm": realm}});
+    let listed = json!({"_id": "published_instances", "_rev": "", "alpha/inst1": realm("/alpha"),
+        "root-inst": realm("/")});
+    assert_eq!(all.json(), listed);
 
     let mut replaced = state.clone();
     replaced["saml2-config"] = Value::Null;

@@ -53,7 +53,8 @@ async fn signing(sts: &Sts) -> Result<String, tests::http::Failure> {
 }
 
 #[tokio::test]
-async fn rs_24_rs_32_to_rs_38_a_bearer_assertion_is_xml_as_configured() -> Outcome {
+async fn rs_24_rs_32_rs_33_rs_34_rs_35_rs_37_rs_38_a_bearer_assertion_is_xml_as_configured()
+-> Outcome {
     let sts = Sts::start().await?;
     let id = sts.create(&sts::state("/alpha", "inst1")).await?;
     let reply = sts
@@ -144,7 +145,8 @@ async fn rs_36_sender_vouches_has_no_data_and_holder_of_key_the_certificate() ->
 }
 
 #[tokio::test]
-async fn rs_18_rs_19_rs_22_t12_to_t17_the_output_is_judged_before_the_password() -> Outcome {
+async fn rs_18_rs_19_rs_22_t12_t13_t14_t15_t16_t17_the_output_is_judged_before_the_password()
+-> Outcome {
     let sts = Sts::start().await?;
     let id = sts.create(&sts::state("/alpha", "inst1")).await?;
     let wrong = json!({"token_type": "USERNAME", "username": "dana", "password": "wrong"});

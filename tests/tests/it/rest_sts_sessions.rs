@@ -292,7 +292,7 @@ async fn translate(gateway: &TestGateway, name: &str, session: &Value) -> Result
 }
 
 #[tokio::test]
-async fn t06_t23_t26_a_session_is_translated_and_a_bad_one_refused() -> Outcome {
+async fn rs_14_rs_26_rs_27_t6_t23_t26_a_session_is_translated_and_a_bad_one_refused() -> Outcome {
     let gateway = with_users().await?;
     publish(&gateway, "keep", false).await?;
     let token = sign_in(&gateway).await?;
@@ -340,7 +340,7 @@ async fn t06_t23_t26_a_session_is_translated_and_a_bad_one_refused() -> Outcome 
 }
 
 #[tokio::test]
-async fn rs_78_the_flag_ends_the_callers_own_session() -> Outcome {
+async fn rs_78_t25_the_flag_ends_the_callers_own_session() -> Outcome {
     let gateway = with_users().await?;
     publish(&gateway, "keep", false).await?;
     publish(&gateway, "end", true).await?;

@@ -19,5 +19,6 @@ fn call() -> Call<'static> {
         correlation: "c-1",
         random: [0; 16],
         proofs: cambist_core::Proofs::default(),
+        purpose: cambist_core::Purpose::Issue,
     }
 }

@@ -438,6 +438,7 @@ async fn issue(
         scope: None,
         nonce: Some("n-1".to_owned()),
         wanted_confirmation: None,
+        described: None,
     };
     let call = Call {
         random: [random; 16],

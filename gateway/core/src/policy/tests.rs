@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::{Binding, Proofs};
+use crate::{Binding, Proofs, Purpose};
 
 fn client(binding: Binding) -> Client {
     Client {
@@ -45,6 +45,7 @@ fn call(key: Option<&'static str>, certificate: Option<&'static str>) -> Call<'s
             certificate_thumbprint: certificate,
             ..Proofs::default()
         },
+        purpose: Purpose::Issue,
     }
 }
 

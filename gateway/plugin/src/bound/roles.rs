@@ -30,6 +30,15 @@ impl Bound {
         })
     }
 
+    /// The same for a custom type of the REST STS, whose callers say what they want.
+    pub fn custom_provider(&self, token_type: TokenType, issuer: String) -> Arc<dyn Provider> {
+        Arc::new(PluginCustomProvider(PluginProvider {
+            bound: self.clone(),
+            token_type,
+            issuer,
+        }))
+    }
+
     /// An exchange policy.
     pub fn decider(&self) -> Arc<dyn Decider> {
         Arc::new(PluginDecider(self.clone()))
@@ -150,6 +159,63 @@ impl Provider for PluginProvider {
             match answer {
                 Ok(issued) => Ok(issued),
                 Err(refused) => Err(not_issued(bound.blamed(refused)?)),
+            }
+        })
+    }
+
+    /// One that reaches out may have its tokens made elsewhere, and there they would be real.
+    fn preview<'a>(
+        &'a self,
+        issuance: &'a Issuance<'a>,
+        call: &'a Call<'a>,
+    ) -> BoxFuture<'a, Result<Option<IssuedToken>, IssueError>> {
+        Box::pin(async move {
+            if self.bound.reaches_out() {
+                Ok(None)
+            } else {
+                self.issue(issuance, call).await.map(Some)
+            }
+        })
+    }
+}
+
+struct PluginCustomProvider(PluginProvider);
+
+impl Provider for PluginCustomProvider {
+    fn token_type(&self) -> &TokenType {
+        &self.0.token_type
+    }
+
+    fn issue<'a>(
+        &'a self,
+        issuance: &'a Issuance<'a>,
+        call: &'a Call<'a>,
+    ) -> BoxFuture<'a, Result<IssuedToken, IssueError>> {
+        Box::pin(async move {
+            let PluginProvider {
+                bound,
+                token_type,
+                issuer,
+            } = &self.0;
+            let answer = ask!(bound, call, |guest| guest
+                .issue_custom(issuance, issuer, token_type, call));
+            match answer {
+                Ok(issued) => Ok(issued),
+                Err(refused) => Err(not_issued(bound.blamed(refused)?)),
+            }
+        })
+    }
+
+    fn preview<'a>(
+        &'a self,
+        issuance: &'a Issuance<'a>,
+        call: &'a Call<'a>,
+    ) -> BoxFuture<'a, Result<Option<IssuedToken>, IssueError>> {
+        Box::pin(async move {
+            if self.0.bound.reaches_out() {
+                Ok(None)
+            } else {
+                self.issue(issuance, call).await.map(Some)
             }
         })
     }

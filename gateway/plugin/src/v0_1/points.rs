@@ -10,7 +10,7 @@ use wasmtime::{Store, component::Instance};
 
 use super::{
     Linked, WitValue, convert,
-    exports::{policy, provider},
+    exports::{custom_provider, policy, provider},
     imports::types::{Fault as WitFault, Principal as WitPrincipal, Refusal as WitRefusal},
 };
 use crate::{
@@ -86,6 +86,35 @@ impl Guest<'_> {
             .call_issue_token(self.store, &question, &convert::call(call, self.config))
             .await?;
         Ok(answered(said, |said| {
+            issued(said, issuance, token_type, call)
+        }))
+    }
+
+    pub(crate) async fn issue_custom(
+        self,
+        issuance: &Issuance<'_>,
+        issuer: &str,
+        token_type: &TokenType,
+        call: &Call<'_>,
+    ) -> wasmtime::Result<Answer<IssuedToken>> {
+        let exports = exported!(self, custom_provider);
+        let presented = issuance.presented();
+        let said = exports
+            .call_issue_custom_token(
+                self.store,
+                &convert::token(&presented.token, &presented.token_type),
+                issuance.described().unwrap_or("{}"),
+                &convert::issuance(issuance, issuer, call),
+                &convert::call(call, self.config),
+            )
+            .await?;
+        Ok(answered(said, |said: custom_provider::Answer| {
+            let said = provider::Issued {
+                token: said.content,
+                usage: provider::Usage::NotApplicable,
+                expires_at: said.expires_at,
+                id: said.id,
+            };
             issued(said, issuance, token_type, call)
         }))
     }

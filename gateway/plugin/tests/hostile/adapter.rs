@@ -51,6 +51,7 @@ pub(crate) async fn ask(validator: &Arc<dyn Validator>) -> Result<Principal, Val
         correlation: "c-1",
         random: [0; 16],
         proofs: cambist_core::Proofs::default(),
+        purpose: cambist_core::Purpose::Issue,
     };
     validator.validate(&Token::new("a token"), &call).await
 }

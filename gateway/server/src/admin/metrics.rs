@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
-use crate::{listener::tls::Terminator, registry::Registry};
+use crate::{
+    listener::{Door, Seen, tls::Terminator},
+    registry::Registry,
+};
 
 /// One line for each component in reach, in the text format of Prometheus. Names and digests hold no
 /// character that would need quoting. Counters begin when a component is loaded.
@@ -64,6 +67,59 @@ pub(super) fn certificates(terminators: &[Arc<Terminator>]) -> String {
             terminator.name(),
             u8::from(terminator.is_current())
         );
+    }
+    text
+}
+
+/// Who is connected to each listener, and what came to nothing there. Names of listeners and reasons need no
+/// quoting.
+pub(super) fn listeners(doors: &[Arc<Door>]) -> String {
+    const REFUSED: &str = "cambist_http_refused_total";
+    let seen: Vec<_> = doors.iter().map(|door| (&door.name, door.seen())).collect();
+    let mut text = String::new();
+    let mut metric = |metric: &str, kind: &str, help: &str, value: fn(&Seen) -> u64| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "# HELP {metric} {help}\n# TYPE {metric} {kind}");
+        for (name, seen) in &seen {
+            let value = value(seen);
+            let _ = writeln!(text, "{metric}{{listener=\"{name}\"}} {value}");
+        }
+    };
+    metric(
+        "cambist_connections",
+        "gauge",
+        "Connections that are open.",
+        |seen| seen.open,
+    );
+    metric(
+        "cambist_connections_total",
+        "counter",
+        "Connections that were accepted.",
+        |seen| seen.accepted,
+    );
+    metric(
+        "cambist_connections_turned_away_total",
+        "counter",
+        "Connections that were one too many.",
+        |seen| seen.turned_away,
+    );
+    metric(
+        "cambist_tls_handshakes_failed_total",
+        "counter",
+        "Connections that ended in their TLS handshake.",
+        |seen| seen.not_secured,
+    );
+    let _ = writeln!(
+        text,
+        "# HELP {REFUSED} Requests that no face was shown, by reason.\n# TYPE {REFUSED} counter"
+    );
+    for (name, seen) in &seen {
+        for (reason, count) in &seen.refused {
+            let _ = writeln!(
+                text,
+                "{REFUSED}{{listener=\"{name}\",reason=\"{reason}\"}} {count}"
+            );
+        }
     }
     text
 }

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::{CliError, Place, say};
+pub(super) use client::Client;
 pub(super) use error::PluginError;
 
 #[derive(Debug, Subcommand)]

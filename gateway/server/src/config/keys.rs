@@ -281,6 +281,7 @@ const OWN: &[Key] = &[
     number("shutdown.drain_seconds", 0, DAY, "Seconds that open requests get to finish when the gateway stops."),
     is("log.filter", Kind::Text, "What is logged: a level, or directives such as \"info,cambist=debug\"."),
     is("log.format", Kind::Choice(&["json", "text"]), "How a log line looks."),
+    is("log.access_file", Kind::Path, "File that gets a line of JSON for each proxied request, such as /dev/stdout. Without it, none is written.").optional(),
 ];
 
 /// The key with this path.

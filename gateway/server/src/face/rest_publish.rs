@@ -35,6 +35,7 @@ const FLAT: &str = "invocation_context_view_bean";
 pub async fn handle(request: &RestRequest, publisher: &Publisher) -> RestResponse {
     let outcome = match request.caller {
         Caller::Admin => answer(request, publisher).await,
+        Caller::User => Err(RestError::not_an_administrator()),
         Caller::Anonymous => Err(RestError::access_denied()),
     };
     render(request, outcome)

@@ -191,6 +191,7 @@ async fn translated(
         scope: None,
         nonce: translation.nonce,
         wanted_confirmation: translation.confirmation,
+        described: translation.described,
     };
     let ends = if translation.ends_session {
         EndOfSession::Any

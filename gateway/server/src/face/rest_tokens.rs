@@ -27,6 +27,7 @@ const USAGE: &str =
 pub async fn handle(request: &RestRequest, ledger: &Arc<Ledger>, now: Timestamp) -> RestResponse {
     let outcome = match request.caller {
         Caller::Admin => answer(request, ledger, now).await,
+        Caller::User => Err(RestError::not_an_administrator()),
         Caller::Anonymous => Err(RestError::access_denied()),
     };
     render(request, outcome)

@@ -6,10 +6,10 @@ mod document;
 
 use std::sync::Arc;
 
-use cambist_core::{Fault, Fetch, Timestamp};
+use cambist_core::{Fetch, Timestamp};
 
 pub use self::{
-    assertion::Assertions,
+    assertion::{AssertionError, Assertions},
     certificate::{CertificateRule, SubjectRule},
     document::AuthenticationDocument,
 };
@@ -60,17 +60,17 @@ impl Authentication {
             .is_some_and(|chain| rule.accepts(chain, circumstances.now))
     }
 
-    /// What an assertion of this client says that is to be remembered, if it is acceptable.
+    /// What an acceptable assertion of this client says that is to be remembered.
     pub async fn accept_assertion(
         &self,
         assertion: &[u8],
         is_svid: bool,
         now: Timestamp,
-    ) -> Result<Option<assertion::Accepted>, Fault> {
+    ) -> Result<assertion::Accepted, AssertionError> {
         match self {
             Self::Keys(assertions) if !is_svid => assertions.accept(assertion, now).await,
             Self::Svid(assertions) if is_svid => assertions.accept(assertion, now).await,
-            _ => Ok(None),
+            _ => Err(AssertionError::Method),
         }
     }
 

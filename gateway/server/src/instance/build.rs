@@ -2,7 +2,9 @@
 
 mod authenticated;
 pub(crate) mod bindings;
+pub(crate) mod kept_key;
 mod parties;
+mod rest;
 mod validators;
 
 use std::{
@@ -24,21 +26,18 @@ use serde_json::{Map, Value};
 
 use self::{
     bindings::{Binder, GrantsDocument, PluginDocument},
-    parties::{Parties, check_audiences, clients, relying_parties},
+    kept_key::KeptKey,
+    parties::{clients, relying_parties},
     validators::{Validators, check_subject_namespaces, validators},
 };
-use super::{PublishedInstance, Uses, realm};
+use super::{Outline, PublishedInstance, Uses, realm};
 use crate::{
     authenticator::Authenticator,
     document::{InstanceDocument, PartDocument},
-    face::{
-        oauth::metadata::{self, Offered},
-        rest_sts::{Books, OPENIDCONNECT, RestFace, SAML2},
-    },
+    face::oauth::metadata::{self, Offered},
     ledger::{Ledger, Persistence},
     opaque::{self, OpaqueProvider},
     publish_error::PublishError,
-    rest_token::KeptProvider,
     saml::{self, Frame, SamlBench, SamlProvider},
     vault::KeyStore,
 };
@@ -80,6 +79,7 @@ type Providers = BTreeMap<String, Arc<dyn Provider>>;
 struct BuiltProviders {
     by_name: Providers,
     algorithms: Vec<Algorithm>,
+    kept_keys: Vec<(Arc<Keyring>, Algorithm)>,
 }
 
 /// Builds `document` as instance `id`. Changes nothing; an error names the member at fault.
@@ -121,18 +121,15 @@ pub fn build(
     let BuiltProviders {
         by_name: providers,
         algorithms,
+        kept_keys,
     } = providers(document, &bench, &binder, &frame)?;
     let deciders = binder.deciders(&document.policy)?;
     let mut transformations = transformations(document, &validators, &providers)?;
     transformations.extend(saml::bearer_grants(&frame, &transformations));
     let (relying_parties, resources) = relying_parties(document)?;
     let clients = clients(document, &relying_parties, &issuer, shelf.fetch)?;
-    let rest = rest(document, &validators, &providers, &relying_parties)?;
+    let rest = rest::face(document, &validators, &providers, &relying_parties)?;
     let saml_metadata = saml::metadata::document(&frame, revision)?;
-    let limits = Limits {
-        chain_depth: document.limits.chain_depth.clamp(1, 8),
-        ..Limits::default()
-    };
     let engine = Instance {
         transformations,
         actors: actors(document, &validators)?,
@@ -141,34 +138,41 @@ pub fn build(
         resources,
         deciders,
         ledger: Some(Arc::new(shelf.ledger.at(id, persistence(document)))),
-        limits,
+        limits: limits(document),
     };
     let metadata = metadata::document(&Offered {
         issuer: &issuer,
         engine: &engine,
         algorithms: &algorithms,
+        kept_keys: &kept_keys,
         clients: &clients,
         persistence: persistence(document),
     });
-    let imported = frame.taken.into_inner();
-    let uses = binder.uses.into_inner();
     Ok(PublishedInstance {
         sources: sources(document, &validators, &issuer, shelf),
+        imported: frame.taken.into_inner(),
+        uses: binder.uses.into_inner(),
         id: id.to_owned(),
         revision,
         issuer,
         engine,
         clients,
-        rest: rest.map(|face| keeping(document, face, shelf)),
+        rest: rest.map(|face| rest::keeping(document, face, shelf)),
         dpop_nonce_required: document.dpop.nonce_required,
         keyring: Arc::clone(shelf.keyring),
         algorithms,
+        kept_keys,
         persistence: persistence(document),
         metadata,
         saml_metadata,
-        imported,
-        uses,
+        outline: outline(document, &validators),
     })
+}
+
+fn outline(document: &InstanceDocument, validators: &Validators) -> Outline {
+    let readers = validators.iter();
+    let readers = readers.map(|(name, built)| (built.token_type.clone(), name.clone()));
+    Outline::of(document, readers.collect())
 }
 
 #[derive(Deserialize)]
@@ -196,8 +200,16 @@ fn plugin_provider(
         config: settings.config,
         grants: settings.grants,
     };
-    let bound = binder.bind(&document, Point::Provider)?;
-    Ok(bound.provider(settings.token_type, binder.issuer.to_owned()))
+    let is_custom = (binder.shelf.plugin)(&document.plugin)
+        .is_some_and(|plugin| plugin.points().contains(&Point::CustomProvider));
+    let issuer = binder.issuer.to_owned();
+    Ok(if is_custom {
+        let bound = binder.bind(&document, Point::CustomProvider)?;
+        bound.custom_provider(settings.token_type, issuer)
+    } else {
+        let bound = binder.bind(&document, Point::Provider)?;
+        bound.provider(settings.token_type, issuer)
+    })
 }
 
 fn providers(
@@ -249,6 +261,17 @@ fn providers(
             .find(|b| b.kind == part.kind)
             .ok_or_else(unknown)?;
         let make = builtin.provider.ok_or_else(unknown)?;
+        if let Some(kept) = KeptKey::of(part, binder).map_err(|error| error.within(&path))? {
+            let bench = Bench {
+                keyring: &kept.ring,
+                ..*bench
+            };
+            let (provider, _) = make(&kept.part.settings, &bench)
+                .map_err(|error| settings_error(error).within(&path))?;
+            built.by_name.insert(name.clone(), provider);
+            built.kept_keys.push((kept.ring, kept.algorithm));
+            continue;
+        }
         let (provider, algorithm) =
             make(&part.settings, bench).map_err(|error| settings_error(error).within(&path))?;
         built.by_name.insert(name.clone(), provider);
@@ -257,7 +280,7 @@ fn providers(
             built.algorithms.push(algorithm);
         }
     }
-    built.by_name = kept(document, built.by_name);
+    built.by_name = rest::kept(document, built.by_name);
     Ok(built)
 }
 
@@ -287,6 +310,13 @@ fn sources(
         of_type.extend(issuers);
     }
     found
+}
+
+fn limits(document: &InstanceDocument) -> Limits {
+    Limits {
+        chain_depth: document.limits.chain_depth.clamp(1, 8),
+        ..Limits::default()
+    }
 }
 
 fn transformations(
@@ -358,29 +388,6 @@ fn persistence(document: &InstanceDocument) -> Persistence {
     }
 }
 
-/// The same face, with the books if the instance keeps them.
-fn keeping(document: &InstanceDocument, face: RestFace, shelf: &Shelf<'_>) -> RestFace {
-    if document.rest_sts.as_ref().is_some_and(|r| r.keeps_tokens) {
-        face.keeping(Books(Arc::clone(shelf.ledger)))
-    } else {
-        face
-    }
-}
-
-/// The same providers, where tokens are kept with what the REST STS knows them by.
-fn kept(document: &InstanceDocument, mut providers: Providers) -> Providers {
-    let Some(rest) = document.rest_sts.as_ref().filter(|rest| rest.keeps_tokens) else {
-        return providers;
-    };
-    for output in [OPENIDCONNECT, SAML2] {
-        let provider = rest.outputs.get(output);
-        if let Some(provider) = provider.and_then(|name| providers.get_mut(name)) {
-            *provider = Arc::new(KeptProvider::new(Arc::clone(provider), rest.keeps_text));
-        }
-    }
-    providers
-}
-
 fn for_clients(
     document: &InstanceDocument,
     providers: &Providers,
@@ -395,51 +402,6 @@ fn for_clients(
         provider: Arc::clone(provider),
         subject_prefix: wanted.subject_prefix.clone(),
     }))
-}
-
-fn rest(
-    document: &InstanceDocument,
-    validators: &Validators,
-    providers: &Providers,
-    parties: &Parties,
-) -> Result<Option<RestFace>, PublishError> {
-    let Some(rest) = &document.rest_sts else {
-        return Ok(None);
-    };
-    check_audiences("rest_sts.audiences", &rest.audiences, parties)?;
-    for (name, audiences) in &rest.output_audiences {
-        let path = format!("rest_sts.output_audiences.{name}");
-        if audiences.is_empty() || !audiences.is_subset(&rest.audiences) {
-            return Err(PublishError::new(
-                path,
-                "is no part of `rest_sts.audiences`",
-                "name one or more of them",
-            ));
-        }
-    }
-    let mut inputs = HashMap::new();
-    for (name, validator) in &rest.inputs {
-        let found = validators.get(validator).ok_or_else(|| {
-            unknown_name(&format!("rest_sts.inputs.{name}"), validator, "validators")
-        })?;
-        inputs.insert(name.clone(), found.token_type.clone());
-    }
-    let mut outputs = HashMap::new();
-    for (name, provider) in &rest.outputs {
-        let found = providers.get(provider).ok_or_else(|| {
-            unknown_name(&format!("rest_sts.outputs.{name}"), provider, "providers")
-        })?;
-        // An output that is written as XML must be an assertion, and no other can be written so.
-        if (name == SAML2) != (*found.token_type() == TokenType::SAML2) {
-            return Err(PublishError::new(
-                format!("rest_sts.outputs.{name}"),
-                format!("`{provider}` issues `{}`", found.token_type()),
-                "call the output SAML2 if, and only if, its provider is of kind `saml2`",
-            ));
-        }
-        outputs.insert(name.clone(), found.token_type().clone());
-    }
-    Ok(Some(RestFace::new(rest, inputs, outputs)))
 }
 
 fn settings_error(error: cambist_token::BuildError) -> PublishError {

@@ -1,8 +1,11 @@
 //! What all sockets of one listener share.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
 };
 
 use super::tls::Terminator;
@@ -41,6 +44,25 @@ pub struct Door {
     /// How it encrypts; none for plain text.
     pub tls: Option<Arc<Terminator>>,
     open: AtomicUsize,
+    accepted: AtomicU64,
+    turned_away: AtomicU64,
+    not_secured: AtomicU64,
+    refused: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+/// What a listener has seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Connections that are open.
+    pub open: u64,
+    /// Connections that were accepted.
+    pub accepted: u64,
+    /// Connections that were one too many.
+    pub turned_away: u64,
+    /// Connections that ended in their TLS handshake.
+    pub not_secured: u64,
+    /// Requests that no face was shown, by reason.
+    pub refused: BTreeMap<&'static str, u64>,
 }
 
 impl Door {
@@ -61,12 +83,46 @@ impl Door {
             hops,
             tls,
             open: AtomicUsize::new(0),
+            accepted: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
+            not_secured: AtomicU64::new(0),
+            refused: Mutex::default(),
         }
     }
 
     /// Counts one connection more. False if that is one too many; it is to leave all the same.
     pub(super) fn enter(&self) -> bool {
-        self.open.fetch_add(1, Ordering::Relaxed) < self.limits.connections
+        let may_stay = self.open.fetch_add(1, Ordering::Relaxed) < self.limits.connections;
+        let count = if may_stay {
+            &self.accepted
+        } else {
+            &self.turned_away
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        may_stay
+    }
+
+    /// A handshake came to nothing.
+    pub(super) fn not_secured(&self) {
+        self.not_secured.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request was refused before any face saw it. Reasons are constants of the program.
+    pub(super) fn refused(&self, reason: &'static str) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        *refused.entry(reason).or_default() += 1;
+    }
+
+    /// What it has seen so far.
+    pub fn seen(&self) -> Seen {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        Seen {
+            open: u64::try_from(self.open.load(Ordering::Relaxed)).unwrap_or(u64::MAX),
+            accepted: self.accepted.load(Ordering::Relaxed),
+            turned_away: self.turned_away.load(Ordering::Relaxed),
+            not_secured: self.not_secured.load(Ordering::Relaxed),
+            refused: refused.clone(),
+        }
     }
 
     pub(super) fn leave(&self) {

@@ -40,6 +40,7 @@ struct Waiting {
     /// What the answer was, once there is one.
     is_switched: Option<bool>,
     waker: Option<Waker>,
+    doubt: Option<&'static str>,
 }
 
 impl Gate {
@@ -50,6 +51,15 @@ impl Gate {
         if let Some(waker) = waiting.waker.take() {
             waker.wake();
         }
+    }
+
+    /// Why the connection's last message was refused, if one was.
+    pub(super) fn doubt(&self) -> Option<&'static str> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).doubt
+    }
+
+    fn doubted(&self, reason: &'static str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).doubt = Some(reason);
     }
 
     fn poll(&self, cx: &Context<'_>) -> Poll<bool> {
@@ -124,6 +134,7 @@ impl<S> Guarded<S> {
             }
             Err(doubt) => {
                 tracing::info!(reason = doubt.reason.name(), "a message was refused");
+                self.gate.doubted(doubt.reason.name());
                 buffer.set_filled(start + doubt.at);
                 self.is_poisoned = true;
                 self.first = match doubt.reason {

@@ -80,6 +80,15 @@ impl Flaw {
         }
     }
 
+    /// A stable name for metrics.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Malformed(malformed) => malformed.name(),
+            Self::Headers(_) => "header_count",
+            Self::Hop(_) => "hop",
+        }
+    }
+
     /// What the client learns (RFC 9457), after which a connection of HTTP/1 ends.
     pub(super) fn response(&self, connection: &Connection) -> Response<Body> {
         let status = self.status();

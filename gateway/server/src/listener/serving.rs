@@ -102,6 +102,9 @@ async fn open(stream: TcpStream, peer: SocketAddr, door: &Door) -> Option<Opened
     let limit = door.limits.header_time();
     if let Some(terminator) = door.tls.as_ref().filter(|tls| tls.is_on()) {
         let opened = timeout(limit, encrypt(stream, connection, terminator)).await;
+        if !matches!(opened, Ok(Some(_))) {
+            door.not_secured();
+        }
         if opened.is_err() {
             tracing::debug!(%peer, listener = door.name, "the TLS handshake took too long");
         }
@@ -171,13 +174,18 @@ struct Shared<H> {
 impl<H: Handler> Shared<H> {
     async fn answer(&self, mut request: Request<Incoming>) -> Response<Body> {
         if let Err(flaw) = message::prepare(&mut request, self.door.limits.header_count) {
+            self.door.refused(flaw.name());
             return flaw.response(&self.connection);
         }
         let believed = hops::believe(&mut request, &self.connection, &self.door, self.is_hop);
         match believed {
             Ok(None) => self.handler.handle(request, &self.connection).await,
             Ok(Some(connection)) => self.handler.handle(request, &connection).await,
-            Err(error) => Flaw::Hop(error.to_string()).response(&self.connection),
+            Err(error) => {
+                let flaw = Flaw::Hop(error.to_string());
+                self.door.refused(flaw.name());
+                flaw.response(&self.connection)
+            }
         }
     }
 
@@ -207,9 +215,12 @@ async fn answer<H: Handler>(opened: Opened, door: Arc<Door>, handler: Arc<H>, dr
         let guarded = Guarded::transparent(opened.stream, &door.limits);
         answer_http2(guarded, shared, &door, drain).await
     } else {
-        let guarded = Guarded::http1(opened.stream, gate, &door.limits);
+        let guarded = Guarded::http1(opened.stream, Arc::clone(&gate), &door.limits);
         answer_http1(guarded, shared, &door, drain).await
     };
+    if let Some(reason) = gate.doubt() {
+        door.refused(reason);
+    }
     if let Err(error) = outcome {
         tracing::debug!(%error, %peer, "connection ended");
     }

@@ -3,18 +3,21 @@
 use std::{sync::Arc, time::Duration};
 
 use cambist_core::{ExchangeError, Exchanged, Presented, Rejection, Timestamp};
-use hyper::{HeaderMap, Request, body::Body as _};
+use hyper::{HeaderMap, Request, body::Body as _, header::HOST, http::request::Parts};
 use tokio::time::timeout;
 
 use super::{
     Caller, RouteExchange,
     cache::{Fresh, Key, Known, Part},
+    counts::Source,
     credential::{self, Credential},
     grant::Granted,
+    notes::Notes,
     refusal::Refusal,
     route::{Route, Target},
     upstream::Outgoing,
 };
+use crate::dpop::{DpopRefusal, Wanted};
 
 /// Longest a request that could go on with what is known waits for something newer.
 const RENEWAL: Duration = Duration::from_secs(1);
@@ -25,6 +28,8 @@ pub(super) struct Ask<'r> {
     subject: Credential<'r>,
     actor: Option<Credential<'r>>,
     leaf: Option<&'r [u8]>,
+    /// The thumbprint of the key that signed the request's proof, where one is demanded.
+    key: Option<String>,
 }
 
 impl<'r> Ask<'r> {
@@ -47,6 +52,7 @@ impl<'r> Ask<'r> {
                 subject,
                 actor,
                 leaf: caller.certificates.first().map(Vec::as_slice),
+                key: None,
             })),
             // An actor without a subject was meant to say something.
             None if target.is_optional && actor.is_none() => Ok(None),
@@ -54,14 +60,57 @@ impl<'r> Ask<'r> {
         }
     }
 
+    /// Whether its proofs must hold a nonce of the gateway.
+    pub(super) fn needs_nonce(&self) -> bool {
+        self.subject.proof().is_some_and(|proof| proof.needs_nonce)
+    }
+
+    /// Checks the proof that the subject's token demands (RFC 9449 §7.1), on every request and before
+    /// anything that is known of the token is used.
+    pub(super) fn prove(
+        &mut self,
+        parts: &Parts,
+        caller: Caller<'_>,
+        exchange: &impl RouteExchange,
+    ) -> Result<(), Refusal> {
+        let Some(demanded) = self.subject.proof() else {
+            return Ok(());
+        };
+        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let scheme = if caller.is_secure { "https" } else { "http" };
+        let uri = format!(
+            "{scheme}://{}{}",
+            host.unwrap_or_default(),
+            parts.uri.path()
+        );
+        let wanted = Wanted {
+            method: parts.method.as_str(),
+            uri: &uri,
+            nonce_required: demanded.needs_nonce,
+            now: exchange.now(),
+        };
+        let token = self.subject.bytes();
+        let proven = exchange
+            .dpop()
+            .check_resource(&parts.headers, token, &wanted);
+        match proven {
+            Ok(Some(key)) => self.key = Some(key),
+            Ok(None) => return Err(Refusal::NoProof),
+            Err(DpopRefusal::Full) => return Err(Refusal::TooManyProofs),
+            Err(refusal) => return Err(Refusal::Proof(refusal)),
+        }
+        Ok(())
+    }
+
     /// What the upstream receives, if the subject is as the route demands.
     pub(super) async fn granted(
         &self,
         route: &Route,
         exchange: &impl RouteExchange,
+        notes: &mut Notes<'_>,
     ) -> Result<Arc<Granted>, Refusal> {
         let now = exchange.now();
-        let granted = self.find(route, exchange, now).await?;
+        let granted = self.find(route, exchange, now, notes).await?;
         self.check(&granted, now)?;
         Ok(granted)
     }
@@ -71,9 +120,11 @@ impl<'r> Ask<'r> {
         route: &Route,
         exchange: &impl RouteExchange,
         now: Timestamp,
+        notes: &mut Notes<'_>,
     ) -> Result<Arc<Granted>, Refusal> {
         let cache = &self.target.cache;
         if cache.is_off() {
+            notes.looked_up(Source::Off);
             let exchanged = timeout(route.timeout, self.exchange(route, exchange));
             return exchanged
                 .await
@@ -90,6 +141,12 @@ impl<'r> Ask<'r> {
                 stands
             }
             Known::Refused(_) => true,
+        });
+        notes.looked_up(match &known {
+            Some(Known::Good(_)) => Source::Hit,
+            Some(Known::Ageing(_)) => Source::Refresh,
+            Some(Known::Refused(_)) => Source::Refused,
+            None => Source::Miss,
         });
         match known {
             Some(Known::Good(granted)) => Ok(granted),
@@ -147,8 +204,13 @@ impl<'r> Ask<'r> {
         let actor = self.actor.as_ref().map(presented);
         let epoch = exchange.epoch();
         let exchanged = exchange
-            .exchange(route, presented(&self.subject), actor)
+            .exchange(route, presented(&self.subject), actor, self.key.as_deref())
             .await?;
+        // A proof of some key makes a token that is bound to none no better (RFC 9449 §7.1).
+        let bound = exchanged.principal.confirmation.as_ref();
+        if self.key.is_some() && bound.is_none_or(|bound| bound.key.is_none()) {
+            return Err(Refusal::NotBound);
+        }
         if !self.target.required.is_within(&exchanged.scope) {
             return Err(Refusal::Scope);
         }
@@ -179,6 +241,9 @@ impl<'r> Ask<'r> {
             Part::Bytes(self.subject.token_type.as_str().as_bytes()),
             actor.map_or(Part::Nothing, |actor| Part::Bytes(actor.bytes())),
             self.leaf.map_or(Part::Nothing, Part::Bytes),
+            self.key
+                .as_deref()
+                .map_or(Part::Nothing, |key| Part::Bytes(key.as_bytes())),
             Part::Bytes(self.subject.bytes()),
         ])
     }

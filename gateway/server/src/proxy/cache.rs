@@ -97,6 +97,11 @@ impl ExchangeCache {
         }
     }
 
+    /// Exchanges and refusals that are kept now.
+    pub(super) fn entries(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Whether anything is ever kept.
     pub(super) const fn is_off(&self) -> bool {
         self.seconds == 0

@@ -31,11 +31,19 @@ pub(super) struct Carrier {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Bearer,
+    Dpop(Proof),
     Basic,
     Header(HeaderName),
     Cookie(Box<str>),
     Form(Box<str>),
     Certificate,
+}
+
+/// What is demanded of the proof beside a token (RFC 9449 §7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Proof {
+    /// Whether it must hold a nonce of the gateway.
+    pub(super) needs_nonce: bool,
 }
 
 impl Carrier {
@@ -47,6 +55,15 @@ impl Carrier {
         let (place, token_type, encoding) = match document {
             CredentialDocument::Bearer { token_type } => {
                 (Place::Bearer, token_type, Encoding::Plain)
+            }
+            CredentialDocument::Dpop {
+                token_type,
+                nonce_required,
+            } => {
+                let proof = Proof {
+                    needs_nonce: *nonce_required,
+                };
+                (Place::Dpop(proof), token_type, Encoding::Plain)
             }
             CredentialDocument::Basic { token_type } => (Place::Basic, token_type, Encoding::Plain),
             CredentialDocument::Certificate { token_type } => {
@@ -144,10 +161,27 @@ enum Found {
 /// What a client presented.
 pub(super) struct Credential<'r> {
     pub(super) token_type: &'r TokenType,
+    place: &'r Place,
     found: Found,
 }
 
-impl Credential<'_> {
+impl<'r> Credential<'r> {
+    fn new(carrier: &'r Carrier, found: Found) -> Self {
+        Self {
+            token_type: &carrier.token_type,
+            place: &carrier.place,
+            found,
+        }
+    }
+
+    /// The proof that must stand beside it.
+    pub(super) const fn proof(&self) -> Option<Proof> {
+        match self.place {
+            Place::Dpop(proof) => Some(*proof),
+            _ => None,
+        }
+    }
+
     /// The token's bytes.
     pub(super) fn bytes(&self) -> &[u8] {
         match &self.found {
@@ -177,10 +211,7 @@ pub(super) fn take<'r>(
         if first.is_none() {
             first = match found {
                 Ok(None) => None,
-                Ok(Some(found)) => Some(Ok(Credential {
-                    token_type: &carrier.token_type,
-                    found,
-                })),
+                Ok(Some(found)) => Some(Ok(Credential::new(carrier, found))),
                 Err(refusal) => Some(Err(refusal)),
             };
         }
@@ -198,10 +229,7 @@ pub(super) fn take_from<'r>(
     carrier: &'r Carrier,
 ) -> Result<Option<Credential<'r>>, Refusal> {
     let found = find(carrier, None, headers, &[])?;
-    Ok(found.map(|found| Credential {
-        token_type: &carrier.token_type,
-        found,
-    }))
+    Ok(found.map(|found| Credential::new(carrier, found)))
 }
 
 fn find(
@@ -211,17 +239,8 @@ fn find(
     certificates: &[Vec<u8>],
 ) -> Result<Option<Found>, Refusal> {
     match &carrier.place {
-        Place::Bearer => match scheme(authorization, b"Bearer") {
-            None => Ok(None),
-            Some((value, start)) => {
-                let token = value.as_bytes().get(start..).unwrap_or_default();
-                if token.len() <= LONGEST_TOKEN && is_token68(token) {
-                    Ok(Some(Found::Header(value.clone(), start)))
-                } else {
-                    Err(Refusal::BadCredential)
-                }
-            }
-        },
+        Place::Bearer => token_of(scheme(authorization, b"Bearer")),
+        Place::Dpop(_) => token_of(scheme(authorization, b"DPoP")),
         Place::Basic => match scheme(authorization, b"Basic") {
             None => Ok(None),
             Some((value, start)) => {
@@ -251,6 +270,19 @@ fn find(
                 Ok(Some(Found::Made(Zeroizing::new(encoded.into_bytes()))))
             }
         },
+    }
+}
+
+/// The token behind a scheme.
+fn token_of(found: Option<(&HeaderValue, usize)>) -> Result<Option<Found>, Refusal> {
+    let Some((value, start)) = found else {
+        return Ok(None);
+    };
+    let token = value.as_bytes().get(start..).unwrap_or_default();
+    if token.len() <= LONGEST_TOKEN && is_token68(token) {
+        Ok(Some(Found::Header(value.clone(), start)))
+    } else {
+        Err(Refusal::BadCredential)
     }
 }
 
@@ -322,7 +354,14 @@ pub(super) fn own_header(name: &str) -> Option<HeaderName> {
     let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
     let is_reserved = matches!(
         name.as_str(),
-        "authorization" | "cookie" | "host" | "content-length" | "content-type" | "via" | "expect"
+        "authorization"
+            | "cookie"
+            | "dpop"
+            | "host"
+            | "content-length"
+            | "content-type"
+            | "via"
+            | "expect"
     ) || super::headers::is_hop_by_hop(name.as_str())
         || name.as_str().starts_with("x-forwarded-");
     (!is_reserved).then_some(name)

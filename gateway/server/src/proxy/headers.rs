@@ -31,10 +31,11 @@ const HOP_BY_HOP: [&str; 7] = [
 /// that some server folds into these (PX-07, PX-08).
 /// `client-cert…` is what a TLS-terminating proxy asserts (RFC 9440 §2.4), `proxy` becomes an environment
 /// variable in CGI.
-const OURS: [&str; 7] = [
+const OURS: [&str; 8] = [
     "authorization",
     "client-cert",
     "client-cert-chain",
+    "dpop",
     "forwarded",
     "proxy",
     "x-real-ip",

@@ -45,7 +45,7 @@ pub(crate) enum Malformed {
 
 impl Malformed {
     /// A stable name for logs and metrics.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",
             Self::DuplicateAuthorization => "duplicate_authorization",

@@ -8,7 +8,7 @@ use hyper::{
 use serde::Serialize;
 
 use super::{hygiene::Malformed, route::Route, upstream::UpstreamError};
-use crate::body::Body;
+use crate::{body::Body, dpop::DpopRefusal};
 
 /// What a client is asked to wait, in seconds, when trying again may help.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -25,6 +25,18 @@ pub(super) enum Refusal {
     /// Something came that cannot be such a credential.
     #[error("not a credential")]
     BadCredential,
+    /// The token came without the proof of its key (RFC 9449 §7.1).
+    #[error("the token comes without the DPoP proof of its key")]
+    NoProof,
+    /// That proof.
+    #[error(transparent)]
+    Proof(DpopRefusal),
+    /// So many proofs are remembered that no other can be.
+    #[error("too many DPoP proofs at a time")]
+    TooManyProofs,
+    /// The token came with a proof, but is bound to no key.
+    #[error("the token is bound to no key")]
+    NotBound,
     /// The form that may hold the credential could not be read.
     #[error("the form cannot be read, or is too long")]
     BadForm,
@@ -69,6 +81,7 @@ pub(super) enum Answer {
     BadRequest,
     Unsupported,
     Challenge(Option<&'static str>),
+    Proof(&'static str),
     Forbidden,
     StepUp,
     Ours,
@@ -86,8 +99,14 @@ impl Refusal {
                 _ => None,
             },
             Self::Scope => Some(Answer::Forbidden),
+            Self::NotBound => Some(self.answer()),
             _ => None,
         }
+    }
+
+    /// Whether the client needs a nonce for its next proof.
+    pub(super) const fn asks_for_nonce(&self) -> bool {
+        matches!(self, Self::Proof(DpopRefusal::Nonce))
     }
 
     fn answer(&self) -> Answer {
@@ -97,15 +116,20 @@ impl Refusal {
             }
             Self::Malformed(_) | Self::BadForm => Answer::BadRequest,
             Self::NoCredential => Answer::Challenge(None),
-            Self::BadCredential => Answer::Challenge(Some("invalid_token")),
+            Self::BadCredential | Self::NotBound => Answer::Challenge(Some("invalid_token")),
+            Self::Proof(DpopRefusal::Nonce) => Answer::Proof("use_dpop_nonce"),
+            Self::NoProof | Self::Proof(_) => Answer::Proof("invalid_dpop_proof"),
             Self::Exchange(error) => exchange_answer(error),
             Self::Again(answer) => *answer,
             Self::Scope => Answer::Forbidden,
             Self::StepUp => Answer::StepUp,
             Self::ExchangeTooSlow
+            | Self::TooManyProofs
             | Self::Upstream(UpstreamError::OutOfUse | UpstreamError::Full) => Answer::Busy,
             Self::Unsendable(_) => Answer::Ours,
             Self::Upstream(UpstreamError::TooSlow) => Answer::GatewayTimeout,
+            // The client's body broke off, or is not framed as it should be.
+            Self::Upstream(UpstreamError::Http(error)) if error.is_user() => Answer::BadRequest,
             Self::Upstream(_) => Answer::BadGateway,
         }
     }
@@ -116,6 +140,11 @@ impl Refusal {
             Self::Malformed(malformed) => malformed.name(),
             Self::NoCredential => "no_credential",
             Self::BadCredential => "bad_credential",
+            Self::NoProof => "no_proof",
+            Self::Proof(DpopRefusal::Nonce) => "no_nonce",
+            Self::Proof(_) => "bad_proof",
+            Self::TooManyProofs => "too_many_proofs",
+            Self::NotBound => "not_bound",
             Self::BadForm => "bad_form",
             Self::Exchange(_) | Self::Again(_) => "exchange",
             Self::Scope => "scope",
@@ -125,21 +154,24 @@ impl Refusal {
             Self::Upstream(UpstreamError::TooSlow) => "upstream_too_slow",
             Self::Upstream(UpstreamError::OutOfUse) => "upstream_out_of_use",
             Self::Upstream(UpstreamError::Full) => "upstream_full",
+            Self::Upstream(UpstreamError::Http(error)) if error.is_user() => "bad_body",
             Self::Upstream(_) => "upstream_unreachable",
         }
     }
 
     /// Writes what operators learn.
-    pub(super) fn log(&self, route: &str, correlation: &str) {
+    pub(super) fn log(&self, route: &str, correlation: &str, trace: Option<&str>) {
         let reason = self.name();
         match self.answer() {
             Answer::Ours => {
-                tracing::error!(route, correlation, reason, cause = %self, "request not forwarded");
+                tracing::error!(route, correlation, trace, reason, cause = %self, "request not forwarded");
             }
             Answer::Busy | Answer::BadGateway | Answer::GatewayTimeout => {
-                tracing::warn!(route, correlation, reason, cause = %self, "request not forwarded");
+                tracing::warn!(route, correlation, trace, reason, cause = %self, "request not forwarded");
             }
-            _ => tracing::info!(route, correlation, reason, cause = %self, "request not forwarded"),
+            _ => {
+                tracing::info!(route, correlation, trace, reason, cause = %self, "request not forwarded");
+            }
         }
     }
 
@@ -150,7 +182,7 @@ impl Refusal {
         let status = match answer {
             Answer::BadRequest => StatusCode::BAD_REQUEST,
             Answer::Unsupported => StatusCode::NOT_IMPLEMENTED,
-            Answer::Challenge(_) | Answer::StepUp => StatusCode::UNAUTHORIZED,
+            Answer::Challenge(_) | Answer::Proof(_) | Answer::StepUp => StatusCode::UNAUTHORIZED,
             Answer::Forbidden => StatusCode::FORBIDDEN,
             Answer::Ours => StatusCode::INTERNAL_SERVER_ERROR,
             Answer::Busy => StatusCode::SERVICE_UNAVAILABLE,
@@ -181,6 +213,7 @@ impl Refusal {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match answer {
             Answer::Challenge(error) => route.challenges.insert(headers, error),
+            Answer::Proof(error) => route.challenges.insert_proof(headers, error),
             Answer::Forbidden => route.challenges.insert(headers, Some("insufficient_scope")),
             Answer::StepUp => route
                 .challenges
@@ -209,7 +242,10 @@ fn exchange_answer(error: &ExchangeError) -> Answer {
     match error {
         ExchangeError::Subject(_)
         | ExchangeError::Actor(_)
-        | ExchangeError::Policy(PolicyRefusal::TooLate) => Answer::Challenge(Some("invalid_token")),
+        // RFC 6750 §3.1, RFC 9449 §7.2: a bound token without its proof is not valid here.
+        | ExchangeError::Policy(
+            PolicyRefusal::TooLate | PolicyRefusal::NotProven | PolicyRefusal::ActorNotProven,
+        ) => Answer::Challenge(Some("invalid_token")),
         ExchangeError::Scope | ExchangeError::Policy(_) | ExchangeError::Decided(_) => {
             Answer::Forbidden
         }

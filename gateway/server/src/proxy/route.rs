@@ -6,7 +6,7 @@ mod matching;
 mod reach;
 mod target;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use cambist_core::{Client, Scope, TokenType};
 use hyper::{Uri, header::HeaderValue, http::uri::PathAndQuery};
@@ -22,7 +22,7 @@ pub(super) use self::{
     matching::{HostMatch, Matching, PathMatch},
     target::Target,
 };
-use super::{challenge::Challenges, upstream::Origin};
+use super::{challenge::Challenges, counts::Counts, credential::Place, upstream::Origin};
 use crate::publish_error::PublishError;
 
 /// A route, checked and ready to serve. It owns the exchanges made through it.
@@ -42,6 +42,7 @@ pub struct Route {
     pub(super) idle: Duration,
     pub(super) total: Option<Duration>,
     pub(super) upgrades: Vec<HeaderValue>,
+    pub(super) counts: Arc<Counts>,
 }
 
 impl Route {
@@ -104,7 +105,13 @@ impl Route {
             idle,
             total,
             upgrades,
+            counts: Arc::default(),
         })
+    }
+
+    /// Goes on counting where an earlier publication of the same route stands.
+    pub fn succeed(&mut self, earlier: &Self) {
+        self.counts = Arc::clone(&earlier.counts);
     }
 
     /// The operator's name for it.
@@ -127,6 +134,19 @@ impl Route {
         self.target
             .iter()
             .flat_map(|target| target.carriers.iter().map(|carrier| &carrier.token_type))
+    }
+
+    /// Whether it takes bearer tokens, and tokens with a proof of their key.
+    pub fn schemes(&self) -> (bool, bool) {
+        let carriers = self
+            .target
+            .as_ref()
+            .map_or(&[][..], |target| &target.carriers);
+        let has = |is: fn(&Place) -> bool| carriers.iter().any(|carrier| is(&carrier.place));
+        (
+            has(|place| matches!(place, Place::Bearer)),
+            has(|place| matches!(place, Place::Dpop(_))),
+        )
     }
 
     /// The type of token that is issued through it, if any is.

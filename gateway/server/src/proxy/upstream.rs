@@ -2,6 +2,7 @@
 
 mod connect;
 mod endpoint;
+mod failures;
 pub(super) mod health;
 mod origin;
 mod pool;
@@ -22,6 +23,7 @@ pub use self::stream::ResponseStream;
 use self::{
     connect::Opened,
     endpoint::Lease,
+    failures::Failure,
     origin::Tried,
     pool::{Connection, Loan, Pool},
     stream::{Patience, Progress, RequestStream},
@@ -55,17 +57,6 @@ pub(super) enum UpstreamError {
     /// As many requests as may be are under way.
     #[error("too many requests are under way")]
     Full,
-}
-
-impl UpstreamError {
-    /// Whether the endpoint is to blame. A request that broke off is not its fault.
-    fn is_its_fault(&self) -> bool {
-        match self {
-            Self::Http(error) => !error.is_user(),
-            Self::Connect(_) | Self::Switched | Self::TooSlow => true,
-            Self::Tls(_) | Self::OutOfUse | Self::Full => false,
-        }
-    }
 }
 
 /// How long to wait for an upstream.
@@ -141,7 +132,7 @@ impl Upstreams {
             match attempt.await {
                 Ok((response, connection)) => {
                     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                        lease.failed();
+                        lease.failed(Failure::Switched);
                         return Err(UpstreamError::Switched);
                     }
                     lease.succeeded();
@@ -153,8 +144,8 @@ impl Upstreams {
                     }));
                 }
                 Err(Missed { error, unsent }) => {
-                    if error.is_its_fault() {
-                        lease.failed();
+                    if let Some(failure) = Failure::of(&error) {
+                        lease.failed(failure);
                     }
                     match unsent {
                         Some(unsent) => request = *unsent,

@@ -15,6 +15,7 @@ use super::{Draft, PublishFailure, Publisher, to_json};
 use crate::{
     document::InstanceDocument,
     gateway::now,
+    instance::build::kept_key,
     publish_error::PublishError,
     store::{Change, DocumentKind, Expected},
     vault::Material,
@@ -428,6 +429,9 @@ fn wanted(document: &InstanceDocument) -> Vec<Algorithm> {
     let mut wanted = Vec::new();
     for part in document.providers.values() {
         if !matches!(part.kind.as_str(), "access_token" | "id_token" | "jwt") {
+            continue;
+        }
+        if part.settings.contains_key(kept_key::MEMBER) {
             continue;
         }
         let algorithm = match part.settings.get("algorithm") {

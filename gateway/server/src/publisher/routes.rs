@@ -31,7 +31,10 @@ impl Publisher {
                 .get(name)
                 .map(|route| route.revision()),
         )?;
-        let route = build(&draft.registry, name, &document, draft.revision)?;
+        let mut route = build(&draft.registry, name, &document, draft.revision)?;
+        if let Some(earlier) = draft.registry.routes.get(name) {
+            route.succeed(earlier);
+        }
         let mut routes = BTreeMap::clone(&draft.registry.routes);
         routes.insert(name.to_owned(), Arc::new(route));
         draft.registry.put_routes(routes)?;
@@ -110,8 +113,9 @@ impl Publisher {
             else {
                 continue;
             };
-            let built = build(&draft.registry, name, &document, route.revision())
+            let mut built = build(&draft.registry, name, &document, route.revision())
                 .map_err(|error| error.within(&format!("routes.{name}")))?;
+            built.succeed(route);
             routes.insert(name.clone(), Arc::new(built));
         }
         draft.registry.put_routes(routes)?;

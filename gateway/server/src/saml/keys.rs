@@ -98,7 +98,7 @@ impl Frame<'_> {
         path: &str,
         kept: &Kept,
         algorithm: SignatureAlgorithm,
-    ) -> Result<SigningKey, PublishError> {
+    ) -> Result<Arc<SigningKey>, PublishError> {
         let store = self.store(path, kept)?;
         let entry = store
             .entry(&kept.alias)

@@ -1,6 +1,8 @@
 //! What others configure an instance by (saml-metadata §2.4): as the issuer of its assertions, and as one that
 //! accepts those of others.
 
+use std::sync::{Arc, OnceLock};
+
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use cambist_saml::{
@@ -8,6 +10,7 @@ use cambist_saml::{
     draft::identifier,
     metadata::{Description, IdentityProvider, ServiceProvider},
     signing::SigningKey,
+    write::Unsigned,
 };
 
 use super::Frame;
@@ -17,9 +20,31 @@ use crate::{face::oauth::saml_bearer::SAML2_BEARER, publish_error::PublishError}
 /// that no browser is sent to.
 const BINDING: &str = "urn:oasis:names:tc:SAML:2.0:bindings:SOAP";
 
-/// The signed metadata of the first provider and of all others that issue under its name, and of the
+/// The metadata of one publication. It is signed when somebody first asks for it: an instance whose metadata
+/// nobody reads costs no signature.
+pub struct SignedMetadata {
+    unsigned: Unsigned,
+    key: Arc<SigningKey>,
+    signed: OnceLock<Option<Bytes>>,
+}
+
+impl SignedMetadata {
+    /// The document with its signature. None if the cryptographic library refuses to work.
+    pub fn document(&self) -> Option<Bytes> {
+        let sign = || {
+            let signed = self.key.sign(&self.unsigned);
+            if let Err(error) = &signed {
+                tracing::error!(%error, "SAML metadata could not be signed");
+            }
+            signed.ok().map(Bytes::from)
+        };
+        self.signed.get_or_init(sign).clone()
+    }
+}
+
+/// The metadata of the first provider and of all others that issue under its name, and of the
 /// validator if it goes by the same name; none of an instance that neither issues nor accepts assertions.
-pub fn document(frame: &Frame<'_>, revision: u64) -> Result<Option<Bytes>, PublishError> {
+pub fn document(frame: &Frame<'_>, revision: u64) -> Result<Option<SignedMetadata>, PublishError> {
     let (providers, validators) = (frame.providers.borrow(), frame.validators.borrow());
     let (mut signing, mut formats): (Vec<&Certificate>, Vec<&str>) = (Vec::new(), Vec::new());
     let entity_id = match (providers.first(), validators.first()) {
@@ -43,7 +68,7 @@ pub fn document(frame: &Frame<'_>, revision: u64) -> Result<Option<Bytes>, Publi
         .filter(|validator| validator.audiences().iter().any(|name| name == entity_id))
         .flat_map(|validator| validator.encryption())
         .collect();
-    let own: Option<&SigningKey> = match providers.first() {
+    let own: Option<&Arc<SigningKey>> = match providers.first() {
         Some(provider) => Some(provider.key()),
         None => frame.bench.any_key(),
     };
@@ -83,8 +108,9 @@ pub fn document(frame: &Frame<'_>, revision: u64) -> Result<Option<Bytes>, Publi
     let unsigned = unsigned
         .write()
         .map_err(|error| failed(error.to_string()))?;
-    let signed = key
-        .sign(&unsigned)
-        .map_err(|error| failed(error.to_string()))?;
-    Ok(Some(Bytes::from(signed)))
+    Ok(Some(SignedMetadata {
+        unsigned,
+        key: Arc::clone(key),
+        signed: OnceLock::new(),
+    }))
 }

@@ -129,7 +129,7 @@ impl SamlProvider {
     }
 
     /// The key it signs with.
-    pub fn key(&self) -> &SigningKey {
+    pub const fn key(&self) -> &Arc<SigningKey> {
         &self.key
     }
 
@@ -140,10 +140,12 @@ impl SamlProvider {
             .unwrap_or(uri::NAME_ID_UNSPECIFIED)
     }
 
-    /// As the subject's source named it, or as the operator says of tokens of its type.
+    /// As the subject's source named it, or as the operator says of tokens of its type. Who tells the moment of
+    /// issuance tells nothing of what the source said.
     fn authn_context_class<'a>(&'a self, issuance: &Issuance<'a>) -> &'a str {
         let told = issuance.subject().authentication_context.as_deref();
-        told.filter(|context| fluent_uri::Uri::parse(*context).is_ok())
+        told.filter(|_| self.authentication == Authentication::Subject)
+            .filter(|context| fluent_uri::Uri::parse(*context).is_ok())
             .or_else(|| {
                 let known = &self.authn_context_classes;
                 known

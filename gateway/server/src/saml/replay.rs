@@ -1,7 +1,7 @@
 //! Which assertions were used, in the store: for every instance, and over restarts (SM-06).
 
 use aws_lc_rs::digest::{Context, SHA256};
-use cambist_core::{BoxFuture, Fault, Timestamp};
+use cambist_core::{BoxFuture, Fault, Purpose, Timestamp};
 use cambist_saml::accept::Replay;
 use tokio::runtime::Handle;
 
@@ -27,7 +27,18 @@ impl UsedAssertions {
 
     /// As of one moment.
     pub(super) const fn at(&self, now: Timestamp) -> UsedAt<'_> {
-        UsedAt { used: self, now }
+        UsedAt {
+            used: self,
+            now,
+            purpose: Purpose::Issue,
+        }
+    }
+}
+
+impl UsedAt<'_> {
+    /// For a call of this purpose: one that only explains is not remembered.
+    pub(super) const fn during(self, purpose: Purpose) -> Self {
+        Self { purpose, ..self }
     }
 }
 
@@ -35,6 +46,7 @@ impl UsedAssertions {
 pub(super) struct UsedAt<'a> {
     used: &'a UsedAssertions,
     now: Timestamp,
+    purpose: Purpose,
 }
 
 impl Replay for UsedAt<'_> {
@@ -55,10 +67,16 @@ impl Replay for UsedAt<'_> {
         };
         let store = self.used.store.clone();
         // A request that ends midway must not cost the store its connection.
-        let task = self
-            .used
-            .handle
-            .spawn(async move { store.kv_put(&put, now).await });
+        let purpose = self.purpose;
+        let task = self.used.handle.spawn(async move {
+            match purpose {
+                Purpose::Issue => store.kv_put(&put, now).await,
+                Purpose::Explain => {
+                    let known = store.kv_get(&put.space, &put.key, now).await;
+                    known.map(|known| known.is_none())
+                }
+            }
+        });
         Box::pin(async move {
             match task.await {
                 Ok(Ok(is_first)) => Ok(is_first),

@@ -233,6 +233,7 @@ async fn ask_with(
         scope: None,
         nonce: None,
         wanted_confirmation: beside.wanted,
+        described: None,
     };
     let call = Call {
         now,
@@ -240,6 +241,7 @@ async fn ask_with(
         correlation: "0123456789abcdef",
         random: [0xab; 16],
         proofs: beside.proofs,
+        purpose: cambist_core::Purpose::Issue,
     };
     exchange(&instance.engine, &request, &call).await
 }

@@ -295,7 +295,7 @@ impl SamlValidator {
         call: &Call<'_>,
     ) -> Result<Principal, ValidateError> {
         let document = transport::decode_token(token.as_bytes()).map_err(refused)?;
-        let replay = self.used.at(call.now);
+        let replay = self.used.at(call.now).during(call.purpose);
         let accepted = self
             .acceptance
             .accept(&document, &presenter, call.now, &replay)

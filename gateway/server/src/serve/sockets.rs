@@ -80,6 +80,13 @@ impl Sockets {
         Ok(sockets)
     }
 
+    /// Every listener.
+    pub(super) fn doors(&self) -> Vec<Arc<Door>> {
+        let shared = self.shared.iter().map(|opened| &opened.door);
+        let alone = self.alone.iter().map(|(door, _)| door);
+        shared.chain(alone).cloned().collect()
+    }
+
     fn open(
         &mut self,
         wanted: &Wanted<'_>,

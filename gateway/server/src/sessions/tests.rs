@@ -153,3 +153,40 @@ async fn sessions_are_bounded_per_user_and_in_all() {
     assert_eq!(sessions.end_user("/alpha", "dana").await, 2);
     begin(&sessions, "gina").await;
 }
+
+#[tokio::test]
+async fn a_disabled_users_sessions_end_with_the_next_round() {
+    let directory = tempfile::tempdir().unwrap();
+    let sessions = open(&directory).await;
+    let (disabled, other) = (
+        begin(&sessions, "dana").await,
+        begin(&sessions, "erin").await,
+    );
+    // Another process, as the command line is one.
+    let store = Store::open(&directory.path().join("cambist.db"))
+        .await
+        .unwrap();
+    let user = crate::store::User {
+        realm: "/alpha".to_owned(),
+        username: "dana".to_owned(),
+        password_hash: "none".to_owned(),
+        attributes: Map::new(),
+        is_disabled: false,
+    };
+    store.add_user(&user).await.unwrap();
+    store
+        .set_user_disabled("/alpha", "dana", true)
+        .await
+        .unwrap();
+    sessions.tend_once(NOW).await;
+    assert!(sessions.find(disabled.as_bytes(), NOW).is_none());
+    assert!(sessions.find(other.as_bytes(), NOW).is_some());
+    store
+        .set_user_disabled("/alpha", "dana", false)
+        .await
+        .unwrap();
+    let again = begin(&sessions, "dana").await;
+    store.remove_user("/alpha", "dana").await.unwrap();
+    sessions.tend_once(NOW).await;
+    assert!(sessions.find(again.as_bytes(), NOW).is_none());
+}

@@ -1,6 +1,6 @@
 //! Sessions, kept so that they outlive a restart.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use cambist_core::Timestamp;
 use sqlx::{Row, sqlite::SqliteRow};
@@ -82,6 +82,20 @@ impl Store {
         .fetch_all(&*self.pool())
         .await?;
         rows.iter().map(read).collect()
+    }
+
+    /// The SHA-256 of the token of every session.
+    pub async fn session_digests(&self) -> Result<HashSet<[u8; 32]>, StoreError> {
+        let rows: Vec<Vec<u8>> = sqlx::query_scalar("SELECT digest FROM sessions")
+            .fetch_all(&*self.pool())
+            .await?;
+        let read = |digest: Vec<u8>| {
+            digest.try_into().map_err(|_| StoreError::Corrupt {
+                what: "a session".to_owned(),
+                source: None,
+            })
+        };
+        rows.into_iter().map(read).collect()
     }
 
     /// Forgets these sessions.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde_json::{Map, Value};
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{Store, StoreError, change::bounded, documents::MAX_DOCUMENT, seal::seal};
 
@@ -105,7 +105,8 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Disables or enables a user. Missing if there is none.
+    /// Disables or enables a user. Missing if there is none. A disabled user's sessions are over: a running
+    /// gateway notices within a minute.
     pub async fn set_user_disabled(
         &self,
         realm: &str,
@@ -131,29 +132,47 @@ impl Store {
                 .bind(seal_of(&user, &attributes))
                 .execute(&mut write.connection)
                 .await?;
+            if is_disabled {
+                end_sessions(&mut write.connection, realm, username).await?;
+            }
             Ok(())
         }
         .await;
         self.finish(write, outcome).await
     }
 
-    /// Removes a user. Missing if there is none.
+    /// Removes a user, and with it its sessions. Missing if there is none.
     pub async fn remove_user(&self, realm: &str, username: &str) -> Result<(), StoreError> {
         let mut write = self.begin().await?;
-        let outcome = sqlx::query("DELETE FROM users WHERE realm = ?1 AND username = ?2")
-            .bind(realm)
-            .bind(username)
-            .execute(&mut write.connection)
-            .await
-            .map_err(StoreError::from)
-            .and_then(|done| match done.rows_affected() {
-                0 => Err(StoreError::Missing {
+        let outcome = async {
+            let done = sqlx::query("DELETE FROM users WHERE realm = ?1 AND username = ?2")
+                .bind(realm)
+                .bind(username)
+                .execute(&mut write.connection)
+                .await?;
+            if done.rows_affected() == 0 {
+                return Err(StoreError::Missing {
                     what: what(realm, username),
-                }),
-                _ => Ok(()),
-            });
+                });
+            }
+            end_sessions(&mut write.connection, realm, username).await
+        }
+        .await;
         self.finish(write, outcome).await
     }
+}
+
+async fn end_sessions(
+    connection: &mut SqliteConnection,
+    realm: &str,
+    username: &str,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM sessions WHERE realm = ?1 AND username = ?2")
+        .bind(realm)
+        .bind(username)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 fn what(realm: &str, username: &str) -> String {

@@ -4,13 +4,21 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use cambist_saml::{
     algorithm::{KeyKind, SignatureAlgorithm},
     certificate::Certificate,
     decryption::{DecryptionKey, NotADecryptionKey},
     signing::{KeyError, SigningKey},
+};
+use cambist_token::{
+    Keyring,
+    jose::{self, Algorithm},
 };
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -34,6 +42,14 @@ pub struct KeyStoreEntry {
     has_key: bool,
     /// In DER, the key's own first.
     certificates: Vec<Vec<u8>>,
+    parsed: Parsed,
+}
+
+/// What a private key was parsed to, once for all instances that sign with it.
+#[derive(Default)]
+struct Parsed {
+    assertions: Mutex<Vec<(SignatureAlgorithm, Arc<SigningKey>)>>,
+    tokens: Mutex<Vec<(Algorithm, Arc<Keyring>)>>,
 }
 
 /// What may be known of an entry.
@@ -106,9 +122,20 @@ impl KeyStoreEntry {
     }
 
     /// The private key with its certificate, to sign assertions with.
-    pub fn signing_key(&self, algorithm: SignatureAlgorithm) -> Result<SigningKey, KeyError> {
-        let pem = self.private_key_pem().ok_or(KeyError::NotPem)?;
-        SigningKey::from_pem(pem, pem, algorithm)
+    pub fn signing_key(&self, algorithm: SignatureAlgorithm) -> Result<Arc<SigningKey>, KeyError> {
+        once(&self.parsed.assertions, algorithm, || {
+            let pem = self.private_key_pem().ok_or(KeyError::NotPem)?;
+            SigningKey::from_pem(pem, pem, algorithm)
+        })
+    }
+
+    /// The private key alone in a ring, to sign JWTs with.
+    pub fn signing_ring(&self, algorithm: Algorithm) -> Result<Arc<Keyring>, jose::KeyError> {
+        once(&self.parsed.tokens, algorithm, || {
+            let pem = self.private_key_pem().ok_or(jose::KeyError::NotPem)?;
+            let key = jose::SigningKey::from_pkcs8_pem(pem, algorithm)?;
+            Ok(Keyring::new(vec![Arc::new(key)]))
+        })
     }
 
     /// The private key, to decrypt with.
@@ -116,6 +143,21 @@ impl KeyStoreEntry {
         let pem = self.private_key_pem().ok_or(NotADecryptionKey)?;
         DecryptionKey::from_pem(pem)
     }
+}
+
+/// What is known for `algorithm`, or else is made now. What cannot be made is tried again the next time.
+fn once<A: Copy + PartialEq, T, E>(
+    known: &Mutex<Vec<(A, Arc<T>)>>,
+    algorithm: A,
+    make: impl FnOnce() -> Result<T, E>,
+) -> Result<Arc<T>, E> {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, found)) = known.iter().find(|(made_for, _)| *made_for == algorithm) {
+        return Ok(Arc::clone(found));
+    }
+    let made = Arc::new(make()?);
+    known.push((algorithm, Arc::clone(&made)));
+    Ok(made)
 }
 
 impl fmt::Debug for KeyStore {

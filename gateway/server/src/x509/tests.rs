@@ -56,6 +56,7 @@ fn check(
             certificates,
             ..Proofs::default()
         },
+        purpose: cambist_core::Purpose::Issue,
     };
     validator.check(&Token::new(token), &call)
 }

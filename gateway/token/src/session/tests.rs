@@ -34,6 +34,7 @@ async fn validate(realm: &str, token: &str) -> Result<Principal, ValidateError> 
         correlation: "c",
         random: [0; 16],
         proofs: cambist_core::Proofs::default(),
+        purpose: cambist_core::Purpose::Issue,
     };
     validator.validate(&Token::new(token), &call).await
 }

@@ -51,6 +51,7 @@ async fn validate(token: impl Into<Vec<u8>>) -> Result<Principal, ValidateError>
         correlation: "c",
         random: [0; 16],
         proofs: cambist_core::Proofs::default(),
+        purpose: cambist_core::Purpose::Issue,
     };
     validator(&json!({"subject_prefix": "corp:", "scopes": ["read"]}))
         .unwrap()

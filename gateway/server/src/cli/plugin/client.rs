@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const TOKEN_BYTES: u64 = 4096;
 
 /// A connection's makings: where to, and the token.
-pub(super) struct Client {
+pub(in crate::cli) struct Client {
     place: Target,
     token: Zeroizing<String>,
     ca_file: Option<PathBuf>,
@@ -43,7 +43,7 @@ struct Target {
 
 impl Client {
     /// The gateway that the arguments name, or the configuration.
-    pub(super) fn open(arguments: GatewayArguments) -> Result<Self, CliError> {
+    pub(in crate::cli) fn open(arguments: GatewayArguments) -> Result<Self, CliError> {
         let config = arguments.place.load([])?.config;
         let url = arguments.url.unwrap_or_else(|| local_url(&config));
         let place = Target::parse(&url).ok_or(PluginError::Url(url))?;
@@ -56,7 +56,7 @@ impl Client {
     }
 
     /// Sends one request; what the API answers, or its problem.
-    pub(super) fn send(
+    pub(in crate::cli) fn send(
         &self,
         method: Method,
         path: &str,

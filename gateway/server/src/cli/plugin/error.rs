@@ -42,6 +42,8 @@ pub(in crate::cli) enum PluginError {
     NoProject(PathBuf),
     #[error("`{0}` is not a plugin's name; use 1 to 64 of a-z, 0-9 and -, starting with a letter")]
     Name(String),
+    #[error("`{0}` is no parameter; write `name=value`, or `name=@file`")]
+    Parameter(String),
     #[error("`{0}` is not a plugin's name; use 1 to 64 of A-Z, a-z, 0-9, `.`, `_` and `-`")]
     Reference(String),
     #[error("no gateway answers at {url}; is `cambist serve` running? give another with --url")]
@@ -99,6 +101,7 @@ impl PluginError {
                 | Self::NoProject(_)
                 | Self::Url(_)
                 | Self::NoGuest
+                | Self::Parameter(_)
         )
     }
 }

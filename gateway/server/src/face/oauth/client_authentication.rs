@@ -5,7 +5,9 @@ mod basic;
 #[cfg(test)]
 mod tests;
 
-use cambist_core::Fault;
+use std::borrow::Cow;
+
+use cambist_core::{Fault, Purpose};
 use cambist_token::jose::{MAX_TOKEN_BYTES, Unverified};
 use hyper::{HeaderMap, header};
 use zeroize::Zeroizing;
@@ -16,7 +18,9 @@ use super::{
 };
 use crate::{
     gateway::{Circumstances, Gateway},
-    instance::{Authentication, PublishedInstance, RegisteredClient},
+    instance::{
+        Authentication, PublishedInstance, RegisteredClient, authentication::AssertionError,
+    },
 };
 
 /// `client_assertion_type` of RFC 7523 §2.2.
@@ -55,7 +59,24 @@ pub async fn authenticated_form<'i>(
         return Err(Refusal::UnsupportedMediaType);
     }
     let form = form::parse(body)?;
-    let client = authenticate(gateway, instance, headers, &form, circumstances).await?;
+    let client = authenticate(
+        gateway,
+        instance,
+        headers,
+        &form,
+        circumstances,
+        Purpose::Issue,
+    )
+    .await
+    .map_err(|unknown| {
+        tracing::info!(
+            instance = instance.id,
+            correlation = circumstances.correlation,
+            reason = %unknown.reason,
+            "a client did not authenticate"
+        );
+        unknown.refusal
+    })?;
     Ok((form, client))
 }
 
@@ -71,25 +92,68 @@ fn is_form(headers: &HeaderMap) -> bool {
     })
 }
 
+/// A caller that is no client.
+#[derive(Debug)]
+pub struct Unauthenticated {
+    /// What it is told.
+    pub refusal: Refusal,
+    /// What operators may know.
+    pub reason: Cow<'static, str>,
+}
+
+impl Unauthenticated {
+    fn because(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            refusal: FAILED,
+            reason: reason.into(),
+        }
+    }
+}
+
+impl From<Refusal> for Unauthenticated {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            reason: refusal.description().into(),
+            refusal,
+        }
+    }
+}
+
+impl From<Fault> for Unauthenticated {
+    fn from(fault: Fault) -> Self {
+        let refusal = match fault {
+            Fault::Overloaded(_) | Fault::Unavailable(_) => Refusal::TemporarilyUnavailable,
+            _ => Refusal::ServerError,
+        };
+        Self {
+            refusal,
+            reason: fault.to_string().into(),
+        }
+    }
+}
+
 /// Who asks. Exactly one method must have been used (SC-04), and it must be the client's own: what another
 /// method would prove counts for nothing (SC-03).
-async fn authenticate<'i>(
+pub async fn authenticate<'i>(
     gateway: &Gateway,
     instance: &'i PublishedInstance,
     headers: &HeaderMap,
     form: &TokenForm,
     circumstances: &Circumstances,
-) -> Result<&'i RegisteredClient, Refusal> {
+    purpose: Purpose,
+) -> Result<&'i RegisteredClient, Unauthenticated> {
+    let unknown = || Unauthenticated::because("no client of this instance has this id");
+    let other_method = || Unauthenticated::because("the client authenticates in another way");
     match credentials(headers, form, circumstances)? {
         Credentials::Secret { id, secret } => {
-            let client = instance.clients.get(&id).ok_or(FAILED)?;
+            let client = instance.clients.get(&id).ok_or_else(unknown)?;
             let Authentication::Secret(known) = &client.authentication else {
-                return Err(FAILED);
+                return Err(other_method());
             };
-            match known.matches(&secret, &gateway.heavy).await {
-                Ok(true) => Ok(client),
-                Ok(false) => Err(FAILED),
-                Err(fault) => Err(ours(&fault)),
+            if known.matches(&secret, &gateway.heavy).await? {
+                Ok(client)
+            } else {
+                Err(Unauthenticated::because("the secret is wrong"))
             }
         }
         Credentials::Assertion {
@@ -97,40 +161,43 @@ async fn authenticate<'i>(
             assertion,
             is_svid,
         } => {
-            let client = asserted(instance, id, assertion, is_svid).ok_or(FAILED)?;
+            let client = asserted(instance, id, assertion, is_svid).ok_or_else(|| {
+                Unauthenticated::because("the assertion names no client of this instance")
+            })?;
             let now = circumstances.now;
             let accepted = client
                 .authentication
                 .accept_assertion(assertion.as_bytes(), is_svid, now)
                 .await
-                .map_err(|fault| ours(&fault))?
-                .ok_or(FAILED)?;
+                .map_err(|error| match error {
+                    AssertionError::Fault(fault) => fault.into(),
+                    error => Unauthenticated::because(error.to_string()),
+                })?;
             let Some(jti) = accepted.id else {
                 return Ok(client);
             };
             let (name, until) = (&client.client.id, accepted.until);
-            let is_first = gateway
-                .used_assertions
-                .is_first(&instance.id, name, &jti, until, now)
-                .await
-                .map_err(|fault| ours(&fault))?;
-            if is_first { Ok(client) } else { Err(FAILED) }
+            let used = &gateway.used_assertions;
+            let is_first = match purpose {
+                Purpose::Issue => used.is_first(&instance.id, name, &jti, until, now).await?,
+                Purpose::Explain => used.would_be_first(&instance.id, name, &jti, now).await?,
+            };
+            if is_first {
+                Ok(client)
+            } else {
+                Err(Unauthenticated::because("the assertion was used before"))
+            }
         }
         Credentials::Certificate { id } => {
-            let client = instance.clients.get(id).ok_or(FAILED)?;
+            let client = instance.clients.get(id).ok_or_else(unknown)?;
             if client.authentication.accepts_certificate(circumstances) {
                 Ok(client)
             } else {
-                Err(FAILED)
+                Err(Unauthenticated::because(
+                    "the certificate is not this client's",
+                ))
             }
         }
-    }
-}
-
-const fn ours(fault: &Fault) -> Refusal {
-    match fault {
-        Fault::Overloaded(_) | Fault::Unavailable(_) => Refusal::TemporarilyUnavailable,
-        _ => Refusal::ServerError,
     }
 }
 

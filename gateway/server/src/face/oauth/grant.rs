@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use cambist_core::{
     Call, Client, ExchangeError, ExchangeRequest, Exchanged, Instance, MayPresent, Presented,
-    Token, TokenType, exchange, issue_to_client,
+    Token, TokenType, Witness, exchange, explain, explain_to_client, issue_to_client,
 };
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -165,6 +165,7 @@ impl Grant {
             scope: form.scope.take(),
             nonce: None,
             wanted_confirmation: None,
+            described: None,
         })
     }
 
@@ -178,6 +179,21 @@ impl Grant {
         match self {
             Self::ClientCredentials => issue_to_client(&instance.engine, request, call).await,
             _ => exchange(&instance.engine, request, call).await,
+        }
+    }
+
+    /// Tells `witness` what [`run`](Self::run) would do. Nothing is issued.
+    pub async fn explain(
+        self,
+        instance: &PublishedInstance,
+        request: &ExchangeRequest<'_>,
+        call: &Call<'_>,
+        witness: &mut impl Witness,
+    ) -> Result<(), ExchangeError> {
+        let engine = &instance.engine;
+        match self {
+            Self::ClientCredentials => explain_to_client(engine, request, call, witness).await,
+            _ => explain(engine, request, call, witness).await,
         }
     }
 

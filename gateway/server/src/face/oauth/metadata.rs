@@ -1,10 +1,13 @@
 //! Authorization server metadata (RFC 8414 §2), which also answers old `OpenID` clients.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use cambist_core::{Instance, TokenType};
-use cambist_token::{dpop, jose::Algorithm};
+use cambist_token::{Keyring, dpop, jose::Algorithm};
 use serde_json::{Map, Value, json};
 
 use super::grant::Grant;
@@ -18,6 +21,8 @@ pub struct Offered<'a> {
     pub engine: &'a Instance,
     /// The algorithms it signs with and publishes keys of.
     pub algorithms: &'a [Algorithm],
+    /// Keys of key stores that it signs with too.
+    pub kept_keys: &'a [(Arc<Keyring>, Algorithm)],
     /// Its clients.
     pub clients: &'a HashMap<String, RegisteredClient>,
     /// What it keeps of what it issues.
@@ -50,10 +55,13 @@ pub fn document(offered: &Offered<'_>) -> Bytes {
     say("grant_types_supported", json!(grants));
     say("response_types_supported", json!([]));
     say("subject_types_supported", json!(["public"]));
-    say(
-        "id_token_signing_alg_values_supported",
-        json!(offered.algorithms),
-    );
+    let mut algorithms = offered.algorithms.to_vec();
+    for (_, algorithm) in offered.kept_keys {
+        if !algorithms.contains(algorithm) {
+            algorithms.push(*algorithm);
+        }
+    }
+    say("id_token_signing_alg_values_supported", json!(algorithms));
     say("token_endpoint_auth_methods_supported", json!(methods));
     say("scopes_supported", json!(scopes));
     if offered.clients.is_empty() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use cambist_token::dpop;
 use serde_json::{Map, Value, json};
 
 use crate::{proxy::Asked, registry::Registry};
@@ -44,6 +45,10 @@ pub fn document(
     say("resource", json!(format!("{origin}{}", route.path())));
     say("authorization_servers", json!(issuers));
     say("bearer_methods_supported", json!(["header"]));
+    if let (bearer, true) = route.schemes() {
+        say("dpop_signing_alg_values_supported", json!(dpop::ALGORITHMS));
+        say("dpop_bound_access_tokens_required", json!(!bearer));
+    }
     let scopes: Vec<&str> = route
         .client()
         .into_iter()

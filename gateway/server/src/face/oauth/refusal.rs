@@ -168,9 +168,19 @@ impl Refusal {
         }
     }
 
+    /// The status of the answer.
+    pub const fn status(self) -> StatusCode {
+        self.parts().0
+    }
+
     /// The OAuth error code.
     pub const fn code(self) -> &'static str {
         self.parts().1
+    }
+
+    /// `error_description`, unless a plugin has words of its own.
+    pub const fn description(self) -> &'static str {
+        self.parts().2
     }
 
     /// The response, with an identifier by which operators find the reason.

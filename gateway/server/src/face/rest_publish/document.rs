@@ -221,9 +221,13 @@ fn id_token_provider(
             "issuer": state.issuer,
             "authentication": "issuance",
             "identifier": "uuid",
-            "key_reference": if state.embeds_key { "jwk" } else { "none" },
+            "key_reference": key_reference(state),
         }),
     );
+    if let Some((file, alias)) = state.key() {
+        let key = json!({ "keystore": key_store(file), "alias": alias });
+        provider.settings.insert("key".to_owned(), key);
+    }
     if let Some(party) = &state.authorized_party {
         provider
             .settings
@@ -243,6 +247,23 @@ fn id_token_provider(
             .insert("secret".to_owned(), Value::String(secret));
     }
     Ok(provider)
+}
+
+/// Keys that need a certificate out of band are named by nobody, as elsewhere. One of the gateway's, which
+/// rotates, must be.
+fn key_reference(state: &IdTokenState) -> &'static str {
+    if state.algorithm.is_rsa() && state.embeds_key {
+        "jwk"
+    } else if state.algorithm.shortest_secret().is_none() && state.key().is_none() {
+        "kid"
+    } else {
+        "none"
+    }
+}
+
+/// What the vault calls the key store of this file: where it lay elsewhere says nothing here.
+fn key_store(file: &str) -> &str {
+    file.rsplit(['/', '\\']).next().unwrap_or(file)
 }
 
 fn client_secret(
@@ -291,7 +312,9 @@ pub(super) fn in_state(mut error: PublishError) -> PublishError {
 }
 
 fn state_path(path: &str) -> String {
-    const PROVIDER: [(&str, &str); 6] = [
+    const PROVIDER: [(&str, &str); 8] = [
+        ("key.alias", state::KEY_ALIAS),
+        ("key.keystore", state::KEYSTORE),
         ("algorithm", "oidc-signature-algorithm"),
         ("authorized_party", "oidc-authorized-party"),
         ("claims", "oidc-claim-map"),

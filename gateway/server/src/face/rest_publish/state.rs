@@ -8,7 +8,7 @@ pub(super) mod saml2;
 use serde_json::{Value, json};
 
 pub(super) use deployment::Deployment;
-pub(super) use id_token::{AUDIENCE, CLIENT_SECRET, IdTokenState, MAPPERS};
+pub(super) use id_token::{AUDIENCE, CLIENT_SECRET, IdTokenState, KEY_ALIAS, KEYSTORE, MAPPERS};
 pub(super) use rules::{CERTIFICATE_HEADER_NAME, HEADER_NAME};
 pub(super) use saml2::{Encrypted, Saml2State};
 

@@ -90,7 +90,7 @@ async fn rs_51_an_hmac_signature_verifies_with_the_utf_8_secret() {
 
 #[tokio::test]
 async fn rs_46_rs_54_the_header_refers_to_the_key_as_configured() {
-    let desk = desk().await;
+    let desk = desk().await.with_key_store().await;
     for (reference, element) in [("NONE", "none"), ("JWK", "jwk")] {
         created(&desk, &rsa_state("/alpha", element, reference)).await;
         let (status, body) = desk.translate(&format!("alpha/{element}")).await;
@@ -185,7 +185,7 @@ async fn rs_59_rs_63_p9_one_is_read_under_its_id_and_an_unknown_one_404() {
 
 #[tokio::test]
 async fn secrets_are_neither_shown_nor_kept_beyond_need() {
-    let desk = desk().await;
+    let desk = desk().await.with_key_store().await;
     created(&desk, &hmac_state("/alpha", "hmac")).await;
     created(&desk, &rsa_state("/alpha", "rsa", "NONE")).await;
     for id in ["alpha/hmac", "alpha/rsa"] {
@@ -276,7 +276,7 @@ async fn rs_61_p10_put_replaces_whatever_the_protocol_version_and_only_what_is_t
 
 #[tokio::test]
 async fn rs_65_what_was_read_can_be_put_back_and_keeps_the_secret() {
-    let desk = desk().await;
+    let desk = desk().await.with_key_store().await;
     for (id, state) in [
         ("alpha/hmac", hmac_state("/alpha", "hmac")),
         ("alpha/rsa", rsa_state("/alpha", "rsa", "JWK")),

@@ -19,6 +19,8 @@ pub const MAX_BODY: usize = 1024 * 1024;
 pub enum Caller {
     /// Presented the admin token, in the `iPlanetDirectoryPro` header or cookie or as a bearer token.
     Admin,
+    /// Presented a session of a user, who is no administrator.
+    User,
     /// Presented nothing, or nothing that is valid.
     Anonymous,
 }
@@ -214,6 +216,11 @@ impl RestError {
     /// 401 for a missing or invalid admin token.
     pub fn access_denied() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "Access Denied")
+    }
+
+    /// 403: the caller is known, and is no administrator.
+    pub fn not_an_administrator() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "User is not an administrator.")
     }
 }
 

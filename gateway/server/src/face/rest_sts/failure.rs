@@ -3,6 +3,7 @@
 use cambist_core::{
     DecideError, ExchangeError, Fault, IssueError, PolicyRefusal, Rejection, ValidateError,
 };
+use cambist_plugin::NO_SUBJECT;
 use hyper::StatusCode;
 
 use super::{OPENAM, OPENIDCONNECT, USERNAME, X509, common_rest::RestError};
@@ -59,6 +60,22 @@ fn refused(error: &ValidateError, input: &str) -> RestError {
         ValidateError::Fault(Fault::Internal(reason)) if reason == NO_TOKEN_ID => {
             internal(NO_TOKEN_ID)
         }
+        // So says the contract of a login service that cannot be reached, though it may be better soon.
+        ValidateError::Fault(Fault::Unavailable(_))
+            if matches!(input, USERNAME | OPENIDCONNECT | OPENAM | X509) =>
+        {
+            internal(&format!(
+                "Exception caught posting {} to rest authN: the login service could not be reached.",
+                presented(input)
+            ))
+        }
+        // Who validates a custom token says whose it is; elsewhere that is a session of theirs.
+        ValidateError::Fault(Fault::Plugin { reason, .. }) if reason.ends_with(NO_SUBJECT) => {
+            RestError::new(
+                StatusCode::CONFLICT,
+                "The custom token validator did not set the am session string: it names no subject.",
+            )
+        }
         ValidateError::Fault(fault) => fault_error(
             fault,
             &format!(
@@ -69,13 +86,14 @@ fn refused(error: &ValidateError, input: &str) -> RestError {
     }
 }
 
-/// A plugin's own refusal: its message, and its code as the status if it is one of the client's.
+/// A plugin's own refusal: its message, and its code as the status if it is one of an error.
 fn said(code: &str, message: Option<&str>, usual: StatusCode) -> RestError {
     let status = code
         .parse()
         .ok()
         .and_then(|number: u16| StatusCode::from_u16(number).ok());
-    let status = status.filter(StatusCode::is_client_error).unwrap_or(usual);
+    let is_error = |status: &StatusCode| status.is_client_error() || status.is_server_error();
+    let status = status.filter(is_error).unwrap_or(usual);
     let mut error = RestError::new(
         status,
         message.unwrap_or(match usual {

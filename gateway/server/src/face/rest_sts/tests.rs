@@ -130,6 +130,7 @@ async fn send(request: &RestRequest, is_published: bool) -> (StatusCode, Value, 
         correlation: "c-1",
         random: [7; 16],
         proofs: Proofs::default(),
+        purpose: cambist_core::Purpose::Issue,
     };
     let (instance, face) = (instance(), face());
     let (response, outcome) = answer(

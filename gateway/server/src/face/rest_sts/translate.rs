@@ -4,7 +4,7 @@ use cambist_core::{Presented, Token, TokenType, WantedConfirmation};
 use serde_json::{Map, Value};
 
 use super::{
-    OPENAM, OPENIDCONNECT, RestFace, USERNAME, X509,
+    OPENAM, OPENIDCONNECT, RestFace, SAML2, USERNAME, X509,
     common_rest::{RestError, shown},
     offload::Source,
 };
@@ -30,6 +30,8 @@ pub struct Translation {
     pub nonce: Option<String>,
     /// How whoever presents the issued token will be confirmed, for types that say so.
     pub confirmation: Option<WantedConfirmation>,
+    /// The caller's whole `output_token_state`, for types that only a plugin knows.
+    pub described: Option<String>,
     /// Whom it will be addressed to: all audiences the instance was published with for this output.
     pub audiences: Vec<String>,
 }
@@ -71,6 +73,7 @@ pub(super) fn read(
         _ => Token::new(Value::Object(members(&input).cloned().unwrap_or_default()).to_string()),
     };
     let wanted = output::read(&output_name, &output)?;
+    let is_custom = !matches!(output_name.as_str(), OPENIDCONNECT | SAML2);
     Ok(Translation {
         subject: Presented {
             token,
@@ -81,6 +84,7 @@ pub(super) fn read(
         ends_session,
         nonce: wanted.nonce,
         confirmation: wanted.confirmation,
+        described: is_custom.then(|| output.to_string()),
         audiences: face.audiences(&output_name),
         input: input_name,
         output: output_name,

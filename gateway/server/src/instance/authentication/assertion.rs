@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use cambist_core::{Fault, Timestamp};
+use cambist_core::{Fault, Rejection, Timestamp};
 use cambist_token::{
     TrustedIssuer,
     jose::{Expected, MAX_TOKEN_BYTES, Unverified},
@@ -24,6 +24,32 @@ pub struct Accepted {
     pub until: Timestamp,
 }
 
+/// Why an assertion is not accepted. For operators: the client learns none of it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AssertionError {
+    /// It is not addressed to us, or not to us alone (SC-01).
+    #[error("the assertion is not addressed to this issuer alone")]
+    Audience,
+    /// It could not be judged.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// It has no `jti`, or a very long one.
+    #[error("the assertion has no usable jti")]
+    Identifier,
+    /// It could be used for too long (SC-02).
+    #[error("the assertion ends more than {LONGEST_LIFE} seconds from now")]
+    Lifetime,
+    /// The client was registered with another way to prove itself.
+    #[error("the client does not authenticate by such an assertion")]
+    Method,
+    /// Its signature, times, or form.
+    #[error("the assertion was not accepted: {0}")]
+    Rejected(#[from] Rejection),
+    /// It speaks of somebody else.
+    #[error("the assertion does not speak of this client")]
+    Subject,
+}
+
 /// Whose assertions are accepted as one client.
 pub struct Assertions {
     pub(super) keys: Arc<TrustedIssuer>,
@@ -40,15 +66,13 @@ pub(super) enum Subject {
 }
 
 impl Assertions {
-    /// Judges an assertion. None if it is not acceptable; why is nobody's business but the log's.
+    /// Judges an assertion.
     pub(super) async fn accept(
         &self,
         assertion: &[u8],
         now: Timestamp,
-    ) -> Result<Option<Accepted>, Fault> {
-        let Ok(token) = Unverified::parse(assertion, MAX_TOKEN_BYTES) else {
-            return Ok(None);
-        };
+    ) -> Result<Accepted, AssertionError> {
+        let token = Unverified::parse(assertion, MAX_TOKEN_BYTES)?;
         let keys = self.keys.keys(token.key_id(), now).await?;
         let leeway = self.keys.leeway_seconds();
         let expected = Expected {
@@ -64,32 +88,29 @@ impl Assertions {
         let verified = match &self.subject {
             Subject::Client(_) => token.verify(&expected),
             Subject::Spiffe(_) => token.verify_whoever_issued(&expected),
-        };
-        let verified = match verified {
-            Ok(verified) => verified,
-            Err(rejection) => {
-                tracing::info!(%rejection, "a client assertion was not accepted");
-                return Ok(None);
-            }
-        };
+        }?;
+        if verified.audiences.len() != 1 {
+            return Err(AssertionError::Audience);
+        }
         let subject = verified.claims.get("sub").and_then(Value::as_str);
-        // SC-01: addressed to us and to nobody else.
-        let is_ours_alone = verified.audiences.len() == 1;
-        let is_named = subject.is_some_and(|subject| self.subject_fits(subject));
-        if !is_ours_alone || !is_named {
-            return Ok(None);
+        if !subject.is_some_and(|subject| self.subject_fits(subject)) {
+            return Err(AssertionError::Subject);
         }
         let until = verified.expires_at.plus(leeway + 1);
         if matches!(self.subject, Subject::Spiffe(_)) {
-            return Ok(Some(Accepted { id: None, until }));
+            return Ok(Accepted { id: None, until });
         }
         let id = verified.claims.get("jti").and_then(Value::as_str);
-        let id = id.filter(|id| (1..=MAX_ID_BYTES).contains(&id.len()));
-        let ends_soon = verified.expires_at <= now.plus(LONGEST_LIFE + leeway);
-        Ok(id.filter(|_| ends_soon).map(|id| Accepted {
+        let id = id
+            .filter(|id| (1..=MAX_ID_BYTES).contains(&id.len()))
+            .ok_or(AssertionError::Identifier)?;
+        if verified.expires_at > now.plus(LONGEST_LIFE + leeway) {
+            return Err(AssertionError::Lifetime);
+        }
+        Ok(Accepted {
             id: Some(id.to_owned()),
             until,
-        }))
+        })
     }
 
     /// Whether a subject is the one these assertions must speak of.

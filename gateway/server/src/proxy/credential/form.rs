@@ -83,13 +83,11 @@ fn split<'r>(
             (None, _) => {}
             (Some(_), Some(_)) => return (Err(Refusal::BadCredential), rest),
             (Some((_, value)), None) => {
-                let found = carrier.read(value.as_bytes()).map(|found| {
-                    Some(Credential {
-                        token_type: &carrier.token_type,
-                        found,
-                    })
-                });
-                return (found, rest);
+                let found = carrier.read(value.as_bytes());
+                return (
+                    found.map(|found| Some(Credential::new(carrier, found))),
+                    rest,
+                );
             }
         }
     }

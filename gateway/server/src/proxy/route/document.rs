@@ -73,6 +73,10 @@ pub struct RouteDocument {
     /// Where a token of whoever acts for the subject comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<CredentialDocument>,
+    /// Whether what is made of a token that is bound to a key may be unbound: the gateway has seen the proof,
+    /// and nobody behind it can.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unbinding: bool,
     /// What becomes of requests without a credential.
     #[serde(default, skip_serializing_if = "Anonymous::is_refused")]
     pub anonymous: Anonymous,
@@ -232,6 +236,15 @@ pub enum CredentialDocument {
         /// What it is validated as.
         #[serde(default = "access_token")]
         token_type: TokenType,
+    },
+    /// `Authorization: DPoP …` with the proof of the key that the token is bound to (RFC 9449 §7.1).
+    Dpop {
+        /// What it is validated as.
+        #[serde(default = "access_token")]
+        token_type: TokenType,
+        /// Whether proofs must hold a nonce of the gateway (RFC 9449 §9).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        nonce_required: bool,
     },
     /// A header of its own.
     Header {

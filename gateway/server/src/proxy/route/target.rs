@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cambist_core::{Client, MayPresent, Scope, TokenType};
+use cambist_core::{Binding, Client, MayPresent, Scope, TokenType};
 use hyper::header::HeaderName;
 
 use super::{
@@ -49,6 +49,7 @@ impl Target {
         let instance = check_present("instance", document.instance.as_deref())?;
         let audience = check_present("audience", document.audience.as_deref())?;
         let carriers = carriers(document)?;
+        check_unbinding(document, &carriers)?;
         let actor = document
             .actor
             .as_ref()
@@ -81,7 +82,10 @@ impl Target {
             is_named: false,
             actors: Vec::new(),
             max_lifetime: None,
-            binding: cambist_core::Binding::default(),
+            binding: Binding {
+                may_unbind: document.unbinding,
+                ..Binding::default()
+            },
         };
         if !document.required_scopes.is_within(&client.scope) {
             return Err(PublishError::new(
@@ -138,6 +142,7 @@ fn check_open(document: &RouteDocument) -> Result<(), PublishError> {
         ("claim_headers", !document.claim_headers.is_empty()),
         ("required_scopes", !document.required_scopes.is_empty()),
         ("step_up", document.step_up.is_some()),
+        ("unbinding", document.unbinding),
     ];
     match said.into_iter().find(|(_, is_said)| *is_said) {
         Some((member, _)) => Err(PublishError::new(
@@ -147,6 +152,22 @@ fn check_open(document: &RouteDocument) -> Result<(), PublishError> {
         )),
         None => Ok(()),
     }
+}
+
+/// DP-42: nobody behind the gateway can see a proof that was made for it, so a token that stayed bound would
+/// serve nobody there. That it becomes unbound is for the operator to say.
+fn check_unbinding(document: &RouteDocument, carriers: &[Carrier]) -> Result<(), PublishError> {
+    let takes_bound = carriers
+        .iter()
+        .any(|carrier| matches!(carrier.place, Place::Dpop(_)));
+    if !takes_bound || document.unbinding {
+        return Ok(());
+    }
+    Err(PublishError::new(
+        "unbinding",
+        "is not said, but tokens bound to a key are accepted",
+        "set it to true: what the upstream receives is then bound to no key",
+    ))
 }
 
 fn carriers(document: &RouteDocument) -> Result<Vec<Carrier>, PublishError> {
@@ -176,7 +197,11 @@ fn carriers(document: &RouteDocument) -> Result<Vec<Carrier>, PublishError> {
     for (index, credential) in document.credentials.iter().enumerate() {
         let path = format!("credentials[{index}]");
         let carrier = Carrier::build(credential, &path)?;
-        if carriers.iter().any(|known| known.place == carrier.place) {
+        let is_known = |known: &Carrier| match (&known.place, &carrier.place) {
+            (Place::Dpop(_), Place::Dpop(_)) => true,
+            (known, place) => known == place,
+        };
+        if carriers.iter().any(is_known) {
             return Err(PublishError::new(
                 path,
                 "is where another credential comes from",

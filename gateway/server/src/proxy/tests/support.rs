@@ -43,6 +43,7 @@ pub(super) struct Fake {
     pub(super) issues: Mutex<(&'static str, Usage)>,
     pub(super) presented: Mutex<Option<(Presented, Option<Presented>)>>,
     pub(super) principal: Mutex<Principal>,
+    pub(super) dpop: Dpop,
 }
 
 impl RouteExchange for Fake {
@@ -51,6 +52,7 @@ impl RouteExchange for Fake {
         route: &Route,
         subject: Presented,
         actor: Option<Presented>,
+        _: Option<&str>,
     ) -> Result<Exchanged, ExchangeError> {
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         *self.presented.lock().unwrap() = Some((subject, actor));
@@ -74,6 +76,10 @@ impl RouteExchange for Fake {
             marks: Arc::default(),
             confirmation: None,
         })
+    }
+
+    fn dpop(&self) -> &Dpop {
+        &self.dpop
     }
 
     fn now(&self) -> Timestamp {
@@ -107,6 +113,7 @@ fn caller(peer: SocketAddr) -> Caller<'static> {
         is_secure: false,
         certificates: &[],
         correlation: "c-1",
+        access: None,
     }
 }
 
@@ -147,6 +154,7 @@ impl Gateway {
             issues: Mutex::new(("issued-", Usage::Bearer)),
             presented: Mutex::default(),
             principal: Mutex::default(),
+            dpop: Dpop::new().unwrap(),
         });
         let route = Arc::new(route);
         let upstreams = Arc::new(Upstreams::new(trusting(roots).unwrap()));

@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::failures::{Failure, Failures};
+
 /// First time out of use; it doubles with every failure after, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -36,6 +38,19 @@ pub(in crate::proxy) struct Endpoint {
     /// Until when it is out of use by [`clock`]; zero when it is not.
     paused_until: AtomicU64,
     pub(super) checked: Checked,
+    failures_seen: Failures,
+}
+
+/// An endpoint as operators see it.
+pub(in crate::proxy) struct EndpointSeen {
+    /// Host and port.
+    pub(in crate::proxy) place: String,
+    /// Whether requests go there.
+    pub(in crate::proxy) is_in_use: bool,
+    /// Requests under way.
+    pub(in crate::proxy) load: usize,
+    /// Failures by reason.
+    pub(in crate::proxy) failures: Vec<(&'static str, u64)>,
 }
 
 /// What active checks found.
@@ -58,6 +73,22 @@ impl Endpoint {
             pauses: AtomicU32::new(0),
             paused_until: AtomicU64::new(0),
             checked: Checked::default(),
+            failures_seen: Failures::default(),
+        }
+    }
+
+    pub(super) fn seen(&self) -> EndpointSeen {
+        let (host, port) = (&self.host, self.port);
+        EndpointSeen {
+            place: if host.contains(':') {
+                format!("[{host}]:{port}")
+            } else {
+                format!("{host}:{port}")
+            },
+            is_in_use: !self.checked.is_unhealthy.load(Relaxed)
+                && self.paused_until.load(Relaxed) <= clock(),
+            load: self.load(),
+            failures: self.failures_seen.named(),
         }
     }
 
@@ -129,8 +160,14 @@ impl Lease {
     }
 
     /// It cannot be reached, broke off or did not answer in time.
-    pub(super) fn failed(&self) {
+    pub(super) fn failed(&self, failure: Failure) {
+        self.endpoint.failures_seen.add(failure);
         self.endpoint.failed(self.eject_after, clock());
+    }
+
+    /// It answered, but the rest of its answer did not come.
+    pub(super) fn fell_short(&self, failure: Failure) {
+        self.endpoint.failures_seen.add(failure);
     }
 }
 

@@ -22,7 +22,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject
 
 use super::{
     UpstreamError,
-    endpoint::{Endpoint, Lease, clock},
+    endpoint::{Endpoint, EndpointSeen, Lease, clock},
 };
 use crate::{egress::tls::trusting, proxy::hygiene::is_host};
 
@@ -219,6 +219,11 @@ impl Origin {
             }
         }
         Ok(())
+    }
+
+    /// Its endpoints as operators see them.
+    pub(in crate::proxy) fn endpoints_seen(&self) -> impl Iterator<Item = EndpointSeen> {
+        self.endpoints.iter().map(|endpoint| endpoint.seen())
     }
 
     /// Whether it is spoken to by HTTP/2.

@@ -12,7 +12,7 @@ use std::{
 use hyper::client::conn::{http1, http2};
 use tokio::time::Instant;
 
-use super::{endpoint::Lease, stream::RequestStream};
+use super::{endpoint::Lease, failures::Failure, stream::RequestStream};
 
 /// Most idle connections per endpoint; more are closed.
 const IDLE: usize = 256;
@@ -191,6 +191,11 @@ impl Loan {
             connection: Some(connection),
             is_last,
         }
+    }
+
+    /// The rest of the response did not come.
+    pub(super) fn fell_short(&self, failure: Failure) {
+        self.lease.fell_short(failure);
     }
 
     /// Gives the connection back for the next request.

@@ -19,8 +19,11 @@ use hyper::{
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{Limits, UpstreamError, origin::Protocol, pool::Loan};
-use crate::body::BodyError;
+use super::{Limits, UpstreamError, failures::Failure, origin::Protocol, pool::Loan};
+use crate::{
+    access_log::{Ending, Entry},
+    body::BodyError,
+};
 
 /// How far a request's body got: the number of its pieces, and all ones when it is through. None when
 /// there is no body.
@@ -243,6 +246,8 @@ pub struct ResponseStream {
     progress: Progress,
     patience: Patience,
     trailers: Arc<[HeaderName]>,
+    /// The request's line in the access log, if there is one. It is written when this is dropped.
+    entry: Option<Box<Entry>>,
 }
 
 impl ResponseStream {
@@ -259,11 +264,34 @@ impl ResponseStream {
             progress,
             patience,
             trailers: Arc::clone(trailers),
+            entry: None,
         };
         if stream.body.is_end_stream() {
             stream.finish();
         }
         stream
+    }
+
+    /// Notes in the access log what becomes of the body.
+    pub(in crate::proxy) fn log(&mut self, mut entry: Box<Entry>) {
+        if self.body.is_end_stream() {
+            entry.ended(Ending::Whole);
+        }
+        self.entry = Some(entry);
+    }
+
+    fn note(&mut self, ending: Ending) {
+        if let Some(entry) = &mut self.entry {
+            entry.ended(ending);
+        }
+    }
+
+    /// Gives up what does not come. Its connection is closed.
+    fn give_up(&mut self, failure: Failure, ending: Ending) {
+        if let Some(loan) = self.loan.take() {
+            loan.fell_short(failure);
+        }
+        self.note(ending);
     }
 
     /// An upstream may answer before it has read all: then the rest of the request is still under way on
@@ -288,26 +316,31 @@ impl Body for ResponseStream {
         let this = &mut *self;
         let Poll::Ready(frame) = poll_allowed(&mut this.body, cx, &this.trailers) else {
             ready!(this.patience.poll_end(cx));
-            this.loan = None;
+            this.give_up(Failure::Silent, Ending::Silent);
             return Poll::Ready(Some(Err(BodyError::Silent)));
         };
         if this.patience.is_over() && frame.is_some() {
-            this.loan = None;
+            this.give_up(Failure::Silent, Ending::Silent);
             return Poll::Ready(Some(Err(BodyError::Silent)));
         }
         this.patience.waiting = false;
         match frame {
             Some(Err(error)) => {
-                this.loan = None;
+                this.give_up(Failure::Cut, Ending::Broken);
                 Poll::Ready(Some(Err(BodyError::Broken(error))))
             }
             Some(Ok(frame)) => {
+                if let Some(entry) = &mut this.entry {
+                    entry.sent(frame.data_ref().map_or(0, Bytes::len));
+                }
                 if this.body.is_end_stream() {
+                    this.note(Ending::Whole);
                     this.finish();
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
             None => {
+                this.note(Ending::Whole);
                 this.finish();
                 Poll::Ready(None)
             }

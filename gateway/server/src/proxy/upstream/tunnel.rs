@@ -22,6 +22,7 @@ use tokio::{
 use super::{
     Limits, Outgoing, ResponseStream, UpstreamError, Upstreams, connect,
     endpoint::Lease,
+    failures::Failure,
     origin::{Origin, Protocol, Tried},
     pool::{Connection, Loan},
     stream::{Patience, RequestStream},
@@ -137,7 +138,7 @@ impl Upstreams {
                 .eq_ignore_ascii_case(wish.protocol.as_bytes())
         });
         if !is_asked {
-            lease.failed();
+            lease.failed(Failure::Switched);
             return Err(UpstreamError::Switched);
         }
         lease.succeeded();
@@ -158,8 +159,8 @@ impl Upstreams {
 
 fn blame<T>(outcome: Result<T, UpstreamError>, lease: &Lease) -> Result<T, UpstreamError> {
     outcome.inspect_err(|error| {
-        if error.is_its_fault() {
-            lease.failed();
+        if let Some(failure) = Failure::of(error) {
+            lease.failed(failure);
         }
     })
 }

@@ -95,7 +95,7 @@ pub(super) fn key(settings: &Settings, frame: &Frame<'_>) -> Result<Arc<SigningK
         AlgorithmName::Es256 => ("ES256", SignatureAlgorithm::EcdsaSha256),
     };
     let key = if let Some(kept) = &settings.key {
-        Arc::new(frame.signing_key("key", kept, algorithm)?)
+        frame.signing_key("key", kept, algorithm)?
     } else {
         let known = frame.bench.key(algorithm).ok_or_else(|| {
             PublishError::new(

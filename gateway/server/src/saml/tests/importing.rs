@@ -10,7 +10,16 @@ fn print(pem: &str) -> String {
 }
 
 fn published(instance: &PublishedInstance) -> String {
-    String::from_utf8(instance.saml_metadata.clone().unwrap().to_vec()).unwrap()
+    String::from_utf8(
+        instance
+            .saml_metadata
+            .as_ref()
+            .unwrap()
+            .document()
+            .unwrap()
+            .to_vec(),
+    )
+    .unwrap()
 }
 
 /// [`target`] with an issuer known by its metadata.

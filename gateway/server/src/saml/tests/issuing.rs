@@ -70,7 +70,7 @@ async fn sm_04_what_a_relying_party_wants_encrypted_only_it_can_read() {
 async fn metadata_tells_name_and_key() {
     let house = House::new().await;
     let source = house.source(json!({"issuer": "urn:example:idp"}));
-    let metadata = source.saml_metadata.unwrap();
+    let metadata = source.saml_metadata.unwrap().document().unwrap();
     let metadata = std::str::from_utf8(&metadata).unwrap();
     let certificate = Certificate::from_pem(&house.rsa).unwrap();
     let certificate = base64_simd::STANDARD.encode_to_string(certificate.der());

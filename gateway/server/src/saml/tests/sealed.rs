@@ -36,7 +36,7 @@ async fn sm_04_what_is_encrypted_to_an_instance_it_reads_with_its_own_key() {
         json!({DECRYPTION: {"generate": "RS256"}}),
     );
     let target = house.target();
-    let metadata = target.saml_metadata.clone().unwrap();
+    let metadata = target.saml_metadata.as_ref().unwrap().document().unwrap();
     let metadata = std::str::from_utf8(&metadata).unwrap();
     let (_, key) = metadata
         .split_once("<md:KeyDescriptor use=\"encryption\">")
@@ -108,7 +108,7 @@ async fn keys_and_certificates_may_stand_in_key_stores() {
     present(&instance, made.issued.token.as_bytes(), NOW)
         .await
         .unwrap();
-    let published = instance.saml_metadata.unwrap();
+    let published = instance.saml_metadata.unwrap().document().unwrap();
     let party = house.certificate("sts.p12", "orders-enc");
     let party = Certificate::from_pem(&party).unwrap();
     let party = base64_simd::STANDARD.encode_to_string(party.der());

@@ -14,7 +14,7 @@ use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer, pem::PemObject};
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-use super::{KeyStore, KeyStoreEntry, MOST_ENTRIES};
+use super::{KeyStore, KeyStoreEntry, MOST_ENTRIES, Parsed};
 use crate::{gateway, publish_error::PublishError};
 
 /// Most bytes of a key store in PKCS#12 form.
@@ -251,6 +251,7 @@ impl KeyStoreEntry {
             pem: text,
             has_key,
             certificates,
+            parsed: Parsed::default(),
         };
         entry.check_pair()?;
         Ok(entry)

@@ -52,8 +52,7 @@ pub(super) fn provider(state: &Saml2State) -> Result<Map<String, Value>, Publish
 /// An entry of the key store, which the vault has by the file's name: where it lay elsewhere says nothing here.
 fn entry(state: &Saml2State, alias: &str) -> Value {
     let file = state.text(saml2::KEYSTORE).unwrap_or_default();
-    let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
-    json!({ "keystore": name, "alias": state.text(alias) })
+    json!({ "keystore": super::key_store(file), "alias": state.text(alias) })
 }
 
 /// How strongly a subject has authenticated that came by a token of each type; what is not listed is
@@ -62,6 +61,8 @@ fn contexts() -> Value {
     json!({
         TokenType::USERNAME.as_str(): uri::PASSWORD_PROTECTED_TRANSPORT,
         TokenType::ID_TOKEN.as_str(): uri::PASSWORD_PROTECTED_TRANSPORT,
+        TokenType::SESSION.as_str(): uri::PREVIOUS_SESSION,
+        TokenType::X509.as_str(): uri::X509,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cambist_token::jose::Algorithm;
 use serde_json::{Value, json};
 
 use super::super::{members::Members, secret::Secret};
@@ -17,9 +18,9 @@ pub(super) const CLAIM_MAP: &str = "oidc-claim-map";
 const CLAIM_MAPPER: &str = "oidc-custom-claim-mapper-class";
 const CONTEXT_MAPPER: &str = "oidc-custom-authn-context-mapper-class";
 const METHODS_MAPPER: &str = "oidc-custom-authn-method-references-mapper-class";
-const KEYSTORE: &str = "oidc-keystore-location";
+pub(in super::super) const KEYSTORE: &str = "oidc-keystore-location";
 const KEYSTORE_PASSWORD: &str = "oidc-keystore-password";
-const KEY_ALIAS: &str = "oidc-signature-key-alias";
+pub(in super::super) const KEY_ALIAS: &str = "oidc-signature-key-alias";
 const KEY_PASSWORD: &str = "oidc-signature-key-password";
 pub(in super::super) const CLIENT_SECRET: &str = "oidc-client-secret";
 
@@ -74,47 +75,54 @@ pub(in super::super) struct IdTokenState {
 
 /// The signature algorithms on offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Signing {
-    Hs256,
-    Hs384,
-    Hs512,
-    Rs256,
-}
+pub(in super::super) struct Signing(Algorithm);
+
+/// Those, in the order in which they are told.
+const OFFERED: [Algorithm; 8] = [
+    Algorithm::Hs256,
+    Algorithm::Hs384,
+    Algorithm::Hs512,
+    Algorithm::Rs256,
+    Algorithm::Rs384,
+    Algorithm::Rs512,
+    Algorithm::Es256,
+    Algorithm::Es384,
+];
 
 impl Signing {
     pub(in super::super) const fn name(self) -> &'static str {
-        match self {
-            Self::Hs256 => "HS256",
-            Self::Hs384 => "HS384",
-            Self::Hs512 => "HS512",
-            Self::Rs256 => "RS256",
+        self.0.name()
+    }
+
+    /// The shortest secret: as long as the hash (RFC 7518 §3.2). None for private keys.
+    pub(in super::super) const fn shortest_secret(self) -> Option<usize> {
+        match self.0 {
+            Algorithm::Hs256 => Some(32),
+            Algorithm::Hs384 => Some(48),
+            Algorithm::Hs512 => Some(64),
+            _ => None,
         }
     }
 
-    /// The shortest secret: as long as the hash (RFC 7518 §3.2). None for RSA.
-    pub(in super::super) const fn shortest_secret(self) -> Option<usize> {
-        match self {
-            Self::Hs256 => Some(32),
-            Self::Hs384 => Some(48),
-            Self::Hs512 => Some(64),
-            Self::Rs256 => None,
-        }
+    pub(in super::super) const fn is_rsa(self) -> bool {
+        matches!(
+            self.0,
+            Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512
+        )
     }
 
     fn read(members: &Members<'_>) -> Result<Self, PublishError> {
         let name = members.required(ALGORITHM)?;
-        let known = [Self::Hs256, Self::Hs384, Self::Hs512, Self::Rs256];
-        known
-            .into_iter()
-            .find(|known| known.name() == name)
-            .ok_or_else(|| {
-                let reason = if name == "NONE" {
-                    "Unknown JwsAlgorithmType"
-                } else {
-                    "names an algorithm that is not offered"
-                };
-                members.wrong(ALGORITHM, reason, "use one of HS256, HS384, HS512, RS256")
-            })
+        let found = OFFERED.into_iter().find(|known| known.name() == name);
+        found.map(Self).ok_or_else(|| {
+            let reason = if name == "NONE" {
+                "Unknown JwsAlgorithmType"
+            } else {
+                "names an algorithm that is not offered"
+            };
+            let names = OFFERED.map(Algorithm::name).join(", ");
+            members.wrong(ALGORITHM, reason, format!("use one of {names}"))
+        })
     }
 }
 
@@ -156,17 +164,23 @@ impl IdTokenState {
         kept(&mut self.key_password, KEY_PASSWORD);
     }
 
-    /// RSA needs the four keystore members, HMAC needs the secret.
+    /// RSA needs the four keystore members, HMAC needs the secret; elliptic curves need all four or none.
     pub(in super::super) fn check_keys(&self) -> Result<(), PublishError> {
-        let members: &[(&str, bool)] = if self.algorithm == Signing::Rs256 {
-            &[
-                (KEYSTORE, self.keystore.is_some()),
-                (KEYSTORE_PASSWORD, self.keystore_password.is_some()),
-                (KEY_ALIAS, self.key_alias.is_some()),
-                (KEY_PASSWORD, self.key_password.is_some()),
-            ]
-        } else {
+        let keystore = [
+            (KEYSTORE, self.keystore.is_some()),
+            (KEYSTORE_PASSWORD, self.keystore_password.is_some()),
+            (KEY_ALIAS, self.key_alias.is_some()),
+            (KEY_PASSWORD, self.key_password.is_some()),
+        ];
+        let members: &[(&str, bool)] = if self.algorithm.is_rsa() {
+            &keystore
+        } else if self.algorithm.shortest_secret().is_some() {
             &[(CLIENT_SECRET, self.client_secret.is_some())]
+        } else if self.keystore.is_some() || self.key_alias.is_some() {
+            &keystore
+        } else {
+            // Nothing of an elliptic curve came before: such tokens may have the gateway's own key.
+            &[]
         };
         match members.iter().find(|(_, is_there)| !is_there) {
             None => Ok(()),
@@ -176,6 +190,12 @@ impl IdTokenState {
                 "send a JSON string",
             )),
         }
+    }
+
+    /// The key store and the alias of the key to sign with; none to sign with a secret or the gateway's key.
+    pub(in super::super) fn key(&self) -> Option<(&str, &str)> {
+        let named = self.keystore.as_deref().zip(self.key_alias.as_deref());
+        named.filter(|_| self.algorithm.shortest_secret().is_none())
     }
 
     pub(super) fn to_json(&self) -> Value {

@@ -168,6 +168,17 @@ pub(super) fn request(method: Method, id: &str, body: &Value) -> RestRequest {
 }
 
 impl Desk {
+    /// Puts the key store of [`rsa_state`] into the vault.
+    pub(super) async fn with_key_store(self) -> Self {
+        let document = json!({"entries": {"sts-sign": {"generate": "RS256"}}});
+        let document = serde_json::from_value(document).unwrap();
+        let put = self
+            .publisher
+            .put_secret("keys.jks", document, Precondition::None);
+        put.await.unwrap();
+        self
+    }
+
     pub(super) async fn send(&self, request: &RestRequest) -> (u16, Value, RestResponse) {
         let response = handle(request, &self.publisher).await;
         (
@@ -202,6 +213,7 @@ impl Desk {
             correlation: "c-1",
             random: [7; 16],
             proofs: cambist_core::Proofs::default(),
+            purpose: cambist_core::Purpose::Issue,
         };
         let (response, _) = rest_sts::answer(&request, face, &call, None).await;
         (

@@ -219,7 +219,7 @@ async fn rs_68_rs_69_the_id_token_block_is_checked() {
             "Unknown JwsAlgorithmType",
         ),
         (
-            at("oidc-signature-algorithm", json!("ES256")),
+            at("oidc-signature-algorithm", json!("PS256")),
             "oidc-signature-algorithm",
             "not offered",
         ),

@@ -115,3 +115,12 @@ async fn p14_p15_other_verbs_actions_and_queries_have_their_status() {
         assert_eq!(status, expected, "{} {body}", request.method);
     }
 }
+
+#[test]
+fn p13_a_store_that_fails_is_500_and_tells_nothing() {
+    let error = failed(PublishFailure::Store(
+        "/var/lib: the disk is full".to_owned(),
+    ));
+    assert_eq!(error.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(!error.message.contains("disk"), "{error}");
+}

@@ -49,7 +49,9 @@ fn rs_31_t35_a_plugins_code_and_message_are_passed_on() {
     let error = rest_error(&plugin_says("ticket-version", None), "TICKET");
     assert_eq!(error.status, StatusCode::UNAUTHORIZED);
     assert_eq!(error.detail.as_deref(), Some("ticket-version"));
-    for code in ["200", "302", "500", "99", "70000"] {
+    let error = rest_error(&plugin_says("503", Some("closed today")), "TICKET");
+    assert_eq!(error.status, StatusCode::SERVICE_UNAVAILABLE);
+    for code in ["200", "302", "99", "600", "70000"] {
         assert_eq!(
             rest_error(&plugin_says(code, None), "TICKET").status,
             StatusCode::UNAUTHORIZED,
@@ -83,7 +85,12 @@ fn t22_faults_are_ours_and_tell_nothing() {
     ];
     for (fault, status) in faults {
         let validating = rest_error(&ExchangeError::Subject(fault.clone().into()), USERNAME);
-        assert_eq!(validating.status, status);
+        // A login service that is away is no reason to come back, in this contract.
+        let expected = match fault {
+            Fault::Unavailable(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => status,
+        };
+        assert_eq!(validating.status, expected);
         assert!(
             validating
                 .message
@@ -96,6 +103,31 @@ fn t22_faults_are_ours_and_tell_nothing() {
             assert!(!error.message.contains("10.0.0.7"), "{error}");
         }
     }
+}
+
+#[test]
+fn rs_30_t34_a_custom_validator_that_names_nobody_is_409() {
+    let fault = |reason: &str| Fault::Plugin {
+        plugin: "p".to_owned(),
+        reason: format!("bad answer: {reason}"),
+    };
+    let status = |reason: &str| {
+        let error = ExchangeError::Subject(fault(reason).into());
+        rest_error(&error, "TICKET").status
+    };
+    assert_eq!(status(NO_SUBJECT), StatusCode::CONFLICT);
+    assert_eq!(
+        status("the issuer is empty"),
+        StatusCode::INTERNAL_SERVER_ERROR
+    );
+}
+
+#[test]
+fn t37_a_token_that_cannot_be_kept_does_not_leave() {
+    let fault = Fault::Unavailable("the ledger: the disk is full".to_owned());
+    let error = rest_error(&ExchangeError::Issue(fault.into()), USERNAME);
+    assert_eq!(error.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(!error.message.contains("disk"), "{error}");
 }
 
 #[test]
