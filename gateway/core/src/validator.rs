@@ -12,6 +12,13 @@ pub trait Validator: Send + Sync {
         call: &'a Call<'a>,
     ) -> BoxFuture<'a, Result<Principal, ValidateError>>;
 
+    /// Whether a token could be one of those it reads, from its form alone. Where several validators read one
+    /// token type, the first that recognises a token reads it. By default any could.
+    fn recognises(&self, token: &Token) -> bool {
+        let _ = token;
+        true
+    }
+
     /// Ends the session that [`Principal::session`] named. Best effort: a failure is the validator's to log, for
     /// nobody waits to hear of it. By default there is nothing to end.
     fn end_session<'a>(&'a self, session: &'a Token) -> BoxFuture<'a, ()> {

@@ -6,6 +6,7 @@
 pub mod address;
 mod connection;
 mod idle;
+mod post;
 mod send;
 pub mod tls;
 
@@ -85,6 +86,15 @@ impl Fetch for Egress {
             task.await
                 .unwrap_or_else(|error| Err(FetchError::Unreachable(error.to_string())))
         })
+    }
+
+    fn post<'a>(
+        &'a self,
+        url: &'a str,
+        authorization: Option<&'a str>,
+        form: &'a str,
+    ) -> BoxFuture<'a, Result<Fetched, FetchError>> {
+        Box::pin(self.post_form(url, authorization, form))
     }
 }
 

@@ -256,6 +256,10 @@ impl OpaqueValidator {
 }
 
 impl Validator for OpaqueValidator {
+    fn recognises(&self, token: &Token) -> bool {
+        has_form(token.as_bytes())
+    }
+
     fn validate<'a>(
         &'a self,
         token: &'a Token,

@@ -123,6 +123,7 @@ impl Fixture {
             directory: &self.directory,
             sessions: &self.sessions,
             trusted_issuer: &trusted_issuer,
+            secret: &|_| None,
             mappers: &crate::jwt::mapped::tests::Fixed,
         })
     }

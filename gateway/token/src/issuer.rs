@@ -2,16 +2,18 @@
 
 mod config;
 mod discovery;
+mod introspection;
 pub mod preset;
 mod refresh;
 mod rules;
 
 use std::{fmt, sync::Arc};
 
-use cambist_core::{Fault, Fetch, Rejection, Timestamp};
+use cambist_core::{Fault, Fetch, FetchError, Fetched, Rejection, Timestamp};
 use serde_json::{Map, Value};
 
 pub use config::IssuerConfig;
+pub use introspection::{Authentication, IntrospectionConfig};
 
 use self::refresh::Keys;
 use crate::{
@@ -26,14 +28,19 @@ pub type IssuerConfigError = BuildError;
 pub struct TrustedIssuer {
     config: IssuerConfig,
     keys: Keys,
+    fetch: Arc<dyn Fetch>,
 }
 
 impl TrustedIssuer {
     /// Checks the configuration. Nothing is fetched before the first token asks for a key.
     pub fn build(config: IssuerConfig, fetch: Arc<dyn Fetch>) -> Result<Self, IssuerConfigError> {
         let source = config.check()?;
-        let keys = Keys::new(source, &config, fetch);
-        Ok(Self { config, keys })
+        let keys = Keys::new(source, &config, Arc::clone(&fetch));
+        Ok(Self {
+            config,
+            keys,
+            fetch,
+        })
     }
 
     /// The exact `iss` of its tokens.
@@ -49,6 +56,21 @@ impl TrustedIssuer {
     /// Audiences a subject token of this issuer may have (SX-03).
     pub fn audiences(&self) -> &[String] {
         &self.config.audiences
+    }
+
+    /// How it is asked about tokens that mean nothing by themselves, if it can be.
+    pub const fn introspection(&self) -> Option<&IntrospectionConfig> {
+        self.config.introspection.as_ref()
+    }
+
+    /// Posts a form to one of its endpoints.
+    pub(crate) async fn post(
+        &self,
+        url: &str,
+        authorization: Option<&str>,
+        form: &str,
+    ) -> Result<Fetched, FetchError> {
+        self.fetch.post(url, authorization, form).await
     }
 
     /// The claim that names the client; none tries `client_id`, then `azp`.

@@ -2,7 +2,7 @@
 
 pub(crate) mod mapped;
 pub(crate) mod output;
-mod principal;
+pub(crate) mod principal;
 pub(crate) mod source;
 
 use std::sync::Arc;

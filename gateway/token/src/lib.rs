@@ -8,6 +8,7 @@ mod access_token;
 pub mod attempts;
 pub mod dpop;
 mod id_token;
+mod introspection;
 pub mod issuer;
 pub mod jose;
 mod jwt;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use cambist_core::{Provider, TokenType, Validator};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 pub use attempts::{Allowance, Attempt, Attempts};
 pub use issuer::{IssuerConfig, IssuerConfigError, TrustedIssuer};
@@ -46,6 +48,8 @@ pub struct Bench<'a> {
     pub sessions: &'a Arc<dyn SessionDirectory>,
     /// A trusted issuer by its registered name.
     pub trusted_issuer: &'a dyn Fn(&str) -> Option<Arc<TrustedIssuer>>,
+    /// A secret of the vault, as text.
+    pub secret: &'a dyn Fn(&str) -> Option<Zeroizing<String>>,
     /// Whoever decides parts of its tokens.
     pub mappers: &'a dyn MapperSource,
 }
@@ -78,6 +82,7 @@ pub struct Builtin {
 pub const BUILTINS: &[Builtin] = &[
     access_token::BUILTIN,
     id_token::BUILTIN,
+    introspection::BUILTIN,
     jwt::BUILTIN,
     session::BUILTIN,
     username::BUILTIN,

@@ -13,6 +13,7 @@ mod oauth_clients;
 mod oauth_conformance;
 mod oauth_dpop;
 mod oauth_explain;
+mod oauth_introspection;
 mod oauth_issuers;
 mod oauth_keys;
 mod oauth_ledger;

@@ -69,6 +69,7 @@ impl World {
             directory: &directory,
             sessions: &(Arc::new(NoSessions) as Arc<dyn SessionDirectory>),
             trusted_issuer: &|_| Some(Arc::clone(&issuer)),
+            secret: &|_| None,
             mappers: &Nothing,
         })
     }

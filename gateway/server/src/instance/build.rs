@@ -3,6 +3,7 @@
 mod authenticated;
 pub(crate) mod bindings;
 pub(crate) mod kept_key;
+mod one_of;
 mod parties;
 mod rest;
 mod validators;
@@ -28,7 +29,7 @@ use self::{
     bindings::{Binder, GrantsDocument, PluginDocument},
     kept_key::KeptKey,
     parties::{clients, relying_parties},
-    validators::{Validators, check_subject_namespaces, validators},
+    validators::{Validators, validators},
 };
 use super::{Outline, PublishedInstance, Uses, realm};
 use crate::{
@@ -111,13 +112,13 @@ pub fn build(
         directory: &authenticated::passwords(shelf, &realm),
         sessions: shelf.sessions,
         trusted_issuer: shelf.issuer,
+        secret: &|name: &str| binder.secret_text(name),
         mappers: &binder,
     };
     let key_store = |name: &str| binder.key_store(name);
     let own_keys = (shelf.key_store)(&saml::own_keys(id));
     let frame = Frame::new(&issuer, shelf.saml, &key_store, own_keys);
     let validators = validators(document, &bench, &binder, &frame)?;
-    check_subject_namespaces(document, &validators)?;
     let BuiltProviders {
         by_name: providers,
         algorithms,
@@ -170,7 +171,9 @@ pub fn build(
 }
 
 fn outline(document: &InstanceDocument, validators: &Validators) -> Outline {
+    let members = one_of::members(document);
     let readers = validators.iter();
+    let readers = readers.filter(|(name, _)| !members.contains(name.as_str()));
     let readers = readers.map(|(name, built)| (built.token_type.clone(), name.clone()));
     Outline::of(document, readers.collect())
 }

@@ -6,7 +6,7 @@ use fluent_uri::Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{refresh::Source, rules};
+use super::{introspection::IntrospectionConfig, refresh::Source, rules};
 use crate::{
     jose::{Algorithm, KeySet, MAX_LEEWAY},
     settings::BuildError,
@@ -55,6 +55,9 @@ pub struct IssuerConfig {
     /// The SPIFFE trust domain its subjects belong to. Its tokens may then come without `iss`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust_domain: Option<String>,
+    /// How it is asked about opaque tokens (RFC 7662).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection: Option<IntrospectionConfig>,
     /// Tolerated clock difference in seconds, 0 to 60. Default 30.
     #[serde(default = "default_leeway")]
     pub leeway_seconds: u64,
@@ -110,6 +113,7 @@ impl IssuerConfig {
             claims: BTreeMap::new(),
             never_actor: false,
             trust_domain: None,
+            introspection: None,
             leeway_seconds: default_leeway(),
             access_token_typ_optional: false,
             max_age_seconds: default_max_age(),
@@ -142,6 +146,9 @@ impl IssuerConfig {
             ));
         }
         rules::check(&self.subjects, &self.claims, self.trust_domain.as_deref())?;
+        if let Some(introspection) = &self.introspection {
+            introspection.check(&self.audiences)?;
+        }
         if self.leeway_seconds > MAX_LEEWAY {
             return Err(out_of_range(
                 "leeway_seconds",

@@ -1,6 +1,6 @@
 //! From verified claims to a principal, the same for every JWT kind.
 
-use cambist_core::{ActorChain, Confirmation, MayAct, Principal, Rejection, Scope};
+use cambist_core::{ActorChain, Confirmation, MayAct, Principal, Rejection, Scope, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::jose::{Verified, moment};
@@ -14,11 +14,21 @@ pub(super) fn read(
     client_claim: Option<&str>,
 ) -> Result<(Principal, Option<Scope>), Rejection> {
     let Verified {
-        mut claims,
+        claims,
         audiences,
         expires_at,
         ..
     } = verified;
+    of_claims(claims, audiences, expires_at, client_claim)
+}
+
+/// The same of claims that were learned in another way.
+pub(crate) fn of_claims(
+    mut claims: Map<String, Value>,
+    audiences: Vec<String>,
+    expires_at: Timestamp,
+    client_claim: Option<&str>,
+) -> Result<(Principal, Option<Scope>), Rejection> {
     let client = match client_claim {
         Some(name) => text(&claims, name)?,
         None => match text(&claims, "client_id")? {

@@ -137,21 +137,25 @@ impl JwtValidator {
         })
     }
 
-    async fn principal(&self, token: &Token, call: &Call<'_>) -> Result<Principal, ValidateError> {
-        let token = Unverified::parse(token.as_bytes(), MAX_TOKEN_BYTES)?;
-        let claimed = token.issuer();
-        let source = match &claimed {
-            Some(issuer) => self
-                .sources
-                .iter()
-                .find(|source| source.issuer == *issuer)
-                .ok_or(Rejection::UnknownIssuer)?,
+    /// Whose token it claims to be; nothing of it has been verified.
+    fn source(&self, token: &Unverified<'_>, claimed: Option<&str>) -> Result<&Source, Rejection> {
+        let mut sources = self.sources.iter();
+        match claimed {
+            Some(issuer) => sources
+                .find(|source| source.issuer == issuer)
+                .ok_or(Rejection::UnknownIssuer),
             // A JWT-SVID is its trust domain's, whether or not it names an issuer (JWT-SVID §3).
             None => token
                 .subject()
-                .and_then(|subject| self.sources.iter().find(|source| source.holds(&subject)))
-                .ok_or(Rejection::Malformed)?,
-        };
+                .and_then(|subject| sources.find(|source| source.holds(&subject)))
+                .ok_or(Rejection::Malformed),
+        }
+    }
+
+    async fn principal(&self, token: &Token, call: &Call<'_>) -> Result<Principal, ValidateError> {
+        let token = Unverified::parse(token.as_bytes(), MAX_TOKEN_BYTES)?;
+        let claimed = token.issuer();
+        let source = self.source(&token, claimed.as_deref())?;
         let types = (self.kind.types)(source.typ);
         token.check_header_against(&source.algorithms, types.names, types.may_be_absent)?;
         let keys = source.keys(token.key_id(), call.now).await?;
@@ -195,6 +199,11 @@ impl Validator for JwtValidator {
         call: &'a Call<'a>,
     ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
         Box::pin(self.principal(token, call))
+    }
+
+    fn recognises(&self, token: &Token) -> bool {
+        Unverified::parse(token.as_bytes(), MAX_TOKEN_BYTES)
+            .is_ok_and(|token| self.source(&token, token.issuer().as_deref()).is_ok())
     }
 }
 

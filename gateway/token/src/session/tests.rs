@@ -50,6 +50,7 @@ fn validator(realm: &str) -> (Arc<dyn Validator>, Arc<One>) {
         directory: &directory,
         sessions: &sessions,
         trusted_issuer: &|_| None,
+        secret: &|_| None,
         mappers: &crate::jwt::mapped::tests::Fixed,
     };
     let settings = json!({"subject_prefix": "am:", "scopes": ["read"]});

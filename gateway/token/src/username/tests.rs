@@ -39,6 +39,7 @@ fn validator(settings: &Value) -> Result<Arc<dyn Validator>, BuildError> {
         directory: &directory,
         sessions: &(Arc::new(crate::NoSessions) as Arc<dyn crate::SessionDirectory>),
         trusted_issuer: &|_| None,
+        secret: &|_| None,
         mappers: &crate::jwt::mapped::tests::Fixed,
     };
     build(settings.as_object().unwrap(), &bench)

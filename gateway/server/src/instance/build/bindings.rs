@@ -15,6 +15,7 @@ use cambist_token::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 use super::{Shelf, Uses};
 use crate::{gateway::now, publish_error::PublishError, vault::KeyStore};
@@ -131,6 +132,14 @@ impl Binder<'_> {
         let found = (self.shelf.key_store)(name)?;
         self.uses.borrow_mut().secrets.push(name.to_owned());
         Some(found)
+    }
+
+    /// A secret of the vault, as text.
+    pub(super) fn secret_text(&self, name: &str) -> Option<Zeroizing<String>> {
+        let found = (self.shelf.secret)(name)?;
+        self.uses.borrow_mut().secrets.push(name.to_owned());
+        let text = std::str::from_utf8(&found.bytes).ok()?;
+        Some(Zeroizing::new(text.to_owned()))
     }
 
     /// Reads a binding and binds it to `point`.

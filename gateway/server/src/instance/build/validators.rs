@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::{
     authenticated,
     bindings::{self, Binder, GrantsDocument, PluginDocument},
-    settings_error, unknown_kind,
+    one_of, settings_error, unknown_kind,
 };
 use crate::{
     document::{InstanceDocument, PartDocument},
@@ -44,8 +44,11 @@ pub(super) fn validators(
     frame: &Frame<'_>,
 ) -> Result<Validators, PublishError> {
     let mut built = Validators::new();
-    let mut types = HashMap::new();
+    let members = one_of::members(document);
     for (name, part) in &document.validators {
+        if part.kind == one_of::KIND {
+            continue;
+        }
         let path = format!("validators.{name}");
         let validator = match part.kind.as_str() {
             "plugin" => plugin_validator(part, binder),
@@ -58,18 +61,26 @@ pub(super) fn validators(
             _ => builtin_validator(part, bench, binder),
         };
         let validator = validator.map_err(|error| error.within(&path))?;
-        if let Some(other) = types.insert(validator.token_type.clone(), name) {
+        built.insert(name.clone(), validator);
+    }
+    built.extend(one_of::build(document, &built)?);
+    let mut types = HashMap::new();
+    for (name, validator) in &built {
+        if members.contains(name.as_str()) {
+            continue;
+        }
+        if let Some(other) = types.insert(&validator.token_type, name) {
             return Err(PublishError::new(
-                path,
+                format!("validators.{name}"),
                 format!(
                     "reads `{}` as does `validators.{other}`",
                     validator.token_type
                 ),
-                "let one validator read each token type; a builtin may list several issuers",
+                "let one validator read each token type: a builtin may list several issuers, and one of kind `one_of` several validators",
             ));
         }
-        built.insert(name.clone(), validator);
     }
+    check_subject_namespaces(document, &built)?;
     Ok(built)
 }
 
@@ -83,7 +94,7 @@ pub(super) fn builtin_validator(
             .iter()
             .filter(|b| b.validator.is_some())
             .map(|b| b.kind)
-            .chain([opaque::KIND, saml::KIND, x509::KIND, "plugin"])
+            .chain([opaque::KIND, saml::KIND, x509::KIND, one_of::KIND, "plugin"])
     };
     let unknown = || unknown_kind(&part.kind, known());
     let builtin = BUILTINS
@@ -103,7 +114,8 @@ pub(super) fn builtin_validator(
     );
     let is_foreign = issuers.is_some_and(|names| names.iter().any(|name| name != "self"));
     let prefixes = issuers.into_iter().flatten().filter_map(Value::as_str);
-    let prefixes = prefixes.map(|name| {
+    // Its own tokens carry the prefixes of those that they were made from.
+    let prefixes = prefixes.filter(|name| *name != "self").map(|name| {
         let issuer = (bench.trusted_issuer)(name);
         issuer.map_or_else(String::new, |issuer| issuer.subject_prefix().to_owned())
     });
@@ -218,7 +230,7 @@ pub(super) fn declared(settings: &Map<String, Value>) -> Result<Declared, Publis
 const CLIENTS: &str = "";
 
 /// TX-60: two foreign sources may not speak of the same `sub` by accident.
-pub(super) fn check_subject_namespaces(
+fn check_subject_namespaces(
     document: &InstanceDocument,
     validators: &Validators,
 ) -> Result<(), PublishError> {
@@ -232,7 +244,12 @@ pub(super) fn check_subject_namespaces(
     }
     for (name, validator) in validators {
         // What this instance issued itself already carries its source's prefix.
-        if !validator.is_foreign && validator.token_type != TokenType::USERNAME {
+        let is_own = !validator.is_foreign && validator.token_type != TokenType::USERNAME;
+        let is_joined = document
+            .validators
+            .get(name)
+            .is_some_and(|part| part.kind == one_of::KIND);
+        if is_own || is_joined {
             continue;
         }
         let own = &validator.declared.subject_prefix;
