@@ -1,5 +1,7 @@
 //! What a validator learned about the bearer of a token.
 
+use std::net::IpAddr;
+
 use serde_json::{Map, Value};
 
 use crate::{ActorChain, Confirmation, MayAct, Scope, Timestamp, Token};
@@ -63,6 +65,9 @@ pub struct Principal {
     pub session: Option<UsedSession>,
     /// The keys the token is bound to; policy asks for proof of them (SX-12).
     pub confirmation: Option<Confirmation>,
+    /// The only address it may be presented from. Its validator has compared it with that of the call; a
+    /// face that remembers the outcome compares it again.
+    pub only_from: Option<IpAddr>,
     /// Whether its source's tokens never name an actor, whoever brings them.
     pub never_actor: bool,
     /// Everything else that was verified, by claim name.

@@ -52,6 +52,17 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<Scan, PluginRejected> {
                 parts += 1;
                 bounded("modules and components", parts, PARTS)?;
             }
+            // Of these alone the parser does not ask whether all of them is there.
+            Payload::ModuleSection {
+                unchecked_range, ..
+            }
+            | Payload::ComponentSection {
+                unchecked_range, ..
+            } if unchecked_range.end > bytes.len() => {
+                return Err(PluginRejected::Malformed(
+                    "a module or component in it is cut off".to_owned(),
+                ));
+            }
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 1 => {
                 found.add_imports(section)?;

@@ -5,6 +5,8 @@ mod judge;
 mod principal;
 mod response;
 
+use std::net::IpAddr;
+
 use cambist_core::{BoxFuture, Fault, Rejection, Timestamp, ValidateError};
 
 use crate::{
@@ -74,14 +76,14 @@ pub enum Once {
 /// Who presents a document, as far as the transport and client authentication know.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Presenter<'a> {
-    /// The authenticated party.
+    /// The authenticated party, by the name that confirmations and [`Acceptance::attesters`] call it by.
     pub identity: Option<&'a str>,
     /// The certificate whose key the presenter has proved to hold, in DER form.
     pub certificate: Option<&'a [u8]>,
     /// The thumbprint of the key whose possession the presenter has proved for this message (RFC 9449 §6.1).
     pub key_thumbprint: Option<&'a str>,
     /// Its network address.
-    pub address: Option<&'a str>,
+    pub address: Option<IpAddr>,
     /// Whether a bearer's confirmation must name one of our recipients here, even where
     /// [`Acceptance::recipient_required`] does not ask for it.
     pub recipient_required: bool,
@@ -120,6 +122,8 @@ pub struct Accepted {
     pub confirmation: SubjectConfirmation,
     /// The key that the presenter was confirmed by, if by one.
     pub holder: Option<Holder>,
+    /// The address that the presenter was confirmed by, if by one.
+    pub address: Option<IpAddr>,
     /// The earliest of all ends it names.
     pub expires_at: Timestamp,
     /// Audiences that all restrictions have in common.

@@ -91,7 +91,8 @@ fn check_element(element: &Element<'_>) -> Result<bool, Refusal> {
         if is_reserved || !(prefix.is_empty() || is_name(prefix)) {
             return Err(Refusal::Name);
         }
-        if !is_absolute(uri) {
+        // This one stands at every typed value.
+        if uri != uri::SCHEMA_INSTANCE && !is_absolute(uri) {
             return Err(Refusal::Namespace);
         }
     }

@@ -74,8 +74,11 @@ impl Unsigned {
 
 /// Writes an assertion as a document of its own.
 pub fn assertion(assertion: &Assertion, spelling: Spelling) -> Result<Unsigned, WriteError> {
+    let attributes = assertion.attribute_statements.iter();
+    let attributes: usize = attributes.map(|one| one.attributes.len()).sum();
     let mut writer = Writer {
-        xml: Xml::with_capacity(2048),
+        // What ordinary ones take, so that few have to be moved while they grow.
+        xml: Xml::with_capacity(2048 + 256 * attributes),
         spelling,
         nesting: 0,
     };

@@ -27,8 +27,8 @@ pub use egress::{EgressTarget, EgressTargetError};
 pub use explain::{explain, explain_all};
 pub use keys::{KEYS, Key, Kind, key, suggestion};
 pub use listener::{
-    ClientCertificates, ClientTrust, ForwardedCertificate, Hops, Http2, Listener, Role, Tls,
-    TlsVersion,
+    ClientCertificates, ClientTrust, ForwardedCertificate, Hops, Http2, Listener, ListenerLimits,
+    Role, Tls, TlsVersion,
 };
 pub use load::{DEFAULT_FILE, Loaded, Sources, load};
 pub use network::{Network, NetworkError};
@@ -99,6 +99,8 @@ pub struct Public {
     pub tls: Tls,
     /// Who stands before it.
     pub hops: Hops,
+    /// Where it is bounded otherwise than all.
+    pub limits: ListenerLimits,
 }
 
 impl Default for Public {
@@ -111,6 +113,7 @@ impl Default for Public {
             http2: Http2::default(),
             tls: Tls::default(),
             hops: Hops::default(),
+            limits: ListenerLimits::default(),
         }
     }
 }
@@ -143,6 +146,8 @@ pub struct Admin {
     pub tls: Tls,
     /// Who stands before it.
     pub hops: Hops,
+    /// Where it is bounded otherwise than all.
+    pub limits: ListenerLimits,
 }
 
 impl Default for Admin {
@@ -153,6 +158,7 @@ impl Default for Admin {
             http2: Http2::default(),
             tls: Tls::default(),
             hops: Hops::default(),
+            limits: ListenerLimits::default(),
         }
     }
 }

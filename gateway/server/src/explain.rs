@@ -336,6 +336,7 @@ async fn decide(
     };
     event.asked(&request);
     let mut call = circumstances.call(&instance.id);
+    call.proofs.client = asked.route.is_none().then_some(client.id.as_str());
     call.proofs.dpop_thumbprint = presented.question.dpop_key.as_deref();
     call.purpose = Purpose::Explain;
     let mut findings = Findings::new(asked, &request, &call, steps);

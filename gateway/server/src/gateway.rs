@@ -129,6 +129,7 @@ impl Circumstances {
             random: self.random,
             proofs: Proofs {
                 address: self.peer.map(|peer| peer.ip()),
+                client: None,
                 certificates: self.certificates.as_deref().unwrap_or_default(),
                 certificate_thumbprint: self.certificate_thumbprint(),
                 dpop_thumbprint: None,

@@ -18,10 +18,13 @@ proxy_packages() {
   fi
 }
 
-# A gateway of its own, which speaks HTTP/2 in the clear.
+# A gateway of its own, which speaks HTTP/2 in the clear. It waits longer than usual, so that all slow clients are
+# there at once.
 proxy_gateway() {
   local data=$work/proxy-data
-  (cd "$work" && CAMBIST__PUBLIC__HTTP2=always CAMBIST__LOG__ACCESS_FILE="$work/access.jsonl" exec "$cambist" serve \
+  (cd "$work" && CAMBIST__PUBLIC__HTTP2=always \
+    CAMBIST__LIMITS__HEADER_SECONDS=60 CAMBIST__LIMITS__BODY_IDLE_SECONDS=60 CAMBIST__LIMITS__SEND_IDLE_SECONDS=60 \
+    CAMBIST__LOG__ACCESS_FILE="$work/access.jsonl" exec "$cambist" serve \
     --data-dir "$data" --public 127.0.0.1:0 --admin 127.0.0.1:0) >"$work/proxy.out" 2>"$work/proxy.err" &
   PROXY_PROCESS=$!
   processes+=("$PROXY_PROCESS")

@@ -3,7 +3,9 @@
 use hyper::Method;
 use serde_json::{Value, json};
 use tests::{
+    documents,
     gateway::TestGateway,
+    guests,
     http::{self, Failure},
     sts::{self, Sts, assertion, id_token, password},
 };
@@ -331,6 +333,73 @@ async fn an_instance_changed_elsewhere_is_not_shown_as_what_it_no_longer_is() ->
         claims["exp"].as_u64(),
         claims["iat"].as_u64().map(|issued| issued + 60)
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn rs_90_a_custom_validator_is_granted_what_it_wants_in_both_encodings() -> Outcome {
+    let sts = Sts::start().await?;
+    let gateway = &sts.gateway;
+    gateway
+        .put("/admin/v1/secrets/ticket-key", &documents::ticket_key())
+        .await?;
+    gateway
+        .put_plugin("legacy-ticket", guests::legacy_ticket())
+        .await?;
+    let with = |class: Value| {
+        let mut state = sts::state("/alpha", "inst1");
+        state["custom-token-validators"] =
+            json!([{"customTokenName": "TICKET", "customOperationClassName": class}]);
+        state["custom-token-transforms"] = json!([
+            {"inputTokenType": "TICKET", "outputTokenType": "SAML2", "invalidateInterimOpenAMSession": false}
+        ]);
+        state
+    };
+    let granted = json!({"plugin": "legacy-ticket", "grants": {"keys": {"ticket": "ticket-key"}}});
+    let unknown = json!({"plugin": "legacy-ticket", "grants": {"keys": {"ticket": "no-such-key"}}});
+    for (class, said) in [(json!("legacy-ticket"), "ticket"), (unknown, "no-such-key")] {
+        let reply = sts
+            .publish(
+                Method::POST,
+                "?_action=create",
+                &[],
+                &sts::envelope(&with(class)),
+            )
+            .await?;
+        assert_eq!(reply.status, 400, "{}", reply.text());
+        assert!(reply.text().contains(said), "{}", reply.text());
+    }
+    let create = sts::envelope(&with(granted.clone()));
+    let reply = sts
+        .publish(Method::POST, "?_action=create", &[], &create)
+        .await?;
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    let shown = |read: Value| read["alpha/inst1"]["custom-token-validators"].clone();
+    let expected = json!([{"customTokenName": "TICKET", "customOperationClassName": granted}]);
+    let read = sts.publish(Method::GET, ONE, &[], &Value::Null).await?;
+    assert_eq!(shown(read.json()), expected);
+    // The plugin runs: what is no ticket of its kind it refuses itself.
+    let input = json!({"token_type": "TICKET", "ticket": "v1|user=dana"});
+    let reply = sts
+        .translate("alpha/inst1", &input, &assertion("BEARER"))
+        .await?;
+    assert_eq!(reply.status, 401, "{}", reply.text());
+
+    let flat = json!({
+        "invocation_context": "invocation_context_view_bean",
+        "instance_state": {
+            "deployment-realm": ["/alpha"], "deployment-url-element": ["inst1"],
+            "deployment-auth-target-mappings": [],
+            "supported-token-transforms": [],
+            "custom-token-validators": [format!("TICKET|{granted}")],
+            "custom-token-transforms": ["TICKET|SAML2|false"],
+            "issuer-name": ["https://idp.example.net/sts"], "saml2-sp-entity-id": ["urn:example:orders-sp"]
+        }
+    });
+    let reply = sts.publish(Method::PUT, ONE, &[], &flat).await?;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let read = sts.publish(Method::GET, ONE, &[], &Value::Null).await?;
+    assert_eq!(shown(read.json()), expected);
     Ok(())
 }
 

@@ -26,6 +26,12 @@ pub enum ComponentError {
 
 /// The component, or core module, with `manifest` in place of any it had. Nothing else of it is read.
 pub fn embed(component: &[u8], manifest: &Manifest) -> Result<Vec<u8>, PluginRejected> {
+    // Sections can be told apart behind any preamble, but what is of another version nobody would read.
+    if !Parser::is_component(component) && !Parser::is_core_wasm(component) {
+        return Err(PluginRejected::Malformed(
+            "it begins as neither a component nor a core module".to_owned(),
+        ));
+    }
     let json = serde_json::to_vec(manifest)
         .map_err(|error| PluginRejected::Manifest(error.to_string()))?;
     if json.len() > MANIFEST_BYTES {
@@ -109,7 +115,13 @@ mod tests {
 
     #[test]
     fn what_is_no_component_is_an_error() {
-        for bytes in [&b""[..], b"\0asm", b"\0asm\x0d\0\x01\0\0\xff"] {
+        for bytes in [
+            &b""[..],
+            b"\0asm",
+            b"\0asm\x0d\0\x01\0\0\xff",
+            b"\0asm\x01\0\x01\0",
+            b"\0asm\x0d\0\0\0",
+        ] {
             assert!(embed(bytes, &Manifest::default()).is_err(), "{bytes:?}");
         }
     }

@@ -1,6 +1,8 @@
 //! Conditions and confirmations: everything an authentic assertion says about when, by whom and where it
 //! may be used. Whatever cannot be judged here is a refusal.
 
+use std::net::IpAddr;
+
 use cambist_core::Timestamp;
 
 use super::{Acceptance, Accepted, Examined, Holder, Once, Presenter};
@@ -57,10 +59,11 @@ impl Acceptance {
         Ok(Examined {
             remembered_until: must_remember.then(|| last.plus(self.skew())),
             accepted: Accepted {
-                confirmation,
                 holder,
+                address: presenter.address_of(&confirmation),
                 expires_at,
                 audiences,
+                confirmation,
                 assertion,
             },
         })
@@ -199,7 +202,7 @@ impl Acceptance {
         if !presenter.correlation.allows(in_response_to.as_deref()) {
             return Err(Unconfirmed::InResponseTo);
         }
-        if address.is_some() && address.as_deref() != presenter.address {
+        if address.is_some() && presenter.address_of(confirmation).is_none() {
             return Err(Unconfirmed::Address);
         }
         if let Some(name) = name_id {
@@ -230,6 +233,13 @@ impl Acceptance {
 }
 
 impl Presenter<'_> {
+    /// Its address, if that is the one a confirmation names. One of IPv4 may be written as one of IPv6.
+    fn address_of(&self, confirmation: &SubjectConfirmation) -> Option<IpAddr> {
+        let named: IpAddr = confirmation.address.as_deref()?.parse().ok()?;
+        let named = named.to_canonical();
+        (self.address?.to_canonical() == named).then_some(named)
+    }
+
     /// The key it has proved to hold, if that is one of these. The key counts: a certificate may have been
     /// renewed since.
     fn holder_among(&self, keys: &[KeyInfo]) -> Option<Holder> {

@@ -69,6 +69,7 @@ impl From<&Accepted> for Principal {
             authenticated_at: authn.map(|statement| statement.authn_instant),
             authentication_context: authn
                 .and_then(|statement| statement.authn_context.class_ref.clone()),
+            only_from: accepted.address,
             claims,
             ..Self::default()
         }

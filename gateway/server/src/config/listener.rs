@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Network;
+use super::{Limits, Network};
 
 /// What a listener serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +41,47 @@ pub struct Listener {
     pub tls: Tls,
     /// Who stands before it.
     pub hops: Hops,
+    /// Where it is bounded otherwise than all.
+    pub limits: ListenerLimits,
+}
+
+/// `[….limits]`: bounds of one listener, in place of those of `[limits]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListenerLimits {
+    /// In place of [`Limits::connections`].
+    pub connections: Option<usize>,
+    /// In place of [`Limits::header_bytes`].
+    pub header_bytes: Option<usize>,
+    /// In place of [`Limits::header_count`].
+    pub header_count: Option<usize>,
+    /// In place of [`Limits::header_seconds`].
+    pub header_seconds: Option<u64>,
+    /// In place of [`Limits::body_idle_seconds`].
+    pub body_idle_seconds: Option<u64>,
+    /// In place of [`Limits::send_idle_seconds`].
+    pub send_idle_seconds: Option<u64>,
+    /// In place of [`Limits::http2_streams`].
+    pub http2_streams: Option<u32>,
+    /// In place of [`Limits::http2_resets`].
+    pub http2_resets: Option<usize>,
+}
+
+impl ListenerLimits {
+    /// The bounds of this listener, where those of all are `all`.
+    pub fn within(&self, all: &Limits) -> Limits {
+        Limits {
+            connections: self.connections.unwrap_or(all.connections),
+            header_bytes: self.header_bytes.unwrap_or(all.header_bytes),
+            header_count: self.header_count.unwrap_or(all.header_count),
+            header_seconds: self.header_seconds.unwrap_or(all.header_seconds),
+            body_idle_seconds: self.body_idle_seconds.unwrap_or(all.body_idle_seconds),
+            send_idle_seconds: self.send_idle_seconds.unwrap_or(all.send_idle_seconds),
+            http2_streams: self.http2_streams.unwrap_or(all.http2_streams),
+            http2_resets: self.http2_resets.unwrap_or(all.http2_resets),
+            ..all.clone()
+        }
+    }
 }
 
 /// When a listener speaks HTTP/2.

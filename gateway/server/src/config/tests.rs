@@ -446,3 +446,44 @@ fn a_listener_that_cannot_work_is_refused() {
         "unknown key `listener.Partners`",
     );
 }
+
+#[test]
+fn a_listener_may_have_bounds_of_its_own() {
+    let given = given().file(
+        "[limits]\nheader_count = 50\n[public.limits]\nheader_count = 10\nhttp2_streams = 7\n",
+    );
+    let config = given.ok().config;
+    let (public, admin) = (
+        config.public.limits.within(&config.limits),
+        config.admin.limits.within(&config.limits),
+    );
+    assert_eq!((public.header_count, admin.header_count), (10, 50));
+    assert_eq!((public.http2_streams, admin.http2_streams), (7, 100));
+    assert_eq!(public.header_bytes, config.limits.header_bytes);
+}
+
+#[test]
+fn the_documented_defaults_of_limits_are_those_in_force() {
+    let page = include_str!("../../../../docs/proxy.md");
+    let limits = Limits::default();
+    for row in [
+        format!("| `connections` | {} |", limits.connections),
+        format!(
+            "| `header_bytes`, `header_count` | {} KiB, {} |",
+            limits.header_bytes / 1024,
+            limits.header_count
+        ),
+        format!("| `header_seconds` | {} |", limits.header_seconds),
+        format!(
+            "| `body_bytes`, `request_seconds` | {} MiB, {} |",
+            limits.body_bytes / 1024 / 1024,
+            limits.request_seconds
+        ),
+        format!("| `body_idle_seconds` | {} |", limits.body_idle_seconds),
+        format!("| `send_idle_seconds` | {} |", limits.send_idle_seconds),
+        format!("| `http2_streams` | {} |", limits.http2_streams),
+        format!("| `http2_resets` | {} |", limits.http2_resets),
+    ] {
+        assert!(page.contains(&row), "{row}");
+    }
+}

@@ -1,6 +1,6 @@
 //! From a credential to what the upstream receives in its place: from the cache, or by an exchange.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use cambist_core::{ExchangeError, Exchanged, Presented, Rejection, Timestamp};
 use hyper::{HeaderMap, Request, body::Body as _, header::HOST, http::request::Parts};
@@ -28,6 +28,7 @@ pub(super) struct Ask<'r> {
     subject: Credential<'r>,
     actor: Option<Credential<'r>>,
     leaf: Option<&'r [u8]>,
+    address: IpAddr,
     /// The thumbprint of the key that signed the request's proof, where one is demanded.
     key: Option<String>,
 }
@@ -51,6 +52,7 @@ impl<'r> Ask<'r> {
                 target,
                 subject,
                 actor,
+                address: caller.address,
                 leaf: caller.certificates.first().map(Vec::as_slice),
                 key: None,
             })),
@@ -228,6 +230,9 @@ impl<'r> Ask<'r> {
     }
 
     fn check(&self, granted: &Granted, now: Timestamp) -> Result<(), Refusal> {
+        if !granted.may_come_from(self.address) {
+            return Err(ExchangeError::Subject(Rejection::Refused.into()).into());
+        }
         match &self.target.step_up {
             Some(wanted) if !granted.meets(wanted, now) => Err(Refusal::StepUp),
             _ => Ok(()),

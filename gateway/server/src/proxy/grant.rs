@@ -1,6 +1,8 @@
 //! What an exchange gives to a request: the headers that the upstream receives, and what later requests
 //! with the same credential are judged by.
 
+use std::net::IpAddr;
+
 use cambist_core::{Exchanged, Principal, Timestamp, Usage};
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde_json::Value;
@@ -106,6 +108,7 @@ pub(super) struct Granted {
     pub(super) subject: String,
     /// What must not have been revoked.
     pub(super) basis: Basis,
+    only_from: Option<IpAddr>,
     context: Option<String>,
     authenticated_at: Option<Timestamp>,
 }
@@ -141,6 +144,7 @@ impl Granted {
         let Principal {
             authentication_context,
             authenticated_at,
+            only_from,
             ..
         } = principal;
         Ok(Self {
@@ -148,6 +152,7 @@ impl Granted {
             claims,
             subject,
             basis: Basis::new(marks, epoch),
+            only_from,
             context: authentication_context,
             authenticated_at,
         })
@@ -167,6 +172,7 @@ impl Granted {
             claims: headers.collect(),
             subject: String::new(),
             basis: Basis::new(std::sync::Arc::default(), 0),
+            only_from: None,
             context: None,
             authenticated_at: None,
         }
@@ -179,6 +185,12 @@ impl Granted {
             + self.claims.iter().map(header).sum::<usize>()
             + self.subject.len()
             + self.context.as_ref().map_or(0, String::len)
+    }
+
+    /// Whether the credential that it was made from may come from this address.
+    pub(super) fn may_come_from(&self, address: IpAddr) -> bool {
+        self.only_from
+            .is_none_or(|only| only == address.to_canonical())
     }
 
     /// Whether the subject authenticated as the route asks (RFC 9470 §2). What is not known is not met.

@@ -279,6 +279,29 @@ async fn ab_18_two_clients_do_not_share_a_token() {
 }
 
 #[tokio::test]
+async fn a_credential_for_one_address_is_worth_nothing_from_another_even_if_known() {
+    let upstream = Upstream::echo().await;
+    let gateway = Gateway::to(&upstream.url()).await;
+    let only_from = |address: &str| {
+        *gateway.fake.principal.lock().unwrap() = cambist_core::Principal {
+            only_from: Some(address.parse().unwrap()),
+            ..cambist_core::Principal::default()
+        };
+    };
+    only_from("192.0.2.1");
+    for _ in 0..2 {
+        assert_eq!(gateway.get("/").await.0, 401);
+    }
+    assert_eq!((gateway.calls(), upstream.count()), (1, 0));
+    only_from("127.0.0.1");
+    gateway.fake.clock.store(2_000, Ordering::Relaxed);
+    for _ in 0..2 {
+        assert_eq!(gateway.get("/").await.0, 200);
+    }
+    assert_eq!((gateway.calls(), upstream.count()), (2, 2));
+}
+
+#[tokio::test]
 async fn an_exchange_that_hangs_is_given_up() {
     let upstream = Upstream::echo().await;
     let mut slow = route(&upstream.url(), &json!({}));

@@ -20,6 +20,7 @@ impl Validator for BearerGrant {
         call: &'a Call<'a>,
     ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
         let presenter = Presenter {
+            address: call.proofs.address,
             recipient_required: true,
             ..Presenter::default()
         };

@@ -6,6 +6,7 @@ mod importing;
 mod issuing;
 mod publishing;
 mod sealed;
+mod vouching;
 
 use std::{cell::RefCell, collections::HashMap, sync::Arc};
 

@@ -1,5 +1,7 @@
 //! Assertions in.
 
+use std::collections::BTreeSet;
+
 use cambist_core::{
     BoxFuture, Call, Confirmation, Declared, Principal, RESERVED_CLAIMS, Rejection, Scope, Token,
     ValidateError, Validator,
@@ -47,6 +49,15 @@ struct Settings {
     max_lifetime_seconds: Option<u64>,
     #[serde(default)]
     decryption_keys: Vec<Kept>,
+    #[serde(default)]
+    sender_vouches: Option<SenderVouches>,
+}
+
+/// Who may attest for subjects (saml-profiles §3.2).
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SenderVouches {
+    clients: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
@@ -60,7 +71,8 @@ struct IssuerSettings {
     metadata: Option<MetadataDocument>,
 }
 
-/// Accepts assertions of configured issuers from their bearers and from holders of their keys, each once.
+/// Accepts assertions of configured issuers from their bearers, from holders of their keys and from clients
+/// that may attest for others, each once.
 pub struct SamlValidator {
     acceptance: Acceptance,
     declared: Declared,
@@ -70,15 +82,16 @@ pub struct SamlValidator {
 
 impl SamlValidator {
     /// Builds one as `name` for an instance, which is addressed by its issuer identifier unless `audiences`
-    /// says otherwise.
+    /// says otherwise. `is_client` knows the instance's clients.
     pub fn build(
         name: &str,
         settings: &Map<String, Value>,
         frame: &Frame<'_>,
+        is_client: impl Fn(&str) -> bool,
     ) -> Result<Self, PublishError> {
         let settings: Settings = read(
             settings,
-            "a saml2 validator has `issuers`, and optionally `audiences`, `recipients`, `subject_prefix`, `scopes`, `max_lifetime_seconds`, `decryption_keys`",
+            "a saml2 validator has `issuers`, and optionally `audiences`, `recipients`, `subject_prefix`, `scopes`, `max_lifetime_seconds`, `decryption_keys`, `sender_vouches`",
         )?;
         let max_lifetime = settings.max_lifetime_seconds.unwrap_or(DEFAULT_LIFETIME);
         check_seconds("max_lifetime_seconds", max_lifetime, LONGEST_LIFETIME)?;
@@ -140,7 +153,7 @@ impl SamlValidator {
                 audiences,
                 recipients,
                 recipient_required,
-                attesters: Vec::new(),
+                attesters: attesters(settings.sender_vouches, is_client)?,
                 decryption_keys,
                 skew: SKEW,
                 max_lifetime,
@@ -174,6 +187,30 @@ impl SamlValidator {
     pub const fn declared(&self) -> &Declared {
         &self.declared
     }
+}
+
+fn attesters(
+    settings: Option<SenderVouches>,
+    is_client: impl Fn(&str) -> bool,
+) -> Result<Vec<String>, PublishError> {
+    let Some(SenderVouches { clients }) = settings else {
+        return Ok(Vec::new());
+    };
+    if clients.is_empty() {
+        return Err(PublishError::new(
+            "sender_vouches.clients",
+            "is empty, so nobody may attest",
+            "list ids of clients, or leave `sender_vouches` out",
+        ));
+    }
+    if let Some(unknown) = clients.iter().find(|id| !is_client(id)) {
+        return Err(PublishError::new(
+            "sender_vouches.clients",
+            format!("`{unknown}` is not in `clients`"),
+            "list ids of this instance's clients",
+        ));
+    }
+    Ok(clients.into_iter().collect())
 }
 
 fn issuers(
@@ -287,6 +324,20 @@ fn imported(
 }
 
 impl SamlValidator {
+    /// Who presents an assertion, as far as the call tells. Nobody goes by a name here but clients that may
+    /// attest: what others are called here says nothing to issuers.
+    pub(super) fn presenter<'a>(&self, call: &Call<'a>) -> Presenter<'a> {
+        let proofs = &call.proofs;
+        let attests = |client: &&str| self.acceptance.attesters.iter().any(|one| one == client);
+        Presenter {
+            identity: proofs.client.filter(attests),
+            certificate: proofs.certificates.first().map(Vec::as_slice),
+            key_thumbprint: proofs.dpop_thumbprint,
+            address: proofs.address,
+            ..Presenter::default()
+        }
+    }
+
     /// Accepts an assertion from a presenter, and tells what any provider understands of it.
     pub(super) async fn accept(
         &self,
@@ -339,12 +390,6 @@ impl Validator for SamlValidator {
         token: &'a Token,
         call: &'a Call<'a>,
     ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
-        // Who asks is not known here, so nobody can be confirmed by name or by attesting for others.
-        let presenter = Presenter {
-            certificate: call.proofs.certificates.first().map(Vec::as_slice),
-            key_thumbprint: call.proofs.dpop_thumbprint,
-            ..Presenter::default()
-        };
-        Box::pin(self.accept(token, presenter, call))
+        Box::pin(self.accept(token, self.presenter(call), call))
     }
 }

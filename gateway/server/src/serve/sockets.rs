@@ -6,7 +6,7 @@ use tokio::{net::TcpListener, runtime::Runtime};
 
 use super::ServeError;
 use crate::{
-    config::{Config, Hops, Http2, Limits, Role, Tls},
+    config::{Config, Hops, Http2, Limits, ListenerLimits, Role, Tls},
     listener::{Door, Opened, Roles, bind_alone, bind_shared, tls::Terminator},
 };
 
@@ -31,6 +31,7 @@ struct Wanted<'a> {
     http2: Http2,
     tls: &'a Tls,
     hops: &'a Hops,
+    limits: &'a ListenerLimits,
 }
 
 impl Sockets {
@@ -51,6 +52,7 @@ impl Sockets {
             http2: config.public.http2,
             tls: &config.public.tls,
             hops: &config.public.hops,
+            limits: &config.public.limits,
         };
         let admin = Wanted {
             name: "admin",
@@ -59,6 +61,7 @@ impl Sockets {
             http2: config.admin.http2,
             tls: &config.admin.tls,
             hops: &config.admin.hops,
+            limits: &config.admin.limits,
         };
         sockets.public = sockets.open(&public, config, background)?;
         sockets.admin = sockets.open(&admin, config, background)?;
@@ -73,6 +76,7 @@ impl Sockets {
                 http2: listener.http2,
                 tls: &listener.tls,
                 hops: &listener.hops,
+                limits: &listener.limits,
             };
             let bound = sockets.open(&wanted, config, background)?;
             sockets.further.push((name.clone(), bound));
@@ -102,7 +106,7 @@ impl Sockets {
             })?;
         let terminator = terminator.map(Arc::new);
         self.terminators.extend(terminator.clone());
-        let limits: Limits = config.limits.clone();
+        let limits: Limits = wanted.limits.within(&config.limits);
         let door = Arc::new(Door::new(
             wanted.name,
             Roles::from(wanted.roles),

@@ -66,6 +66,7 @@ pub(crate) fn of_claims(
             .remove("cnf")
             .map(|cnf| Confirmation::from_claim(&cnf))
             .transpose()?,
+        only_from: None,
         never_actor: false,
         claims: {
             for consumed in ["aud", "auth_time", "exp"] {

@@ -28,14 +28,6 @@ fn a_bearer_is_confirmed_where_and_how_the_assertion_says() {
         refused(Unconfirmed::Method)
     );
 
-    let address = |c: &mut SubjectConfirmation| c.address = Some("192.0.2.1".to_owned());
-    assert_eq!(unconfirmed(address, nobody), refused(Unconfirmed::Address));
-    let there = Presenter {
-        address: Some("192.0.2.1"),
-        ..nobody
-    };
-    assert_eq!(unconfirmed(address, there), None);
-
     let named = |c: &mut SubjectConfirmation| c.name_id = Some(NameId::new("web").into());
     assert_eq!(unconfirmed(named, nobody), refused(Unconfirmed::Name));
     let web = Presenter {
@@ -72,6 +64,41 @@ fn a_bearer_is_confirmed_where_and_how_the_assertion_says() {
         ..fixture::bearer().subject.unwrap()
     });
     assert_eq!(examine(&signed(&model)), Err(Refusal::Missing("NameID")));
+}
+
+#[test]
+fn an_address_confirms_whoever_comes_from_there() {
+    let by = |named: &str, from: Option<&str>| {
+        let mut model = fixture::bearer();
+        confirmation(&mut model).address = Some(named.to_owned());
+        let presenter = Presenter {
+            address: from.map(|from| from.parse().unwrap()),
+            ..Presenter::default()
+        };
+        examine_by(&acceptance(), &signed(&model), &presenter).map(|accepted| accepted.address)
+    };
+    for (named, from) in [
+        ("192.0.2.1", "192.0.2.1"),
+        ("192.0.2.1", "::ffff:192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:DB8:0::1", "2001:db8::1"),
+    ] {
+        let accepted = by(named, Some(from)).unwrap().unwrap();
+        assert_eq!(accepted, from.parse::<IpAddr>().unwrap().to_canonical());
+    }
+    for (named, from) in [
+        ("192.0.2.1", None),
+        ("192.0.2.1", Some("192.0.2.10")),
+        ("192.0.2.1", Some("2001:db8::1")),
+        ("192.0.2.0/24", Some("192.0.2.1")),
+        (" 192.0.2.1", Some("192.0.2.1")),
+        ("gateway.example", Some("192.0.2.1")),
+        ("", Some("192.0.2.1")),
+    ] {
+        let refused = Err(Refusal::Unconfirmed(Unconfirmed::Address));
+        assert_eq!(by(named, from), refused, "{named} {from:?}");
+    }
+    assert_eq!(examine(&signed(&fixture::bearer())).unwrap().address, None);
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use super::{
     super::{ForwardedCertificate, Role},
-    Key, Kind, is,
+    KIB, Key, Kind, MIB, is, number,
 };
 
 /// How many keys every listener has.
-const SHARED: usize = 11;
+const SHARED: usize = 19;
 
 macro_rules! shared {
     ($section:literal) => {
@@ -22,6 +22,14 @@ macro_rules! shared {
             is(concat!($section, ".hops.trusted"), Kind::Networks, "Addresses of proxies before this listener whose word about the client is taken: X-Forwarded-For, X-Forwarded-Proto and the certificate header."),
             is(concat!($section, ".hops.certificate"), Kind::Choice(ForwardedCertificate::NAMES), "How those proxies hand on a client certificate: rfc9440 (Client-Cert), xfcc (Envoy), or der or pem in hops.certificate_header."),
             is(concat!($section, ".hops.certificate_header"), Kind::Header, "The header with the certificate, for der and pem.").optional(),
+            number(concat!($section, ".limits.connections"), 1, 1_000_000, "Most open connections here, instead of limits.connections.").optional(),
+            number(concat!($section, ".limits.header_bytes"), 8 * KIB, MIB, "Most bytes of a request head here, instead of limits.header_bytes.").optional(),
+            number(concat!($section, ".limits.header_count"), 8, 1000, "Most header fields in a request here, instead of limits.header_count.").optional(),
+            number(concat!($section, ".limits.header_seconds"), 1, 3600, "Seconds for a request head here, instead of limits.header_seconds.").optional(),
+            number(concat!($section, ".limits.body_idle_seconds"), 1, 3600, "Seconds within which more of a request body must come here, instead of limits.body_idle_seconds.").optional(),
+            number(concat!($section, ".limits.send_idle_seconds"), 1, 3600, "Seconds within which a client must take more of a response here, instead of limits.send_idle_seconds.").optional(),
+            number(concat!($section, ".limits.http2_streams"), 1, 10_000, "Most HTTP/2 streams open at a time on a connection here, instead of limits.http2_streams.").optional(),
+            number(concat!($section, ".limits.http2_resets"), 1, 10_000, "Most reset HTTP/2 streams of a connection here, instead of limits.http2_resets.").optional(),
         ]
     };
 }

@@ -92,6 +92,7 @@ async fn token(
     event.asked(&request);
     let proof = proof(gateway, instance, headers, &request, circumstances)?;
     let mut call = circumstances.call(&instance.id);
+    call.proofs.client = Some(&client.id);
     call.proofs.dpop_thumbprint = proof.as_ref().map(|proof| proof.thumbprint.as_str());
     let outcome = grant.run(instance, &request, &call).await;
     outcome

@@ -176,14 +176,18 @@ fn named<'s>(operations: &'s [CustomOperation], name: &str) -> Option<&'s Custom
         .find(|operation| operation.token_type == name)
 }
 
-/// The settings of a plugin: the mapping-context of its token type is what it is told.
+/// The settings of a plugin: the mapping-context of its token type is what it is told, unless it is told
+/// something by itself.
 fn plugin(state: &InstanceState, operation: &CustomOperation) -> Value {
     let mapping = state.deployment.mappings.get(&operation.token_type);
-    let config: BTreeMap<String, String> = mapping
+    let context: BTreeMap<String, String> = mapping
         .map(|mapping| mapping.context.clone())
         .unwrap_or_default();
+    let mut settings = operation.plugin.binding();
+    settings.entry("config").or_insert_with(|| json!(context));
     let token_type = format!("{CUSTOM_TYPE}{}", operation.token_type);
-    json!({ "plugin": operation.plugin, "token_type": token_type, "config": config })
+    settings.insert("token_type".to_owned(), Value::String(token_type));
+    Value::Object(settings)
 }
 
 /// Whom a custom token is for: the audience of the instance's ID tokens or assertions; with neither, whoever
@@ -237,7 +241,7 @@ fn id_token_provider(
         if let Some(plugin) = plugin {
             provider
                 .settings
-                .insert((*ours).to_owned(), json!({ "plugin": plugin }));
+                .insert((*ours).to_owned(), Value::Object(plugin.binding()));
         }
     }
     if let Some(shortest) = state.algorithm.shortest_secret() {
@@ -347,11 +351,19 @@ fn state_path(path: &str) -> String {
             return state::mapping_path(input);
         }
     }
-    if path.starts_with("validators.") {
-        return name::CUSTOM_VALIDATORS.to_owned();
-    }
-    if path.starts_with("providers.") {
-        return name::CUSTOM_PROVIDERS.to_owned();
+    for (ours, list) in [
+        ("validators.", name::CUSTOM_VALIDATORS),
+        ("providers.", name::CUSTOM_PROVIDERS),
+    ] {
+        if let Some(rest) = path.strip_prefix(ours) {
+            // What the plugin is told and granted is found under the name of its type.
+            let is_told = rest.contains(".config") || rest.contains(".grants");
+            return if is_told {
+                format!("{list}.{rest}")
+            } else {
+                list.to_owned()
+            };
+        }
     }
     if path.starts_with("relying_parties") {
         return format!("{}.{}", name::ID_TOKEN, state::AUDIENCE);

@@ -71,14 +71,11 @@ fn one(members: &Members<'_>, name: &str) -> Result<Value, PublishError> {
 fn each(
     members: &Members<'_>,
     name: &str,
-    rewrite: impl Fn(&[&str]) -> Option<Value>,
+    rewrite: impl Fn(&str) -> Option<Value>,
 ) -> Result<Value, PublishError> {
     let texts = members.texts(name)?.into_iter().enumerate();
     texts
-        .map(|(index, text)| {
-            let parts: Vec<&str> = text.split('|').collect();
-            rewrite(&parts).ok_or_else(|| malformed(members, name, index))
-        })
+        .map(|(index, text)| rewrite(&text).ok_or_else(|| malformed(members, name, index)))
         .collect()
 }
 
@@ -86,12 +83,13 @@ fn malformed(members: &Members<'_>, name: &str, index: usize) -> PublishError {
     PublishError::new(
         format!("{}[{index}]", members.at(name)),
         "cannot be read",
-        "separate the parts by `|`, as in `USERNAME|OPENIDCONNECT|true`, `NAME|plugin` or `OPENIDCONNECT|service|issuer|key=value`",
+        "separate the parts by `|`, as in `USERNAME|OPENIDCONNECT|true`, `NAME|plugin`, `NAME|{\"plugin\": …}` or `OPENIDCONNECT|service|issuer|key=value`",
     )
 }
 
-fn transform(parts: &[&str]) -> Option<Value> {
-    let [input, output, invalidates] = parts else {
+fn transform(text: &str) -> Option<Value> {
+    let parts: Vec<&str> = text.split('|').collect();
+    let [input, output, invalidates] = parts.as_slice() else {
         return None;
     };
     Some(
@@ -99,10 +97,12 @@ fn transform(parts: &[&str]) -> Option<Value> {
     )
 }
 
-fn operation(parts: &[&str]) -> Option<Value> {
-    let [token_type, plugin] = parts else {
+fn operation(text: &str) -> Option<Value> {
+    let (token_type, plugin) = text.split_once('|')?;
+    // Only within an object's texts a `|` means nothing.
+    if plugin.contains('|') && !state::is_object(plugin) {
         return None;
-    };
+    }
     Some(json!({ "customTokenName": token_type, "customOperationClassName": plugin }))
 }
 

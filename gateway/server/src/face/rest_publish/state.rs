@@ -2,6 +2,7 @@
 
 mod deployment;
 mod id_token;
+mod plugin;
 mod rules;
 pub(super) mod saml2;
 
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 pub(super) use deployment::Deployment;
 pub(super) use id_token::{AUDIENCE, CLIENT_SECRET, IdTokenState, KEY_ALIAS, KEYSTORE, MAPPERS};
+pub(super) use plugin::{PluginTerms, is_object};
 pub(super) use rules::{CERTIFICATE_HEADER_NAME, HEADER_NAME};
 pub(super) use saml2::{Encrypted, Saml2State};
 
@@ -42,7 +44,7 @@ pub(super) struct Transform {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CustomOperation {
     pub(super) token_type: String,
-    pub(super) plugin: String,
+    pub(super) plugin: PluginTerms,
 }
 
 /// Names of the members, in the order of the protocol's documents.
@@ -174,7 +176,7 @@ impl Transform {
 
 impl CustomOperation {
     fn to_json(&self) -> Value {
-        json!({ CUSTOM_NAME: self.token_type, CUSTOM_CLASS: self.plugin })
+        json!({ CUSTOM_NAME: self.token_type, CUSTOM_CLASS: self.plugin.to_json() })
     }
 }
 
@@ -198,7 +200,7 @@ fn operations(members: &Members<'_>, list: &str) -> Result<Vec<CustomOperation>,
         item.only(&[CUSTOM_NAME, CUSTOM_CLASS])?;
         Ok(CustomOperation {
             token_type: item.required(CUSTOM_NAME)?,
-            plugin: item.required(CUSTOM_CLASS)?,
+            plugin: PluginTerms::required(&item, CUSTOM_CLASS)?,
         })
     };
     members.objects(list)?.into_iter().map(read).collect()

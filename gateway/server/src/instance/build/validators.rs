@@ -53,7 +53,7 @@ pub(super) fn validators(
         let validator = match part.kind.as_str() {
             "plugin" => plugin_validator(part, binder),
             opaque::KIND => opaque_validator(part, binder),
-            saml::KIND => saml_validator(name, part, frame),
+            saml::KIND => saml_validator(name, part, frame, document),
             _ if part.settings.contains_key(authenticated::MEMBER) => {
                 authenticated::validator(part, bench, binder)
             }
@@ -146,8 +146,15 @@ fn saml_validator(
     name: &str,
     part: &PartDocument,
     frame: &Frame<'_>,
+    document: &InstanceDocument,
 ) -> Result<BuiltValidator, PublishError> {
-    let validator = Arc::new(SamlValidator::build(name, &part.settings, frame)?);
+    let is_client = |id: &str| document.clients.contains_key(id);
+    let validator = Arc::new(SamlValidator::build(
+        name,
+        &part.settings,
+        frame,
+        is_client,
+    )?);
     frame.validators.borrow_mut().push(Arc::clone(&validator));
     Ok(BuiltValidator {
         token_type: TokenType::SAML2,

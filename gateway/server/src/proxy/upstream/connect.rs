@@ -1,13 +1,14 @@
 //! Opening a connection.
 
-use std::{io, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
+    net::{TcpStream, lookup_host},
+    time::timeout,
 };
 use tokio_rustls::TlsConnector;
 
@@ -30,7 +31,7 @@ pub(super) async fn open(
     endpoint: &Endpoint,
     tls: &Arc<ClientConfig>,
 ) -> Result<Opened, UpstreamError> {
-    let tcp = reach(endpoint).await?;
+    let tcp = reach(endpoint, origin.settings.connect).await?;
     match &origin.tls {
         None => start(tcp, origin.protocol, false).await,
         Some(_) => start(encrypt(tcp, origin, tls).await?, origin.protocol, false).await,
@@ -43,7 +44,7 @@ pub(super) async fn open_for_switch(
     endpoint: &Endpoint,
     tls: &Arc<ClientConfig>,
 ) -> Result<Single, UpstreamError> {
-    let tcp = reach(endpoint).await?;
+    let tcp = reach(endpoint, origin.settings.connect).await?;
     let opened = match &origin.tls {
         None => start(tcp, Protocol::Http1, true).await?,
         Some(_) => start(encrypt(tcp, origin, tls).await?, Protocol::Http1, true).await?,
@@ -54,12 +55,42 @@ pub(super) async fn open_for_switch(
     }
 }
 
-async fn reach(endpoint: &Endpoint) -> Result<TcpStream, UpstreamError> {
-    let tcp = TcpStream::connect((&*endpoint.host, endpoint.port))
+/// Every connection resolves the name, and begins with the next of its addresses.
+async fn reach(endpoint: &Endpoint, patience: Duration) -> Result<TcpStream, UpstreamError> {
+    let addresses: Vec<SocketAddr> = lookup_host((&*endpoint.host, endpoint.port))
+        .await
+        .map_err(UpstreamError::Connect)?
+        .collect();
+    let tcp = first_of(&addresses, endpoint.next_turn(), patience)
         .await
         .map_err(UpstreamError::Connect)?;
     tcp.set_nodelay(true).map_err(UpstreamError::Connect)?;
     Ok(tcp)
+}
+
+/// A connection to the first of these that can be reached, from `turn` on. One that says nothing leaves time for
+/// the others.
+async fn first_of(
+    addresses: &[SocketAddr],
+    turn: usize,
+    patience: Duration,
+) -> io::Result<TcpStream> {
+    let count = addresses.len().max(1);
+    let each = patience / u32::try_from(count).unwrap_or(u32::MAX);
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in addresses
+        .iter()
+        .cycle()
+        .skip(turn % count)
+        .take(addresses.len())
+    {
+        match timeout(each, TcpStream::connect(address)).await {
+            Ok(Ok(tcp)) => return Ok(tcp),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(last)
 }
 
 async fn encrypt(
@@ -102,8 +133,8 @@ pub(super) async fn start(
         Protocol::Http2 => {
             let (sender, connection) = http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
-                .keep_alive_interval(std::time::Duration::from_secs(30))
-                .keep_alive_timeout(std::time::Duration::from_secs(10))
+                .keep_alive_interval(Duration::from_secs(30))
+                .keep_alive_timeout(Duration::from_secs(10))
                 .initial_stream_window_size(1 << 20)
                 .initial_connection_window_size(4 << 20)
                 .handshake(TokioIo::new(io))
@@ -118,5 +149,36 @@ pub(super) async fn start(
 fn ended(outcome: hyper::Result<()>) {
     if let Err(error) = outcome {
         tracing::debug!(cause = %error, "upstream connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_take_turns_at_the_addresses_and_pass_over_dead_ones() {
+        let patience = Duration::from_secs(4);
+        let mut listeners = Vec::new();
+        let mut addresses = Vec::new();
+        for _ in 0..3 {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            addresses.push(listener.local_addr().unwrap());
+            listeners.push(listener);
+        }
+        let mut reached = Vec::new();
+        for turn in 0..6 {
+            let tcp = first_of(&addresses, turn, patience).await.unwrap();
+            reached.push(tcp.peer_addr().unwrap());
+        }
+        assert_eq!(reached, [&addresses[..], &addresses[..]].concat());
+        listeners.remove(1);
+        let tcp = first_of(&addresses, 1, patience).await.unwrap();
+        assert_eq!(tcp.peer_addr().unwrap(), addresses[2], "the next one");
+        listeners.clear();
+        assert!(first_of(&addresses, 0, patience).await.is_err());
+        assert!(first_of(&[], 5, patience).await.is_err());
     }
 }

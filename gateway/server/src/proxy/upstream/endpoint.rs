@@ -39,6 +39,7 @@ pub(in crate::proxy) struct Endpoint {
     paused_until: AtomicU64,
     pub(super) checked: Checked,
     failures_seen: Failures,
+    turn: AtomicUsize,
 }
 
 /// An endpoint as operators see it.
@@ -74,7 +75,13 @@ impl Endpoint {
             paused_until: AtomicU64::new(0),
             checked: Checked::default(),
             failures_seen: Failures::default(),
+            turn: AtomicUsize::new(0),
         }
+    }
+
+    /// Which of its addresses the next connection begins with.
+    pub(super) fn next_turn(&self) -> usize {
+        self.turn.fetch_add(1, Relaxed)
     }
 
     pub(super) fn seen(&self) -> EndpointSeen {

@@ -62,14 +62,18 @@ impl OwnConfirmation {
         issuance: &Issuance<'a>,
         call: &Call<'a>,
     ) -> Result<Confirmation<'a>, IssueError> {
+        let bound = issuance.confirmation();
+        // A proof by message shows a key and no certificate, and an assertion names keys by certificates.
+        if bound.is_some_and(|keys| keys.key.is_some()) {
+            return Err(UNSAYABLE);
+        }
         let own = call.proofs.certificates.first().map(Vec::as_slice);
         let chosen = self.choose(issuance, own)?;
-        // What is bound stays bound, in the one way that an assertion has for it.
-        match issuance.confirmation() {
-            Some(keys) if keys.key.is_some() => Err(UNSAYABLE),
-            Some(_) if !is_holder(chosen, own) => Err(UNSAYABLE),
-            _ => Ok(chosen),
+        // What is bound stays bound.
+        if bound.is_some() && !is_holder(chosen, own) {
+            return Err(UNSAYABLE);
         }
+        Ok(chosen)
     }
 
     fn choose<'a>(

@@ -195,6 +195,24 @@ async fn dp_42_what_came_bound_leaves_bound_to_the_same_certificate_or_not_at_al
         certificate_thumbprint: print.as_deref(),
         ..shown(&own)
     };
+    // An assertion names a key by its certificate, and a thumbprint has none.
+    for settings in [
+        json!({"kind": "saml2"}),
+        json!({"kind": "saml2", "confirmation": "holder-of-key"}),
+    ] {
+        let made = issue_for(&source, &own, None).await.unwrap();
+        let known = Certificate::from_der(&own[0]).unwrap().key_thumbprint();
+        let by_message = Proofs {
+            dpop_thumbprint: known.as_deref(),
+            ..Proofs::default()
+        };
+        let refused = present_as(&through(settings), &made.issued.token, by_message).await;
+        let error = refused.unwrap_err();
+        let expected = "the requested token cannot be issued for this subject";
+        assert_eq!(Refusal::from(&error), Refusal::InvalidRequest(expected));
+        assert!(error.to_string().contains("bound"), "{error}");
+        house.forget_uses().await;
+    }
     for (settings, is_issued) in [
         (json!({"kind": "saml2"}), false),
         (

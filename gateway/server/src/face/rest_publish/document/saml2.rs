@@ -42,8 +42,8 @@ pub(super) fn provider(state: &Saml2State) -> Result<Map<String, Value>, Publish
         settings.insert("name_id_format".to_owned(), json!(format));
     }
     for (ours, theirs) in saml2::PLUGINS {
-        if let Some(plugin) = state.text(theirs) {
-            settings.insert(ours.to_owned(), json!({ "plugin": plugin }));
+        if let Some(plugin) = state.plugin(theirs) {
+            settings.insert(ours.to_owned(), Value::Object(plugin.binding()));
         }
     }
     Ok(settings)

@@ -126,15 +126,108 @@ fn p87_plugins_of_an_assertion_stand_in_its_provider() {
 
 #[test]
 fn what_is_stored_reads_back_as_the_same_state() {
-    let document = converted(&state());
+    for state in [state(), with_terms()] {
+        let document = converted(&state);
+        let stored = stored_state(&document).unwrap();
+        let again = super::document(
+            InstanceState::read(stored).unwrap(),
+            Some(&document),
+            |_| false,
+        )
+        .unwrap();
+        assert_eq!(again, document);
+    }
+}
+
+/// Every place that names a plugin, with what it is told and granted.
+fn with_terms() -> Value {
+    let mut value = state();
+    let terms = |plugin: &str| json!({"plugin": plugin, "config": {"depth": 3, "open": true}, "grants": {"log": true}});
+    let mappings = &mut value["deployment-config"]["deployment-auth-target-mappings"];
+    mappings.as_object_mut().unwrap().remove("TICKET");
+    value["custom-token-validators"][0]["customOperationClassName"] = terms("ticket");
+    value["custom-token-providers"] =
+        json!([{"customTokenName": "PASS", "customOperationClassName": terms("pass").to_string()}]);
+    value["custom-token-transforms"] = json!([
+        {"inputTokenType": "TICKET", "outputTokenType": "PASS", "invalidateInterimOpenAMSession": true}
+    ]);
+    value["oidc-id-token-config"]["oidc-custom-claim-mapper-class"] = terms("claims");
+    value["saml2-config"] = json!({
+        "issuer-name": "https://idp.example.net/sts", "saml2-sp-entity-id": "urn:example:sp",
+        "saml2-custom-subject-provider-class-name": terms("pseudonyms"),
+    });
+    value
+}
+
+#[test]
+fn rs_90_a_plugin_is_told_and_granted_where_it_is_named() {
+    let value = with_terms();
+    let document = converted(&value);
+    let (config, grants) = (json!({"depth": 3, "open": true}), json!({"log": true}));
+    let bound = |plugin: &str| json!({"plugin": plugin, "config": config, "grants": grants});
+    let custom = |plugin: &str, name: &str| {
+        let mut bound = bound(plugin);
+        bound["token_type"] = json!(format!("urn:cambist:rest-sts:{name}"));
+        bound["kind"] = json!("plugin");
+        bound
+    };
+    let part = |part: &PartDocument| serde_json::to_value(part).unwrap();
+    assert_eq!(
+        part(&document.validators["TICKET"]),
+        custom("ticket", "TICKET")
+    );
+    assert_eq!(part(&document.providers["PASS"]), custom("pass", "PASS"));
+    let id_token = &document.providers["OPENIDCONNECT"].settings;
+    assert_eq!(id_token["claim_mapper"], bound("claims"));
+    let assertion = &document.providers["SAML2"].settings;
+    assert_eq!(assertion["subject"], bound("pseudonyms"));
     let stored = stored_state(&document).unwrap();
-    let again = super::document(
-        InstanceState::read(stored).unwrap(),
-        Some(&document),
-        |_| false,
-    )
-    .unwrap();
-    assert_eq!(again, document);
+    let shown = |pointer: &str| stored.pointer(pointer).unwrap().clone();
+    for (pointer, plugin) in [
+        (
+            "/custom-token-validators/0/customOperationClassName",
+            "ticket",
+        ),
+        ("/custom-token-providers/0/customOperationClassName", "pass"),
+        (
+            "/oidc-id-token-config/oidc-custom-claim-mapper-class",
+            "claims",
+        ),
+        (
+            "/saml2-config/saml2-custom-subject-provider-class-name",
+            "pseudonyms",
+        ),
+    ] {
+        assert_eq!(shown(pointer), bound(plugin), "{pointer}");
+    }
+}
+
+#[test]
+fn terms_that_cannot_be_read_are_named() {
+    let class = "custom-token-validators[0].customOperationClassName";
+    let path_of = |terms: Value, mapped: bool| {
+        let mut value = if mapped { state() } else { with_terms() };
+        value["custom-token-validators"][0]["customOperationClassName"] = terms;
+        InstanceState::read(&value).unwrap_err().path
+    };
+    for (terms, member) in [
+        (json!({}), ".plugin"),
+        (json!({"plugin": ""}), ".plugin"),
+        (json!({"plugin": "a", "grant": {}}), ".grant"),
+        (json!({"plugin": "a", "config": []}), ".config"),
+        (json!({"plugin": "a", "grants": "log"}), ".grants"),
+        (json!(" {\"plugin\": "), ""),
+        (json!(1), ""),
+        (json!(""), ""),
+    ] {
+        assert_eq!(
+            path_of(terms.clone(), false),
+            format!("{class}{member}"),
+            "{terms}"
+        );
+    }
+    let twice = json!({"plugin": "a", "config": {"key": "k-2"}});
+    assert_eq!(path_of(twice, true), format!("{class}.config"));
 }
 
 #[test]
@@ -158,6 +251,10 @@ fn an_error_in_the_document_is_told_of_the_state() {
             "saml2-config.saml2-custom-authentication-statements-provider-class-name.plugin",
         ),
         ("validators.TICKET.plugin", "custom-token-validators"),
+        (
+            "validators.TICKET.grants.keys.ticket",
+            "custom-token-validators.TICKET.grants.keys.ticket",
+        ),
         ("relying_parties.x", "oidc-id-token-config.oidc-audience"),
         ("limits", "limits"),
     ];

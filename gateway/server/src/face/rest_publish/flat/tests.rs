@@ -12,7 +12,7 @@ fn every_shape_is_rewritten() {
         "deployment-tls-offload-engine-hosts": ["10.9.8.7", "any"],
         "deployment-offloaded-two-way-tls-header-key": ["x-client-cert"],
         "custom-token-transforms": ["TICKET|SAML2|TRUE"],
-        "custom-token-validators": ["TICKET|ticket@sha256:00"],
+        "custom-token-validators": ["TICKET|ticket@sha256:00", "PASS|{\"plugin\": \"pass\", \"config\": {\"a\": \"b|c\"}}"],
         "oidc-issuer": ["i"],
         "oidc-claim-map": ["email=mail", "odd=a=b"],
         "issuer-name": [],
@@ -37,7 +37,11 @@ fn every_shape_is_rewritten() {
     );
     assert_eq!(
         value["custom-token-validators"],
-        json!([{"customTokenName": "TICKET", "customOperationClassName": "ticket@sha256:00"}])
+        json!([
+            {"customTokenName": "TICKET", "customOperationClassName": "ticket@sha256:00"},
+            {"customTokenName": "PASS",
+                "customOperationClassName": "{\"plugin\": \"pass\", \"config\": {\"a\": \"b|c\"}}"}
+        ])
     );
     assert_eq!(
         value["oidc-id-token-config"]["oidc-claim-map"],

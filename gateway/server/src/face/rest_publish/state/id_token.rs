@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use cambist_token::jose::Algorithm;
 use serde_json::{Value, json};
 
-use super::super::{members::Members, secret::Secret};
+use super::{
+    super::{members::Members, secret::Secret},
+    PluginTerms,
+};
 use crate::publish_error::PublishError;
 
 pub(super) const ISSUER: &str = "oidc-issuer";
@@ -65,8 +68,8 @@ pub(in super::super) struct IdTokenState {
     pub(in super::super) authorized_party: Option<String>,
     pub(in super::super) claim_map: BTreeMap<String, String>,
     pub(in super::super) client_secret: Option<Secret>,
-    /// References to plugins, in the order of [`MAPPERS`].
-    pub(in super::super) mappers: [Option<String>; 3],
+    /// In the order of [`MAPPERS`].
+    pub(in super::super) mappers: [Option<PluginTerms>; 3],
     keystore: Option<String>,
     keystore_password: Option<Secret>,
     key_alias: Option<String>,
@@ -139,9 +142,9 @@ impl IdTokenState {
             claim_map: members.map(CLAIM_MAP)?,
             client_secret: Secret::read(members, CLIENT_SECRET)?,
             mappers: [
-                members.text(CLAIM_MAPPER)?,
-                members.text(CONTEXT_MAPPER)?,
-                members.text(METHODS_MAPPER)?,
+                PluginTerms::read(members, CLAIM_MAPPER)?,
+                PluginTerms::read(members, CONTEXT_MAPPER)?,
+                PluginTerms::read(members, METHODS_MAPPER)?,
             ],
             keystore: members.text(KEYSTORE)?,
             keystore_password: Secret::read(members, KEYSTORE_PASSWORD)?,
@@ -199,7 +202,10 @@ impl IdTokenState {
     }
 
     pub(super) fn to_json(&self) -> Value {
-        let [claims, context, methods] = &self.mappers;
+        let [claims, context, methods] = self
+            .mappers
+            .each_ref()
+            .map(|mapper| mapper.as_ref().map(PluginTerms::to_json));
         json!({
             ISSUER: self.issuer,
             REFERENCE: if self.embeds_key { "JWK" } else { "NONE" },

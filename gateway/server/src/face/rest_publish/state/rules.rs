@@ -30,8 +30,13 @@ pub(super) fn check(state: &InstanceState) -> Result<(), PublishError> {
             "list at least one transform",
         ));
     }
-    custom_names(name::CUSTOM_VALIDATORS, &state.custom_validators)?;
-    custom_names(name::CUSTOM_PROVIDERS, &state.custom_providers)?;
+    for (list, operations) in [
+        (name::CUSTOM_VALIDATORS, &state.custom_validators),
+        (name::CUSTOM_PROVIDERS, &state.custom_providers),
+    ] {
+        custom_names(list, operations)?;
+        told_once(state, list, operations)?;
+    }
     for (index, transform) in state.transforms.iter().enumerate() {
         let path = format!("{}[{index}]", name::TRANSFORMS);
         builtin_names(transform, &path)?;
@@ -82,6 +87,26 @@ fn custom_names(list: &str, operations: &[CustomOperation]) -> Result<(), Publis
         }
     }
     Ok(())
+}
+
+/// What a plugin is told stands beside its name or in the mapping of its type, not in both.
+fn told_once(
+    state: &InstanceState,
+    list: &str,
+    operations: &[CustomOperation],
+) -> Result<(), PublishError> {
+    let is_twice = |operation: &CustomOperation| {
+        let mapping = state.deployment.mappings.get(&operation.token_type);
+        operation.plugin.has_config() && mapping.is_some_and(|mapping| !mapping.context.is_empty())
+    };
+    match operations.iter().position(is_twice) {
+        None => Ok(()),
+        Some(index) => Err(PublishError::new(
+            format!("{list}[{index}].customOperationClassName.config"),
+            "stands beside a mapping-context of the same type",
+            "tell the plugin everything in one of them",
+        )),
+    }
 }
 
 fn builtin_names(transform: &Transform, path: &str) -> Result<(), PublishError> {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     super::{members::Members, secret::Secret},
+    PluginTerms,
     id_token::lifetime,
     name,
 };
@@ -98,6 +99,7 @@ pub(in super::super) struct Saml2State {
     texts: BTreeMap<&'static str, Option<String>>,
     flags: BTreeMap<&'static str, bool>,
     secrets: BTreeMap<&'static str, Option<Secret>>,
+    plugins: BTreeMap<&'static str, Option<PluginTerms>>,
     pub(in super::super) lifetime: u64,
     pub(in super::super) strength: u64,
     pub(in super::super) attribute_map: BTreeMap<String, String>,
@@ -112,12 +114,18 @@ impl Saml2State {
             texts: BTreeMap::new(),
             flags: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            plugins: BTreeMap::new(),
             lifetime: lifetime(members, LIFETIME)?,
             strength: members.number(STRENGTH)?.unwrap_or(0),
             attribute_map: members.map(ATTRIBUTE_MAP)?,
         };
-        for name in TEXTS.into_iter().chain(plugin_members()) {
+        for name in TEXTS {
             state.texts.insert(name, members.text(name)?);
+        }
+        for name in plugin_members() {
+            state
+                .plugins
+                .insert(name, PluginTerms::read(members, name)?);
         }
         for name in FLAGS {
             state
@@ -199,6 +207,10 @@ impl Saml2State {
         for (name, text) in &self.texts {
             members.insert((*name).to_owned(), json!(text));
         }
+        for (name, plugin) in &self.plugins {
+            let plugin = plugin.as_ref().map(PluginTerms::to_json);
+            members.insert((*name).to_owned(), json!(plugin));
+        }
         for (name, flag) in &self.flags {
             members.insert((*name).to_owned(), Value::String(flag.to_string()));
         }
@@ -229,6 +241,11 @@ impl Saml2State {
 
     pub(in super::super) fn text(&self, name: &str) -> Option<&str> {
         self.texts.get(name)?.as_deref()
+    }
+
+    /// The plugin that a member of [`PLUGINS`] names.
+    pub(in super::super) fn plugin(&self, name: &str) -> Option<&PluginTerms> {
+        self.plugins.get(name)?.as_ref()
     }
 
     pub(in super::super) fn signs(&self) -> bool {
