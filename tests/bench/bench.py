@@ -124,6 +124,7 @@ class Gateway:
             "CAMBIST__ADMIN__LISTEN": f"127.0.0.1:{self.admin_port}",
             "CAMBIST__EGRESS__ALLOW": "127.0.0.1",
             "CAMBIST__LISTENER__SECURE__LISTEN": f"127.0.0.1:{self.tls}",
+            "CAMBIST__LISTENER__SECURE__ROLES": "sts,proxy",
             "CAMBIST__LISTENER__SECURE__TLS__CERTIFICATE_FILE": str(work / "certificate.pem"),
             "CAMBIST__LISTENER__SECURE__TLS__KEY_FILE": str(work / "key.pem"),
         }
@@ -131,6 +132,11 @@ class Gateway:
         wait_for(self.port, self.process)
         wait_for(self.admin_port, self.process)
         self.base = f"http://127.0.0.1:{self.port}"
+        # The sockets are there before the gateway is.
+        for _ in range(300):
+            if (data / "admin-token").exists():
+                break
+            time.sleep(0.05)
         self.token = (data / "admin-token").read_text().strip()
         idp = f"{self.base}/oauth2/idp"
         secret = "a-secret-of-more-than-thirty-two-characters"

@@ -1,5 +1,6 @@
 // A foreign OpenID provider on loopback: `node issuer.mjs PORT [ISSUER]`, port 0 for any. Its keys are made
-// at every start. It signs everybody in as `pat` without asking.
+// at every start. It signs everybody in as `pat` without asking. `POST /keys/publish` puts further keys into its
+// set; `POST /keys/sign` lets the newest sign and keeps those before it.
 
 import { createServer } from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
@@ -8,9 +9,17 @@ import Provider from 'oidc-provider';
 const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
 const REDIRECT = 'https://app.example/callback';
 
+let made = 0;
+
+// A key of each algorithm.
+async function generation() {
+  made += 1;
+  return Promise.all(ALGORITHMS.map(key));
+}
+
 async function key(alg) {
   const { privateKey } = await generateKeyPair(alg, { extractable: true });
-  const kid = `${alg}-${process.pid}`;
+  const kid = `${alg}-${process.pid}-${made}`;
   return { ...(await exportJWK(privateKey)), alg, use: 'sig', kid };
 }
 
@@ -79,12 +88,24 @@ const [port = '0', given] = process.argv.slice(2);
 const server = createServer();
 server.listen(Number(port), '127.0.0.1', async () => {
   const issuer = given ?? `http://127.0.0.1:${server.address().port}`;
-  const { attach, ...rest } = configuration(await Promise.all(ALGORITHMS.map(key)));
-  const provider = new Provider(issuer, rest);
-  attach(provider);
-  const answer = provider.callback();
-  server.on('request', (request, response) => {
-    if (request.url.startsWith('/sign-in/')) {
+  // The generation that signs is the first.
+  let generations = [await generation()];
+  let provider;
+  let answer;
+  const begin = () => {
+    const { attach, ...rest } = configuration(generations.flat());
+    provider = new Provider(issuer, rest);
+    attach(provider);
+    answer = provider.callback();
+  };
+  begin();
+  server.on('request', async (request, response) => {
+    if (request.method === 'POST' && request.url.startsWith('/keys/')) {
+      if (request.url === '/keys/publish') generations.push(await generation());
+      else generations = [generations.at(-1), generations[0]];
+      begin();
+      response.writeHead(204).end();
+    } else if (request.url.startsWith('/sign-in/')) {
       provider.interactionFinished(request, response, { login: { accountId: 'pat' } }).catch((error) => {
         response.writeHead(500).end(String(error));
       });

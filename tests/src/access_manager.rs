@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{Response, StatusCode};
+use hyper::{Method, Response, StatusCode, http::request::Parts};
 use serde_json::{Value, json};
 
 use crate::server::{Received, Server, json as answer};
@@ -100,15 +100,18 @@ impl Shared {
             let value = request.head.headers.get(name)?;
             Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
-        if header("accept-api-version").is_none() {
-            return refused(400, "Bad Request");
+        if let Some(refusal) = check(path, &request.head, header("accept-api-version").as_deref()) {
+            return refusal;
         }
         let session = header(COOKIE);
         let username = session
             .as_ref()
             .and_then(|token| self.sessions().get(token).cloned());
         match path {
-            "serverinfo/*" => answer(&json!({"cookieName": COOKIE, "realm": REALM})),
+            "serverinfo/*" => answer(&json!({
+                "_id": "*", "domains": [], "cookieName": COOKIE, "secureCookie": false, "cookieHttpOnly": true,
+                "forgotPassword": "false", "realm": REALM, "FQDN": "am.example",
+            })),
             "authenticate" => self.authenticate(query, header),
             "sessions" if query == "_action=getSessionInfo" => {
                 self.asked.fetch_add(1, Ordering::SeqCst);
@@ -120,7 +123,7 @@ impl Shared {
                         "latestAccessTime": "2026-01-01T00:00:00Z",
                         "maxIdleExpirationTime": "2099-01-01T00:00:00Z",
                         "maxSessionExpirationTime": "2099-01-01T00:00:00.123Z",
-                        "properties": {"AMCtxId": "ctx-1"},
+                        "properties": {"AMCtxId": "ctx-1", "CharSet": "UTF-8", "UserToken": username},
                     })),
                     None => refused(401, "Unauthorized"),
                 }
@@ -129,8 +132,12 @@ impl Shared {
                 if self.cannot_end.load(Ordering::SeqCst) {
                     return refused(500, "Internal Server Error");
                 }
-                self.sessions().remove(&session.unwrap_or_default());
-                answer(&json!({"result": "Successfully logged out"}))
+                let known = self.sessions().remove(&session.unwrap_or_default());
+                let result = match known {
+                    Some(_) => "Successfully logged out",
+                    None => "Token has expired",
+                };
+                answer(&json!({ "result": result }))
             }
             "users/dana" if username.is_some() => answer(&json!({
                 "username": "dana",
@@ -151,7 +158,12 @@ impl Shared {
         let known = if is("authIndexValue=StsOidc") {
             header("x-sts-idtoken").as_deref() == Some("an.id.token")
         } else if is("authIndexValue=Interactive") {
-            return answer(&json!({"authId": "eyJ", "callbacks": [{"type": "ChoiceCallback"}]}));
+            let choice = json!({"type": "ChoiceCallback",
+                "output": [{"name": "prompt", "value": "How?"}, {"name": "choices", "value": ["a", "b"]}],
+                "input": [{"name": "IDToken1", "value": 0}]});
+            return answer(&json!({"authId": "eyJ", "callbacks": [choice]}));
+        } else if query.contains("authIndexValue=") && !is("authIndexValue=Sts") {
+            return refused_with(400, "Bad Request", "No Configuration found");
         } else {
             header("x-openam-username").as_deref() == Some("dana")
                 && header("x-openam-password").as_deref() == Some("=?UTF-8?B?UzNjcjN0IMO8IDQy?=")
@@ -169,8 +181,38 @@ impl Shared {
     }
 }
 
+/// What the product asks of every request: the method of its endpoint, JSON where there may be a body, and a
+/// version of the resource that there is.
+fn check(path: &str, head: &Parts, version: Option<&str>) -> Option<Response<Full<Bytes>>> {
+    let (method, newest) = match path {
+        "authenticate" => (Method::POST, 2.1),
+        "sessions" => (Method::POST, 5.1),
+        "serverinfo/*" => (Method::GET, 2.0),
+        _ => (Method::GET, 4.0),
+    };
+    if head.method != method {
+        return Some(refused(405, "Method Not Allowed"));
+    }
+    let content = head.headers.get("content-type");
+    if method == Method::POST && content.is_none_or(|kind| kind != "application/json") {
+        return Some(refused(415, "Unsupported Media Type"));
+    }
+    let mut parts = version.unwrap_or_default().split(',').map(str::trim);
+    let resource = parts.find_map(|part| part.strip_prefix("resource="));
+    let asked: Option<f64> = resource.and_then(|resource| resource.parse().ok());
+    match asked {
+        Some(asked) if asked <= newest => None,
+        Some(_) => Some(refused(404, "Not Found")),
+        None => Some(refused(400, "Bad Request")),
+    }
+}
+
 fn refused(code: u16, reason: &str) -> Response<Full<Bytes>> {
-    let body: Value = json!({"code": code, "reason": reason, "message": reason});
+    refused_with(code, reason, reason)
+}
+
+fn refused_with(code: u16, reason: &str, message: &str) -> Response<Full<Bytes>> {
+    let body: Value = json!({"code": code, "reason": reason, "message": message});
     let mut response = answer(&body);
     *response.status_mut() = StatusCode::from_u16(code).unwrap_or_default();
     response

@@ -274,7 +274,7 @@ async fn grant<'a>(
     call: &Call<'_>,
     witness: &mut impl Witness,
 ) -> Result<Issuance<'a>, ExchangeError> {
-    let mut issuance = policy::authorize_before(witness, instance, request, subject, actor, call)?;
+    let mut issuance = policy::authorize(witness, instance, request, subject, actor, call)?;
     issuance.bind_as(provider.can_bind())?;
     witness.saw(Step::Granted(&issuance));
     for decider in &instance.deciders {

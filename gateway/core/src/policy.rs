@@ -8,7 +8,7 @@ use crate::{
     Actor, ActorChain, Call, Client, Confirmation, Decision, ExchangeError, ExchangeRequest,
     Exchanged, Instance, IssueError, IssuedToken, Mark, MayPresent, PolicyRefusal, Presented,
     Principal, RelyingParty, Rule, Scope, Step, TargetRefusal, Timestamp, WantedConfirmation,
-    Widened, Witness, witness::Nobody,
+    Widened, Witness,
 };
 
 /// Permission to issue one token. Only [`authorize`] makes one.
@@ -154,19 +154,9 @@ impl<'a> Issuance<'a> {
     }
 }
 
-/// Decides whether this client may have this token, and with which bounds. Default deny.
+/// Decides whether this client may have this token, and with which bounds. Default deny. `witness` is told of
+/// every rule that allows it.
 pub fn authorize<'a>(
-    instance: &Instance,
-    request: &'a ExchangeRequest<'_>,
-    subject: &'a Principal,
-    actor: Option<&Principal>,
-    call: &Call<'_>,
-) -> Result<Issuance<'a>, ExchangeError> {
-    authorize_before(&mut Nobody, instance, request, subject, actor, call)
-}
-
-/// The same, in front of a witness.
-pub(crate) fn authorize_before<'a>(
     witness: &mut impl Witness,
     instance: &Instance,
     request: &'a ExchangeRequest<'_>,

@@ -22,7 +22,7 @@ use crate::{
     ready::{Ready, Sandboxed, discard},
     sandbox::{Sandbox, Visitor},
     terms::Terms,
-    v0_1::{Answer, Cause, Guest, Refused, WitValue, values},
+    v0_1::{Answer, Cause, Guest, Loaded, Refused, WitValue, values},
 };
 
 /// Sandboxes kept between calls for one use of a plugin.
@@ -155,6 +155,7 @@ impl Bound {
                 idle: None,
                 store,
                 instance,
+                loaded: Loaded::default(),
             }),
             Ok(Err(trap)) => Err(self.failed(format!("{trap:#}"))),
             Err(_) => Err(self.failed("its sandbox was not ready in time".to_owned())),
@@ -282,6 +283,7 @@ impl Visit {
             linked: &bound.used.plugin.linked,
             store: &mut self.worker.sandboxed.store,
             instance: &self.worker.sandboxed.instance,
+            loaded: &mut self.worker.sandboxed.loaded,
             config: &bound.used.config,
         }
     }

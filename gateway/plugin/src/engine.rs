@@ -22,32 +22,34 @@ const WASM_STACK: usize = 512 << 10;
 /// The engine of each class. Code compiled for one does not run in the other.
 pub(crate) struct Engines {
     limits: HostLimits,
-    light: Engine,
-    /// Made when the first heavy component comes: most hosts never see one.
+    /// Each is made when the first component of its class comes: many hosts never see one, and need no thread
+    /// that wakes up for it.
+    light: OnceLock<Engine>,
     heavy: OnceLock<Engine>,
 }
 
 impl Engines {
-    /// Starts the engine of light plugins and the thread that interrupts them.
-    pub(crate) fn start(limits: HostLimits) -> Result<Self, HostError> {
-        Ok(Self {
+    /// No engine yet.
+    pub(crate) const fn new(limits: HostLimits) -> Self {
+        Self {
             limits,
-            light: start(&limits.of(Class::Light))?,
+            light: OnceLock::new(),
             heavy: OnceLock::new(),
-        })
+        }
     }
 
     /// The engine of a class, started now if it is the first time that it is needed.
     pub(crate) fn of(&self, class: Class) -> Result<&Engine, HostError> {
-        match (class, self.heavy.get()) {
-            (Class::Light, _) => Ok(&self.light),
-            (Class::Heavy, Some(engine)) => Ok(engine),
-            (Class::Heavy, None) => {
-                // Of two that come here at once, one is dropped, and its thread ends.
-                let engine = start(&self.limits.of(class))?;
-                Ok(self.heavy.get_or_init(|| engine))
-            }
+        let engine = match class {
+            Class::Light => &self.light,
+            Class::Heavy => &self.heavy,
+        };
+        if let Some(engine) = engine.get() {
+            return Ok(engine);
         }
+        // Of two that come here at once, one is dropped, and its thread ends.
+        let started = start(&self.limits.of(class))?;
+        Ok(engine.get_or_init(|| started))
     }
 }
 

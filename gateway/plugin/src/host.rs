@@ -70,7 +70,8 @@ pub enum HostError {
 }
 
 impl PluginHost {
-    /// Starts the engine and the thread that interrupts guests, which ends with the host's last plugin.
+    /// Opens the store of compiled plugins. Engines and the threads that interrupt guests start with the first
+    /// plugin, and end with the host's last.
     pub fn new(
         limits: HostLimits,
         compilation: Compilation,
@@ -81,7 +82,7 @@ impl PluginHost {
         Ok(Self {
             shared: Arc::new(Shared {
                 limits,
-                engines: Engines::start(limits)?,
+                engines: Engines::new(limits),
                 light: Seats::new(&limits.of(Class::Light)),
                 heavy: Seats::new(&limits.of(Class::Heavy)),
                 outside,

@@ -14,7 +14,7 @@ use crate::{
     case::Rehearsal,
     limits::ClassLimits,
     sandbox::{Sandbox, drive},
-    v0_1::Linked,
+    v0_1::{Linked, Loaded},
 };
 
 /// Instances kept for one plugin.
@@ -28,6 +28,8 @@ pub(crate) struct Sandboxed {
     pub(crate) idle: Option<OwnedSemaphorePermit>,
     pub(crate) store: Store<Sandbox>,
     pub(crate) instance: Instance,
+    /// Exports found so far.
+    pub(crate) loaded: Loaded,
 }
 
 /// The stock of one plugin.
@@ -90,29 +92,13 @@ impl Ready {
             if stock.is_full() {
                 return;
             }
-            let mut store = Sandbox::store(&engine, &limits);
-            let instance = match drive(linked.instantiate(&mut store), limits.call_time) {
-                Some(Ok(instance)) => instance,
-                Some(Err(error)) => {
-                    tracing::debug!(reason = %format_args!("{error:#}"), "no instance ahead");
-                    return;
-                }
-                None => {
-                    tracing::debug!("no instance ahead in time");
-                    return;
-                }
-            };
-            if let Some(rehearsal) = &rehearsal
-                && let Err(reason) = rehearsal.play(&mut store, &instance, &limits)
-            {
-                tracing::debug!(reason, "no instance ahead: its rehearsal failed");
-                return;
+            match make(&linked, &engine, &limits, rehearsal.as_deref()) {
+                Ok(made) => drop(stock.push(Sandboxed {
+                    idle: Some(idle),
+                    ..made
+                })),
+                Err(reason) => tracing::debug!(reason, "no instance ahead"),
             }
-            drop(stock.push(Sandboxed {
-                idle: Some(idle),
-                store,
-                instance,
-            }));
         });
         if let Some(maker) = maker()
             && let Err(TrySendError::Full(_)) = maker.try_send(order)
@@ -120,6 +106,29 @@ impl Ready {
             tracing::debug!("too many instances are ordered ahead");
         }
     }
+}
+
+/// An instance that has played its rehearsal, with its exports found.
+fn make(
+    linked: &Linked,
+    engine: &Engine,
+    limits: &ClassLimits,
+    rehearsal: Option<&Rehearsal>,
+) -> Result<Sandboxed, String> {
+    let mut store = Sandbox::store(engine, limits);
+    let instance = drive(linked.instantiate(&mut store), limits.call_time)
+        .ok_or("it was not ready in time")?
+        .map_err(|error| format!("{error:#}"))?;
+    if let Some(rehearsal) = rehearsal {
+        rehearsal.play(&mut store, &instance, limits)?;
+    }
+    let loaded = linked.load(&mut store, &instance);
+    Ok(Sandboxed {
+        idle: None,
+        loaded: loaded.map_err(|error| format!("{error:#}"))?,
+        store,
+        instance,
+    })
 }
 
 /// Clears a used instance away. Its turns count as taken until then.

@@ -176,18 +176,26 @@ macro_rules! linked {
                 })
             }
 
-            /// Compares the types of an instance's exports with the interface. What changed inside a
-            /// record shows here and not before.
-            pub(crate) fn check(
+            /// Finds every export in an instance, and compares its types with the interface. What changed
+            /// inside a record shows here and not before.
+            pub(crate) fn load(
                 &self,
                 store: &mut Store<Sandbox>,
                 instance: &Instance,
-            ) -> Result<(), PluginRejected> {
-                $(if let Some(indices) = &self.$interface {
-                    indices.load(&mut *store, instance).map_err(wrong_type)?;
-                })+
-                Ok(())
+            ) -> wasmtime::Result<Loaded> {
+                Ok(Loaded {
+                    $($interface: match &self.$interface {
+                        Some(indices) => Some(indices.load(&mut *store, instance)?),
+                        None => None,
+                    },)+
+                })
             }
+        }
+
+        /// What was found in one instance: its types are compared once, however often it is called.
+        #[derive(Default)]
+        pub(crate) struct Loaded {
+            $($interface: Option<exports::$interface::Guest>,)+
         }
     };
 }
@@ -215,6 +223,15 @@ fn wrong_type(error: wasmtime::Error) -> PluginRejected {
 }
 
 impl Linked {
+    /// Compares the types of an instance's exports with the interface.
+    pub(crate) fn check(
+        &self,
+        store: &mut Store<Sandbox>,
+        instance: &Instance,
+    ) -> Result<(), PluginRejected> {
+        self.load(store, instance).map(drop).map_err(wrong_type)
+    }
+
     /// Makes an instance only.
     pub(crate) async fn instantiate(
         &self,

@@ -14,9 +14,10 @@ mod tokens;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use cambist_core::Timestamp;
 use hyper::{
-    HeaderMap, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue,
+    HeaderMap, Method, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue,
 };
 
 pub use problem::Problem;
@@ -28,19 +29,24 @@ use crate::{
     face::{rest, rest_publish, rest_sts::common_rest::Caller, rest_tokens, session},
     gateway::{Circumstances, Gateway, now},
     listener::{Connection, Handler},
-    proxy,
+    openapi, proxy,
+    router::document,
     serve::plugin_limits,
 };
 
 /// Answers the admin listener's requests.
 pub struct AdminHandler {
     gateway: Arc<Gateway>,
+    description: Bytes,
 }
 
 impl AdminHandler {
     /// A handler for this gateway.
-    pub const fn new(gateway: Arc<Gateway>) -> Self {
-        Self { gateway }
+    pub fn new(gateway: Arc<Gateway>) -> Self {
+        Self {
+            gateway,
+            description: openapi::admin(),
+        }
     }
 
     /// Whether the request carries the admin token as a bearer token.
@@ -69,6 +75,10 @@ impl AdminHandler {
     }
 }
 
+fn is_read(method: &Method) -> bool {
+    *method == Method::GET || *method == Method::HEAD
+}
+
 /// A path up to and with `mount`, and what stands behind it, without a leading slash.
 fn behind<'p>(path: &'p str, mount: &str) -> (&'p str, &'p str) {
     let rest = path
@@ -87,6 +97,13 @@ impl Handler for AdminHandler {
         let path = path.as_str();
         let bare = path.strip_prefix("/am").unwrap_or(path);
         match path {
+            openapi::PATH => {
+                let description = Some(self.description.clone());
+                document::answer(description, &request, "application/json")
+            }
+            "/livez" | "/readyz" | "/metrics" if !is_read(request.method()) => {
+                status(StatusCode::METHOD_NOT_ALLOWED)
+            }
             "/livez" => text("ok\n".to_owned()),
             "/readyz" => self.ready().await,
             "/metrics" => {

@@ -22,6 +22,7 @@ pub mod ldap;
 pub mod ledger;
 pub mod listener;
 pub mod opaque;
+pub mod openapi;
 pub mod outside;
 pub mod proxy;
 pub mod publish_error;

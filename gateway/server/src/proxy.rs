@@ -165,7 +165,7 @@ async fn try_forward(
             if let Outgoing::Streamed(form) = body {
                 body = if form::is_form(&parts.method, &parts.headers, &target.carriers) {
                     let (found, rest) =
-                        form::take(&mut parts.headers, form, &target.carriers).await?;
+                        Box::pin(form::take(&mut parts.headers, form, &target.carriers)).await?;
                     subject = subject.or(found);
                     Outgoing::Whole(rest)
                 } else {
@@ -189,7 +189,7 @@ async fn try_forward(
         let request = rewrite(parts, route, caller, None)?;
         notes.sends();
         if let Some(wish) = wish {
-            return switch(request, wish, route, upstreams, limits).await;
+            return Box::pin(switch(request, wish, route, upstreams, limits)).await;
         }
         let request = request.map(|()| body);
         return Ok(answer(
@@ -201,7 +201,7 @@ async fn try_forward(
     let request = rewrite(parts, route, caller, Some(&granted))?;
     notes.sends();
     if let Some(wish) = wish {
-        return switch(request, wish, route, upstreams, limits).await;
+        return Box::pin(switch(request, wish, route, upstreams, limits)).await;
     }
     let again = ask.prepare_again(&request, &body);
     let response = upstreams
@@ -218,9 +218,8 @@ async fn try_forward(
     headers::grant(request.headers_mut(), &granted);
     notes.sends();
     let request = request.map(|()| Outgoing::Whole(bytes::Bytes::new()));
-    Ok(answer(
-        upstreams.send(request, &route.origin, limits).await?,
-    ))
+    let sent = Box::pin(upstreams.send(request, &route.origin, limits));
+    Ok(answer(sent.await?))
 }
 
 /// Sends a request that wishes to switch protocols.

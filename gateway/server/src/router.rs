@@ -1,9 +1,10 @@
 //! The public listener: which path belongs to which face. The published state is loaded here, once.
 
-mod document;
+pub mod document;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use cambist_core::{ExchangeError, ExchangeRequest, Exchanged, Mark, Presented, Timestamp};
 use cambist_token::PasswordDirectory;
 use hyper::{Request, Response, StatusCode, body::Incoming, header};
@@ -22,6 +23,7 @@ use crate::{
     gateway::{Circumstances, Gateway},
     instance::SharedInstance,
     listener::{Connection, Handler},
+    openapi,
     proxy::{self, Asked, Route, RouteExchange, Upstreams},
     registry::Registry,
 };
@@ -30,12 +32,15 @@ use crate::{
 pub struct PublicHandler {
     gateway: Arc<Gateway>,
     upstreams: Upstreams,
+    description: Bytes,
 }
 
 impl PublicHandler {
     /// A handler with upstream connections of its own.
     pub fn new(gateway: Arc<Gateway>, tls: Arc<rustls::ClientConfig>) -> Self {
+        let has_sessions = gateway.config.sessions.enabled;
         Self {
+            description: openapi::public(&gateway.base_url, has_sessions),
             gateway,
             upstreams: Upstreams::new(tls),
         }
@@ -107,7 +112,7 @@ impl Handler for PublicHandler {
         let own = connection.roles.sts && self.gateway.config.sessions.enabled;
         if let Some(target) = own.then(|| SessionTarget::of(path)).flatten() {
             drop(registry);
-            return self.session(request, &target, circumstances).await;
+            return Box::pin(self.session(request, &target, circumstances)).await;
         }
         let target = if connection.roles.sts {
             target(path)
@@ -115,6 +120,10 @@ impl Handler for PublicHandler {
             Target::Proxy
         };
         match target {
+            Target::Proxy if is_description(&request, connection, &registry) => {
+                let description = Some(self.description.clone());
+                document::answer(description, &request, "application/json")
+            }
             Target::Proxy if !connection.roles.proxy => plain(StatusCode::NOT_FOUND),
             Target::Proxy if path.starts_with(protected_resource::WELL_KNOWN) => {
                 let rest = path
@@ -138,7 +147,7 @@ impl Handler for PublicHandler {
                 };
                 let instance = registry.instance(id).cloned();
                 drop(registry);
-                self.oauth(endpoint, request, instance, circumstances).await
+                Box::pin(self.oauth(endpoint, request, instance, circumstances)).await
             }
             Target::Jwks(id) => document::answer(
                 registry.instance(id).map(|i| i.jwks(circumstances.now)),
@@ -167,11 +176,20 @@ impl Handler for PublicHandler {
                         .to_owned(),
                 );
                 drop(registry);
-                self.rest_sts(request, &mount, &id, instance, circumstances)
-                    .await
+                Box::pin(self.rest_sts(request, &mount, &id, instance, circumstances)).await
             }
         }
     }
+}
+
+/// Whether the request asks what this listener offers. A route that takes the path comes first.
+fn is_description(
+    request: &Request<Incoming>,
+    connection: &Connection,
+    registry: &Registry,
+) -> bool {
+    let is_taken = || connection.roles.proxy && registry.route_table.find(asked(request)).is_some();
+    connection.roles.sts && request.uri().path() == openapi::PATH && !is_taken()
 }
 
 impl PublicHandler {
@@ -434,42 +452,4 @@ fn plain(status: StatusCode) -> Response<Body> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_belong_to_one_face() {
-        assert_eq!(
-            target("/oauth2/alpha/orders/token"),
-            Target::Token("alpha/orders")
-        );
-        assert_eq!(
-            target("/oauth2/alpha/orders/introspect"),
-            Target::Introspection("alpha/orders")
-        );
-        assert_eq!(
-            target("/oauth2/orders/revoke"),
-            Target::Revocation("orders")
-        );
-        assert_eq!(target("/oauth2/orders/jwks"), Target::Jwks("orders"));
-        assert_eq!(
-            target("/.well-known/oauth-authorization-server/oauth2/alpha/orders"),
-            Target::Metadata("alpha/orders")
-        );
-        assert_eq!(
-            target("/oauth2/orders/.well-known/openid-configuration"),
-            Target::Metadata("orders")
-        );
-        assert_eq!(
-            target("/oauth2/alpha/orders/saml2/metadata"),
-            Target::SamlMetadata("alpha/orders")
-        );
-        assert_eq!(target("/oauth2/orders/other"), Target::Metadata(""));
-        assert_eq!(
-            target("/rest-sts/alpha/orders"),
-            Target::RestSts("alpha/orders")
-        );
-        assert_eq!(target("/am/rest-sts/orders"), Target::RestSts("orders"));
-        assert_eq!(target("/api/oauth2/x"), Target::Proxy);
-    }
-}
+mod tests;

@@ -54,7 +54,8 @@ fn is_access_token(token: &Verified) -> bool {
             .is_some_and(|text| text.eq_ignore_ascii_case(wanted))
     };
     let has = |name: &&str| token.claims.contains_key(*name);
-    let is_shown = ["scope", "scp", "client_id", "appid", "gty"]
+    // Tokens of applications have no scope; `azpacr` says how the application authenticated.
+    let is_shown = ["scope", "scp", "client_id", "appid", "azpacr", "gty"]
         .iter()
         .any(has)
         || says("typ", "Bearer")

@@ -136,6 +136,22 @@ impl Fixture {
         self.with_bench(|bench| (builtin(kind).validator.unwrap())(&members(settings), bench))
     }
 
+    /// A validator of `kind` that knows this issuer by any name.
+    pub(crate) fn validator_trusting(
+        &self,
+        issuer: &Arc<TrustedIssuer>,
+        kind: &str,
+        settings: Value,
+    ) -> Result<Arc<dyn Validator>, BuildError> {
+        self.with_bench(|bench| {
+            let bench = Bench {
+                trusted_issuer: &|_| Some(Arc::clone(issuer)),
+                ..*bench
+            };
+            (builtin(kind).validator.unwrap())(&members(settings), &bench)
+        })
+    }
+
     pub(crate) fn provider(
         &self,
         kind: &str,

@@ -18,6 +18,7 @@ pub use introspection::{Authentication, IntrospectionConfig};
 use self::refresh::Keys;
 use crate::{
     jose::{Algorithm, KeySet},
+    jwt::remembered::VerifiedTokens,
     settings::BuildError,
 };
 
@@ -29,6 +30,7 @@ pub struct TrustedIssuer {
     config: IssuerConfig,
     keys: Keys,
     fetch: Arc<dyn Fetch>,
+    verified: VerifiedTokens,
 }
 
 impl TrustedIssuer {
@@ -37,6 +39,7 @@ impl TrustedIssuer {
         let source = config.check()?;
         let keys = Keys::new(source, &config, Arc::clone(&fetch));
         Ok(Self {
+            verified: VerifiedTokens::new(config.verified_tokens),
             config,
             keys,
             fetch,
@@ -97,6 +100,11 @@ impl TrustedIssuer {
     pub fn holds_domain_of(&self, subject: &str) -> bool {
         let domain = self.config.trust_domain.as_deref();
         domain.is_some_and(|domain| rules::is_of(domain, subject))
+    }
+
+    /// Its tokens that were verified before.
+    pub(crate) const fn verified(&self) -> &VerifiedTokens {
+        &self.verified
     }
 
     /// Judges the claims of a token that was verified with its keys, by the operator's rules for it.

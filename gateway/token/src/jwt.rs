@@ -3,6 +3,7 @@
 pub(crate) mod mapped;
 pub(crate) mod output;
 pub(crate) mod principal;
+pub(crate) mod remembered;
 pub(crate) mod source;
 
 use std::sync::Arc;

@@ -66,6 +66,7 @@ pub(crate) fn process_micros(pid: u32, is_counted: impl Fn(&str) -> bool) -> f64
 pub(crate) fn is_gateway(name: &str) -> bool {
     name.starts_with("worker-")
         || name.starts_with("background")
+        || name.starts_with("sqlx-sqlite")
         || name == "audit"
         || name == "epoch"
 }

@@ -13,6 +13,7 @@ mod plugin;
 mod proxy;
 mod raw;
 mod rest;
+mod swaps;
 
 use tests::http::Failure;
 
@@ -63,10 +64,12 @@ fn print(row: &Row) {
 type Section = (&'static str, fn() -> Result<Vec<Row>, Failure>);
 
 fn main() -> Result<(), Failure> {
-    let sections: [Section; 5] = [
+    let sections: [Section; 7] = [
         ("engine", engine::rows),
         ("http", http::rows),
         ("plugin", plugin::rows),
+        ("interpreters", plugin::interpreters),
+        ("swaps", swaps::rows),
         ("proxy", proxy::rows),
         ("rest", rest::rows),
     ];

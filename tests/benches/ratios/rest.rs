@@ -229,7 +229,7 @@ pub(crate) fn rows() -> Result<Vec<Row>, Failure> {
             work: "rest: translate OPENAM -> OIDC ES256, JSON to JSON / raw sign".to_owned(),
             cost: bench.face_micros(&session)?,
             reference: sign,
-            limit: Limit::Times(1.6),
+            limit: Limit::Times(1.3),
         },
         Row {
             work: "rest: translate USERNAME -> OIDC ES256 but for the hash".to_owned(),

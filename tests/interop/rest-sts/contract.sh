@@ -33,7 +33,7 @@ section_rest_sts_contract() {
     -addext basicConstraints=critical,CA:TRUE -keyout "$home/ca.key" -out "$home/ca.pem" 2>/dev/null
   openssl req -newkey rsa:2048 -nodes -subj /CN=robot -keyout "$home/own.key" -out "$home/own.csr" 2>/dev/null
   openssl x509 -req -in "$home/own.csr" -CA "$home/ca.pem" -CAkey "$home/ca.key" -CAcreateserial -days 2 \
-    -outform DER -out "$home/own.der" 2>/dev/null
+    -extfile <(echo 'extendedKeyUsage=clientAuth') -outform DER -out "$home/own.der" 2>/dev/null
   openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=sts -days 2 -keyout "$home/sts.key" -out "$home/sts.pem" 2>/dev/null
   openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=orders -days 2 -keyout "$home/sp.key" -out "$home/sp.pem" 2>/dev/null
   publish secrets/contract.p12 "$(jq -n --rawfile key "$home/sts.key" --rawfile own "$home/sts.pem" --rawfile sp "$home/sp.pem" \
@@ -189,7 +189,7 @@ section_rest_sts_contract() {
   made 'contract: an encrypted assertion' '.issued_token | startswith("<saml:EncryptedAssertion ")' \
     "$(pair "$password" "$bearer")" "$translate"
   jq -j .issued_token "$work/rest.json" >"$home/sealed.xml"
-  if xmlsec1 decrypt --lax-key-search --privkey-pem "$home/sp.key" "$home/sealed.xml" >"$home/opened.xml" 2>/dev/null; then
+  if xmlsec1 decrypt --privkey-pem "$home/sp.key" --output "$home/opened.xml" "$home/sealed.xml" >"$home/log" 2>&1; then
     ok 'xmlsec1 decrypts it'
     # What it decrypts is the assertion inside of its wrapper.
     python3 - "$home/opened.xml" >"$home/assertion.xml" <<'PYTHON'
@@ -200,7 +200,7 @@ PYTHON
     jq -n --rawfile xml "$home/assertion.xml" '{issued_token: $xml}' >"$work/rest.json"
     xml_verified 'the signature inside' "$home/sts.pem"
   else
-    fail 'xmlsec1 does not decrypt it'
+    fail "xmlsec1 does not decrypt it: $(tail -n 2 "$home/log" | tr '\n' ' ')"
   fi
   rest 'contract: delete' 200 '.result == "rest sts instance alpha/contract successfully removed from realm alpha"' \
     -X DELETE "${session[@]}" "$collection/alpha/contract"

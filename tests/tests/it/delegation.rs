@@ -154,7 +154,7 @@ async fn tx_56_history_survives_a_second_exchange() -> Outcome {
 }
 
 #[tokio::test]
-async fn tx_51_the_newest_actor_is_outermost() -> Outcome {
+async fn tx_51_ab_14_the_newest_actor_is_outermost() -> Outcome {
     let (gateway, issuer) = delegating(false).await?;
     let actor = actor(&issuer)?;
     let more = [

@@ -85,7 +85,7 @@ async fn tx_31_an_id_token_is_not_applicable_as_bearer() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_users_realm_is_the_instances() -> Outcome {
+async fn tx_61_ab_05_a_users_realm_is_the_instances() -> Outcome {
     let gateway = TestGateway::start().await?;
     gateway
         .put_user("/beta", "dana", "correct horse", json!({}))

@@ -79,7 +79,7 @@ async fn last_good_keys_serve_while_the_issuer_is_away() -> Outcome {
 }
 
 #[tokio::test]
-async fn kf_02_loopback_is_not_fetched_unless_allowed() -> Outcome {
+async fn ab_23_kf_02_loopback_is_not_fetched_unless_allowed() -> Outcome {
     let gateway = TestGateway::start_with(|config| config.egress.allow.clear()).await?;
     let issuer = Issuer::start(Algorithm::Es256).await?;
     gateway

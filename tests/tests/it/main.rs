@@ -8,13 +8,17 @@
 mod delegation;
 mod exchange;
 mod jwks;
+mod oauth_abuse;
 mod oauth_clients;
+mod oauth_conformance;
 mod oauth_dpop;
 mod oauth_explain;
 mod oauth_introspection;
 mod oauth_issuers;
 mod oauth_keys;
 mod oauth_ledger;
+mod oauth_openapi;
+mod oauth_presets;
 mod oauth_tokens;
 mod plugin_hostile;
 mod plugin_lifecycle;

@@ -87,7 +87,7 @@ async fn attack(gateway: &TestGateway, attack: &str) -> Result<(u16, serde_json:
 
 /// WA-02, WA-03, WA-04, WA-08: whatever it does, its own request fails closed and nobody else's does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wa_08_plugin_that_means_harm_harms_nobody_else() -> Outcome {
+async fn ab_24_wa_08_plugin_that_means_harm_harms_nobody_else() -> Outcome {
     let gateway = Arc::new(gateway().await?);
     let (stop, served) = (
         Arc::new(AtomicBool::new(false)),
@@ -145,7 +145,7 @@ async fn wa_08_plugin_that_means_harm_harms_nobody_else() -> Outcome {
 
 /// WA-07: files, network, environment, clock are not there, and looking for them costs one request.
 #[tokio::test]
-async fn wa_07_plugin_finds_an_empty_world() -> Outcome {
+async fn ab_25_wa_07_plugin_finds_an_empty_world() -> Outcome {
     let gateway = gateway().await?;
     for name in EMPTY {
         let (status, body) = attack(&gateway, name).await?;

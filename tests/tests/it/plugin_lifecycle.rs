@@ -135,7 +135,7 @@ async fn plugin_history_is_kept_and_the_way_back_is_one_call() -> Outcome {
 }
 
 #[tokio::test]
-async fn plugin_grants_that_do_not_hold_refuse_the_instance() -> Outcome {
+async fn ab_25_plugin_grants_that_do_not_hold_refuse_the_instance() -> Outcome {
     let gateway = with_plugins(&["legacy-ticket"]).await?;
     for (grants, path) in [
         (json!({}), "validators.ticket.grants"),

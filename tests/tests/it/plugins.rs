@@ -168,7 +168,7 @@ async fn a_plugin_in_use_cannot_be_deleted() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_plugin_may_not_take_an_ietf_type() -> Outcome {
+async fn tx_23_a_plugin_may_not_take_an_ietf_type() -> Outcome {
     let (gateway, _issuer) = with_plugin().await?;
     let mut document = documents::with_ticket();
     document["validators"]["ticket"]["token_type"] =

@@ -222,7 +222,7 @@ async fn the_admin_api_needs_its_token() -> Outcome {
 
 /// WA-09, AB-26: every answer comes from one revision, and none is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn updates_in_the_middle_of_traffic_drop_nothing_and_mix_nothing() -> Outcome {
+async fn ab_26_updates_in_the_middle_of_traffic_drop_nothing_and_mix_nothing() -> Outcome {
     let (gateway, issuer) = with_partner().await?;
     let gateway = Arc::new(gateway);
     let mut odd = documents::with_partner();

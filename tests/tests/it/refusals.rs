@@ -35,7 +35,7 @@ async fn unknown_instance_is_404_in_the_faces_form() -> Outcome {
 }
 
 #[tokio::test]
-async fn ab_01_sx_01_missing_blank_and_repeated_subject_tokens() -> Outcome {
+async fn ab_01_sx_01_tx_02_missing_blank_and_repeated_subject_tokens() -> Outcome {
     let (gateway, issuer) = with_partner().await?;
     let token = issuer.id_token("dana", "web")?;
     let cases: [&[(&str, &str)]; 6] = [
@@ -130,7 +130,7 @@ async fn tx_12_extensions_of_others_are_refused_and_unknown_names_ignored() -> O
 }
 
 #[tokio::test]
-async fn tx_10_tx_42_unknown_types_and_grants() -> Outcome {
+async fn tx_10_tx_42_sx_11_unknown_types_and_grants() -> Outcome {
     let (gateway, issuer) = with_partner().await?;
     let token = issuer.id_token("dana", "web")?;
     assert_eq!(
@@ -159,7 +159,7 @@ async fn tx_10_tx_42_unknown_types_and_grants() -> Outcome {
 }
 
 #[tokio::test]
-async fn sx_04_ab_02_targets_beyond_the_allow_lists() -> Outcome {
+async fn sx_04_ab_02_tx_41_targets_beyond_the_allow_lists() -> Outcome {
     let (gateway, issuer) = with_partner().await?;
     let mut document = documents::with_partner();
     document["relying_parties"]["https://billing.example"] =
@@ -226,7 +226,7 @@ async fn ab_36_resource_and_audience_may_not_conflict() -> Outcome {
 }
 
 #[tokio::test]
-async fn sx_05_tx_71_scope_is_never_widened() -> Outcome {
+async fn sx_05_tx_71_tx_72_ab_06_scope_is_never_widened() -> Outcome {
     let (gateway, issuer) = with_partner().await?;
     let token = issuer.id_token("dana", "web")?;
     for scope in ["orders:write", "orders:read orders:write", "admin"] {
@@ -264,7 +264,7 @@ async fn sx_05_tx_71_scope_is_never_widened() -> Outcome {
 }
 
 #[tokio::test]
-async fn ab_16_sx_03_tokens_addressed_to_others() -> Outcome {
+async fn ab_16_sx_03_tx_14_tokens_addressed_to_others() -> Outcome {
     let (gateway, issuer) = with_partner().await?;
     let elsewhere = issuer.id_token("dana", "somebody-else")?;
     assert_eq!(
@@ -314,7 +314,7 @@ async fn ab_38_sx_19_unknown_issuers_are_a_clean_400() -> Outcome {
 }
 
 #[tokio::test]
-async fn ab_32_sx_10_declared_types_must_be_true() -> Outcome {
+async fn ab_32_sx_10_tx_05_declared_types_must_be_true() -> Outcome {
     let (gateway, issuer) = with_partner().await?;
     let access = issuer.sign("at+jwt", json!({"sub": "dana", "aud": "web", "exp": now() + 60, "iat": now(), "client_id": "web", "jti": "1"}))?;
     assert_eq!(
@@ -352,7 +352,7 @@ async fn ab_27_expired_and_future_tokens() -> Outcome {
 }
 
 #[tokio::test]
-async fn ab_28_client_authentication_failures_look_alike() -> Outcome {
+async fn ab_28_tx_13_client_authentication_failures_look_alike() -> Outcome {
     let (gateway, issuer) = with_partner().await?;
     let token = issuer.id_token("dana", "web")?;
     let mut bodies = Vec::new();

@@ -126,7 +126,7 @@ async fn sm_01_sm_06_an_assertion_is_exchanged_once() -> Outcome {
 }
 
 #[tokio::test]
-async fn whatever_is_wrong_with_an_assertion_the_answer_is_one() -> Outcome {
+async fn tx_21_whatever_is_wrong_with_an_assertion_the_answer_is_one() -> Outcome {
     let gateway = linked().await?;
     let token = assertion(&gateway).await?;
     let xml = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(&token)?;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use wasmtime::{Store, component::Instance};
 
 use super::{
-    Linked, WitValue, convert,
+    Linked, Loaded, WitValue, convert,
     exports::{custom_provider, policy, provider},
     imports::types::{Fault as WitFault, Principal as WitPrincipal, Refusal as WitRefusal},
 };
@@ -41,18 +41,24 @@ pub(crate) struct Guest<'a> {
     pub(crate) linked: &'a Linked,
     pub(crate) store: &'a mut Store<Sandbox>,
     pub(crate) instance: &'a Instance,
+    pub(crate) loaded: &'a mut Loaded,
     pub(crate) config: &'a [(String, WitValue)],
 }
 
 /// The exports of a point. A plugin is bound only where it has them.
 macro_rules! exported {
     ($guest:ident, $interface:ident) => {
-        $guest
-            .linked
-            .$interface
-            .as_ref()
-            .ok_or_else(|| wasmtime::Error::msg("the component has no such export"))?
-            .load(&mut *$guest.store, $guest.instance)?
+        match &mut $guest.loaded.$interface {
+            Some(exports) => exports,
+            unknown => {
+                let indices = $guest
+                    .linked
+                    .$interface
+                    .as_ref()
+                    .ok_or_else(|| wasmtime::Error::msg("the component has no such export"))?;
+                unknown.insert(indices.load(&mut *$guest.store, $guest.instance)?)
+            }
+        }
     };
 }
 

@@ -84,7 +84,7 @@ async fn kf_01_other_schemes_and_unlisted_hosts_are_forbidden() {
 }
 
 #[tokio::test]
-async fn kf_03_redirects_are_not_followed() {
+async fn ab_23_kf_03_redirects_are_not_followed() {
     let url = answer_with(http("302 Found\r\nlocation: http://127.0.0.1/", "")).await;
     assert!(matches!(
         guard(&["127.0.0.1"]).get(&url).await,
@@ -93,7 +93,7 @@ async fn kf_03_redirects_are_not_followed() {
 }
 
 #[tokio::test]
-async fn kf_04_size_time_type_and_compression_are_bounded() {
+async fn ab_23_kf_04_size_time_type_and_compression_are_bounded() {
     let allow = ["127.0.0.1"];
     let big = answer_with(http(
         "200 OK\r\ncontent-type: application/json",

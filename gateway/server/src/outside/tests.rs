@@ -22,7 +22,7 @@ async fn outside() -> (tempfile::TempDir, GatewayOutside) {
 }
 
 #[tokio::test]
-async fn what_a_plugin_keeps_is_its_own_and_bounded() {
+async fn ab_25_what_a_plugin_keeps_is_its_own_and_bounded() {
     let (_directory, outside) = outside().await;
     let mine = KvSpace {
         name: "a/mine".to_owned(),

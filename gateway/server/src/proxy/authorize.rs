@@ -127,7 +127,7 @@ impl<'r> Ask<'r> {
         let cache = &self.target.cache;
         if cache.is_off() {
             notes.looked_up(Source::Off);
-            let exchanged = timeout(route.timeout, self.exchange(route, exchange));
+            let exchanged = Box::pin(timeout(route.timeout, self.exchange(route, exchange)));
             return exchanged
                 .await
                 .unwrap_or(Err(Refusal::ExchangeTooSlow))
@@ -155,7 +155,8 @@ impl<'r> Ask<'r> {
             Some(Known::Refused(answer)) => Err(Refusal::Again(answer)),
             Some(Known::Ageing(granted)) => {
                 let patience = RENEWAL.min(route.timeout);
-                let Ok(outcome) = timeout(patience, self.exchange(route, exchange)).await else {
+                let renewal = Box::pin(timeout(patience, self.exchange(route, exchange)));
+                let Ok(outcome) = renewal.await else {
                     return Ok(granted);
                 };
                 cache.renew(&key, now, &outcome);
@@ -165,7 +166,7 @@ impl<'r> Ask<'r> {
                     Err(_) => Ok(granted),
                 }
             }
-            None => self.exchange_once(&key, route, exchange, false).await,
+            None => Box::pin(self.exchange_once(&key, route, exchange, false)).await,
         }
     }
 
@@ -278,7 +279,7 @@ impl<'r> Ask<'r> {
         if !self.target.cache.refused_by_upstream(&key, sent) || !self.target.retries_unauthorized {
             return Ok(None);
         }
-        let granted = self.exchange_once(&key, route, exchange, true).await?;
+        let granted = Box::pin(self.exchange_once(&key, route, exchange, true)).await?;
         self.check(&granted, exchange.now())?;
         Ok((!Arc::ptr_eq(&granted, sent)).then_some(granted))
     }

@@ -179,7 +179,8 @@ impl Upstreams {
                 Err(missed) => return Err(missed),
             }
         }
-        let mut connection = match self.connect(origin, lease).await {
+        // Rare and large: every request would carry room for it.
+        let mut connection = match Box::pin(self.connect(origin, lease)).await {
             Ok(connection) => connection,
             Err(error) => {
                 return Err(Missed {

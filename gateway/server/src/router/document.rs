@@ -13,7 +13,7 @@ const CACHE_CONTROL: HeaderValue = HeaderValue::from_static(
 );
 
 /// Answers with a document, or says that the caller has it already.
-pub(super) fn answer(
+pub fn answer(
     found: Option<Bytes>,
     request: &Request<Incoming>,
     media: &'static str,

@@ -14,6 +14,7 @@ use crate::{
 
 /// Shortest and longest time that fetched keys are considered fresh, in seconds.
 pub(super) const FRESHNESS: std::ops::RangeInclusive<u64> = 60..=3600;
+const MOST_VERIFIED_TOKENS: usize = 100_000;
 const LONGEST_STALE: u64 = 7 * 24 * 3600;
 
 /// A trusted issuer, as configured.
@@ -73,6 +74,13 @@ pub struct IssuerConfig {
     /// week. Default one day.
     #[serde(default = "default_last_good")]
     pub last_good_seconds: u64,
+    /// How many of its tokens are remembered once verified, so that their signature is not verified again as
+    /// long as its keys stay: 0 to 100,000. Default 4,096.
+    #[serde(
+        default = "default_verified_tokens",
+        skip_serializing_if = "is_default_verified_tokens"
+    )]
+    pub verified_tokens: usize,
 }
 
 fn default_algorithms() -> Vec<Algorithm> {
@@ -97,6 +105,15 @@ const fn default_last_good() -> u64 {
     24 * 3600
 }
 
+const fn default_verified_tokens() -> usize {
+    4096
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_default_verified_tokens(count: &usize) -> bool {
+    *count == default_verified_tokens()
+}
+
 impl IssuerConfig {
     /// An issuer found by discovery, with defaults.
     pub fn new(issuer: impl Into<String>, audiences: Vec<String>) -> Self {
@@ -118,6 +135,7 @@ impl IssuerConfig {
             access_token_typ_optional: false,
             max_age_seconds: default_max_age(),
             last_good_seconds: default_last_good(),
+            verified_tokens: default_verified_tokens(),
         }
     }
 
@@ -131,6 +149,13 @@ impl IssuerConfig {
             ));
         }
         self.check_algorithms()?;
+        if self.verified_tokens > MOST_VERIFIED_TOKENS {
+            return Err(BuildError::new(
+                "verified_tokens",
+                "too many",
+                "at most 100000; each takes a few kilobytes",
+            ));
+        }
         if self.audiences.is_empty() || self.audiences.iter().any(String::is_empty) {
             return Err(BuildError::new(
                 "audiences",

@@ -53,6 +53,8 @@ pub struct Verified {
     pub key_id: Option<String>,
     /// The algorithm.
     pub algorithm: Algorithm,
+    /// The later of `nbf` and `iat`, whole; zero without either.
+    pub valid_from: Timestamp,
     /// `exp`, without its fraction.
     pub expires_at: Timestamp,
     /// `aud`.
@@ -252,7 +254,7 @@ impl<'a> Unverified<'a> {
             check_issuer(&claims, expected)?;
         }
         let audiences = check_names(&claims, expected, addressee)?;
-        let expires_at = check_times(&claims, expected)?;
+        let (valid_from, expires_at) = check_times(&claims, expected)?;
         let names_its_kind = self
             .header
             .typ
@@ -263,6 +265,7 @@ impl<'a> Unverified<'a> {
             names_its_kind,
             key_id: self.header.key_id,
             algorithm: self.algorithm,
+            valid_from,
             expires_at,
             audiences,
         })
@@ -343,19 +346,22 @@ fn check_names(
 fn check_times(
     claims: &Map<String, Value>,
     expected: &Expected<'_>,
-) -> Result<Timestamp, Rejection> {
+) -> Result<(Timestamp, Timestamp), Rejection> {
     let leeway = expected.leeway.min(MAX_LEEWAY);
     let expires_at = moment(claims, "exp")?.ok_or(Rejection::Malformed)?.0;
     if expires_at.plus(leeway) <= expected.now {
         return Err(Rejection::Expired);
     }
-    let latest_start = expected.now.plus(leeway);
-    if moment(claims, "nbf")?.is_some_and(|(_, not_before)| not_before > latest_start)
-        || moment(claims, "iat")?.is_some_and(|(issued_at, _)| issued_at > latest_start)
-    {
-        return Err(Rejection::NotYetValid);
+    let mut valid_from = Timestamp(0);
+    for name in ["nbf", "iat"] {
+        if let Some((_, start)) = moment(claims, name)? {
+            if start > expected.now.plus(leeway) {
+                return Err(Rejection::NotYetValid);
+            }
+            valid_from = valid_from.max(start);
+        }
     }
-    Ok(expires_at)
+    Ok((valid_from, expires_at))
 }
 
 /// SJ-10: a number of seconds, whole or fractional, rounded down and rounded up.

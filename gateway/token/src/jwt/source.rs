@@ -9,7 +9,10 @@ use cambist_core::{
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Map, Value};
 
-use super::principal;
+use super::{
+    principal,
+    remembered::{Name, Reader, Remembered},
+};
 use crate::{
     Bench, BuildError, TrustedIssuer,
     jose::{Algorithm, Expected, KeySet, Keyring, MAX_TOKEN_BYTES, Unverified, Verified},
@@ -51,6 +54,7 @@ pub(crate) struct JwtValidator {
     kind: Kind,
     sources: Vec<Source>,
     declared: Declared,
+    reader: Reader,
 }
 
 struct Source {
@@ -134,7 +138,22 @@ impl JwtValidator {
             kind,
             sources,
             declared: settings.declared()?,
+            reader: Reader::new(),
         })
+    }
+
+    /// What is remembered of a token, if verifying it now would give the same.
+    async fn recall(&self, name: &Name, now: Timestamp) -> Result<Option<Principal>, Fault> {
+        for source in &self.sources {
+            if let Keys::Fetched(issuer) = &source.keys
+                && let Some(known) = issuer.verified().find(name)
+            {
+                let keys = issuer.keys(known.key_id.as_deref(), now).await?;
+                let holds = known.holds(&keys, source.leeway, now);
+                return Ok(holds.then(|| known.principal.clone()));
+            }
+        }
+        Ok(None)
     }
 
     /// Whose token it claims to be; nothing of it has been verified.
@@ -153,7 +172,15 @@ impl JwtValidator {
     }
 
     async fn principal(&self, token: &Token, call: &Call<'_>) -> Result<Principal, ValidateError> {
-        let token = Unverified::parse(token.as_bytes(), MAX_TOKEN_BYTES)?;
+        let bytes = token.as_bytes();
+        if bytes.len() > MAX_TOKEN_BYTES {
+            return Err(Rejection::TooLarge.into());
+        }
+        let name = Name::new(self.reader, bytes);
+        if let Some(principal) = self.recall(&name, call.now).await? {
+            return Ok(principal);
+        }
+        let token = Unverified::parse(bytes, MAX_TOKEN_BYTES)?;
         let claimed = token.issuer();
         let source = self.source(&token, claimed.as_deref())?;
         let types = (self.kind.types)(source.typ);
@@ -179,6 +206,8 @@ impl JwtValidator {
         if let Keys::Fetched(issuer) = &source.keys {
             issuer.accept(&verified.claims)?;
         }
+        let (valid_from, key_id) = (verified.valid_from, verified.key_id.clone());
+        let expires_at = verified.expires_at;
         let (mut principal, carried) = principal::read(verified, source.client_claim.as_deref())?;
         if let Keys::Fetched(issuer) = &source.keys {
             principal.subject.insert_str(0, issuer.subject_prefix());
@@ -188,6 +217,16 @@ impl JwtValidator {
                 .get_or_insert_with(|| source.issuer.clone());
         }
         self.declared.complete(&mut principal, carried);
+        if let Keys::Fetched(issuer) = &source.keys {
+            issuer.verified().insert(name, || Remembered {
+                principal: principal.clone(),
+                key_id,
+                keys,
+                valid_from,
+                expires_at,
+                length: bytes.len(),
+            });
+        }
         Ok(principal)
     }
 }

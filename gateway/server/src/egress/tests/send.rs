@@ -99,7 +99,7 @@ async fn a_connection_that_closed_meanwhile_is_replaced() {
 }
 
 #[tokio::test]
-async fn kf_02_a_plugin_reaches_no_address_that_is_not_allowed() {
+async fn kf_07_kf_02_a_plugin_reaches_no_address_that_is_not_allowed() {
     let url = answer_with(http("200 OK", "1")).await;
     let denied = guard(&[]).send(request(Method::GET, &url)).await;
     assert!(matches!(denied, Err(HttpError::Denied(_))), "{denied:?}");
@@ -109,7 +109,7 @@ async fn kf_02_a_plugin_reaches_no_address_that_is_not_allowed() {
 }
 
 #[tokio::test]
-async fn kf_03_a_redirect_is_an_answer() {
+async fn kf_07_kf_03_a_redirect_is_an_answer() {
     let url = answer_with(http("302 Found\r\nlocation: http://127.0.0.1/", "")).await;
     let answer = guard(&["127.0.0.1"]).send(request(Method::GET, &url)).await;
     assert_eq!(answer.unwrap().status, 302);

@@ -1,7 +1,7 @@
 //! Revocation (RFC 7009): of a token, and of all that was made from it.
 
 use cambist_core::Fault;
-use hyper::{HeaderMap, Method, Response};
+use hyper::{HeaderMap, Method, Response, header};
 
 use super::{
     client_authentication::authenticated_form,
@@ -37,6 +37,7 @@ pub async fn handle(
             // RV-03: whether it was known or not.
             let mut response = Response::new(Body::empty());
             json_headers(response.headers_mut());
+            response.headers_mut().remove(header::CONTENT_TYPE);
             response
         }
         Err(refusal) => {

@@ -5,6 +5,27 @@ fn target(path: &str) -> Option<(String, Resource)> {
 }
 
 #[test]
+fn every_resource_is_described() {
+    let described = crate::openapi::tests::public_paths();
+    for resource in [
+        Resource::Authenticate,
+        Resource::ServerInfo,
+        Resource::Sessions,
+        Resource::Users,
+    ] {
+        let path = match resource {
+            Resource::Authenticate => "authenticate",
+            Resource::ServerInfo => "serverinfo/*",
+            Resource::Sessions => "sessions",
+            Resource::Users => "users",
+        };
+        for mount in ["/json", "/json/realms/root/realms/{realm}"] {
+            assert!(described.contains(&format!("{mount}/{path}")), "{path}");
+        }
+    }
+}
+
+#[test]
 fn paths_name_a_realm_and_a_resource() {
     for (path, realm, resource) in [
         ("/json/authenticate", "/", Resource::Authenticate),

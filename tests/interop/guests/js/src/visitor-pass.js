@@ -6,10 +6,10 @@ import { open } from "cambist:sts/crypto@0.1.0";
 const refusal = (fault, more = {}) => ({ fault, ...more });
 
 const decode = (text) => {
+  // One spelling only: what decodes would let white space and padding pass.
   if (!/^[A-Za-z0-9_-]+$/.test(text)) throw refusal("malformed");
   try {
-    const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-    return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+    return Uint8Array.fromBase64(text, { alphabet: "base64url" });
   } catch {
     throw refusal("malformed");
   }

@@ -171,7 +171,7 @@ fn sj_10_the_edges_of_validity_are_exact() {
 }
 
 #[test]
-fn sj_11_duplicate_members_are_refused_everywhere() {
+fn sj_11_ab_12_duplicate_members_are_refused_everywhere() {
     let good = claims().to_string();
     for payload in [
         good.replace('}', r#","sub":"s"}"#),
