@@ -3,7 +3,8 @@
 use hyper::Method;
 use serde_json::{Value, json};
 use tests::{
-    documents, guests, http,
+    documents, guests,
+    http::{self, Failure},
     issuer::{Issuer, now},
     sts::{self, Sts, assertion, password},
 };
@@ -14,8 +15,16 @@ fn mapping(name: &str, key: &str) -> Value {
     json!({"mapping-auth-index-type": "service", "mapping-auth-index-value": name, "mapping-context": { key: "x" }})
 }
 
-#[tokio::test]
-async fn rs_37_rs_38_the_context_class_tells_the_type_of_the_input() -> Outcome {
+/// An instance that makes assertions of every input: those of the contract, and one that a plugin reads.
+struct Stage {
+    sts: Sts,
+    issuer: Issuer,
+    id: String,
+    /// What the client proves to hold: base64 of DER.
+    certificate: String,
+}
+
+async fn stage() -> Result<Stage, Failure> {
     let sts = Sts::start().await?;
     let issuer = Issuer::start(cambist_token::jose::Algorithm::Es256).await?;
     let partner = documents::partner(&issuer.url());
@@ -45,42 +54,105 @@ async fn rs_37_rs_38_the_context_class_tells_the_type_of_the_input() -> Outcome 
 
     let own = authority.issue("client.example", 7)?;
     let own = own.chain.first().ok_or("no certificate")?;
-    let own = base64_simd::STANDARD.encode_to_string(own);
-    // That an ID token names a class of its own changes nothing.
-    let id_token = json!({"sub": "pat", "aud": documents::WEB.0, "iat": now(), "exp": now() + 600, "acr": "urn:example:loa:3"});
-    for (input, subject, class) in [
-        (password(), "dana", "PasswordProtectedTransport"),
-        (
-            json!({"token_type": "OPENIDCONNECT", "oidc_id_token": issuer.sign("JWT", id_token)?}),
-            "pat",
-            "PasswordProtectedTransport",
-        ),
-        (json!({"token_type": "X509"}), "client.example", "X509"),
-        (
-            json!({"token_type": "OPENAM", "session_id": sts.session().await?}),
-            "dana",
-            "PreviousSession",
-        ),
-        (
-            json!({"token_type": "TICKET", "ticket": "T-0099"}),
-            "T-0099",
-            "unspecified",
-        ),
-    ] {
-        let body = json!({"input_token_state": input, "output_token_state": assertion("BEARER")});
-        let url = format!("{}/rest-sts/{id}?_action=translate", sts.gateway.public);
+    let certificate = base64_simd::STANDARD.encode_to_string(own);
+    Ok(Stage {
+        sts,
+        issuer,
+        id,
+        certificate,
+    })
+}
+
+impl Stage {
+    /// Every input, whom it speaks of, and what kind of authentication it is.
+    async fn inputs(&self) -> Result<[(Value, &'static str, &'static str); 5], Failure> {
+        // That an ID token names a class of its own changes nothing.
+        let id_token = json!({"sub": "pat", "aud": documents::WEB.0, "iat": now(), "exp": now() + 600, "acr": "urn:example:loa:3"});
+        let id_token = self.issuer.sign("JWT", id_token)?;
+        let session = self.sts.session().await?;
+        Ok([
+            (password(), "dana", "PasswordProtectedTransport"),
+            (
+                json!({"token_type": "OPENIDCONNECT", "oidc_id_token": id_token}),
+                "pat",
+                "PasswordProtectedTransport",
+            ),
+            (json!({"token_type": "X509"}), "client.example", "X509"),
+            (
+                json!({"token_type": "OPENAM", "session_id": session}),
+                "dana",
+                "PreviousSession",
+            ),
+            (
+                json!({"token_type": "TICKET", "ticket": "T-0099"}),
+                "T-0099",
+                "unspecified",
+            ),
+        ])
+    }
+
+    /// The assertion made of `input`, as XML.
+    async fn assertion(&self, input: &Value, output: &Value) -> Result<String, Failure> {
+        let body = json!({"input_token_state": input, "output_token_state": output});
+        let url = format!(
+            "{}/rest-sts/{}?_action=translate",
+            self.sts.gateway.public, self.id
+        );
         let headers = [
             ("content-type", "application/json"),
-            ("x-client-cert", own.as_str()),
+            ("x-client-cert", self.certificate.as_str()),
         ];
         let reply = http::send(Method::POST, &url, &headers, body.to_string()).await?;
         let answer = reply.json();
-        let xml = answer["issued_token"].as_str().unwrap_or_default();
+        let xml = answer["issued_token"].as_str();
+        Ok(xml.ok_or_else(|| answer.to_string())?.to_owned())
+    }
+}
+
+#[tokio::test]
+async fn rs_37_rs_38_the_context_class_tells_the_type_of_the_input() -> Outcome {
+    let stage = stage().await?;
+    for (input, subject, class) in stage.inputs().await? {
+        let xml = stage.assertion(&input, &assertion("BEARER")).await?;
         let said = format!(
             "<saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:{class}</saml:AuthnContextClassRef>"
         );
-        assert!(xml.contains(&said), "{class}: {answer}");
+        assert!(xml.contains(&said), "{class}: {xml}");
         assert!(xml.contains(&format!(">{subject}</saml:NameID>")), "{xml}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn rs_36_every_input_becomes_an_assertion_with_every_confirmation() -> Outcome {
+    let stage = stage().await?;
+    let mut made = 0;
+    for (name, method) in [
+        ("BEARER", "bearer"),
+        ("HOLDER_OF_KEY", "holder-of-key"),
+        ("SENDER_VOUCHES", "sender-vouches"),
+    ] {
+        let mut output = assertion(name);
+        if name == "HOLDER_OF_KEY" {
+            output["proof_token_state"] = json!({"base64EncodedCertificate": stage.certificate});
+        }
+        for (input, subject, _) in stage.inputs().await? {
+            let xml = stage.assertion(&input, &output).await?;
+            let confirmed = format!(
+                "<saml:SubjectConfirmation Method=\"urn:oasis:names:tc:SAML:2.0:cm:{method}\""
+            );
+            assert_eq!(xml.matches(&confirmed).count(), 1, "{name}: {xml}");
+            assert_eq!(
+                xml.matches("<saml:SubjectConfirmation ").count(),
+                1,
+                "{xml}"
+            );
+            assert!(xml.contains(&format!(">{subject}</saml:NameID>")), "{xml}");
+            let holds = xml.contains(&stage.certificate);
+            assert_eq!(holds, name == "HOLDER_OF_KEY", "{name}: {xml}");
+            made += 1;
+        }
+    }
+    assert_eq!(made, 15);
     Ok(())
 }
