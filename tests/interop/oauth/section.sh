@@ -78,6 +78,8 @@ oauth_commands() {
       fail "the commands for $name: $answer"
     fi
   done
+  # One of them calls its issuer as the other sections call theirs.
+  publish_partner
 }
 
 # Requests made out of the descriptions, to a gateway that nothing else needs.
