@@ -200,7 +200,7 @@ def haproxy(backend_port, jwks):
     (work / "haproxy.cfg").write_text(f"""
 global
   nbthread 1
-  maxconn 20000
+  maxconn 4000
 defaults
   mode http
   timeout connect 5s
