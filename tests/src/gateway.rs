@@ -11,7 +11,11 @@ use hyper::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::http::{self, Failure, Reply};
+use crate::{
+    documents,
+    http::{self, Failure, Reply},
+    issuer::Issuer,
+};
 
 /// A running gateway.
 pub struct TestGateway {
@@ -122,6 +126,15 @@ impl TestGateway {
         } else {
             Err(format!("PUT {path}: {} {}", reply.status, reply.text()).into())
         }
+    }
+
+    /// Registers an issuer as `partner`, with [`documents::partner`].
+    pub async fn put_partner(&self, issuer: &Issuer) -> Result<Value, Failure> {
+        self.put(
+            "/admin/v1/issuers/partner",
+            &documents::partner(&issuer.url()),
+        )
+        .await
     }
 
     /// PUTs a component as a plugin and expects success.

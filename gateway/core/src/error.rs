@@ -82,6 +82,12 @@ pub enum Fault {
         /// What happened, for operators.
         reason: String,
     },
+    /// A plugin accepted a token and does not say whose it is.
+    #[error("plugin {plugin} failed: bad answer: the subject is empty")]
+    Nameless {
+        /// Its name and digest.
+        plugin: String,
+    },
     /// Somebody has failed too often.
     #[error("too many failed attempts: wait {seconds} seconds")]
     Throttled {

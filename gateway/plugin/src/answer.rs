@@ -5,9 +5,6 @@ pub(crate) mod saml;
 use cambist_core::{Actor, ActorChain, RESERVED_CLAIMS, Scope, Timestamp};
 use serde_json::{Map, Value};
 
-/// The end of what operators read of a validator that accepts a token and does not say whose it is.
-pub const NO_SUBJECT: &str = "the subject is empty";
-
 /// Bytes of a subject, client or authentication context.
 pub(crate) const NAME_BYTES: usize = 256;
 /// Bytes of an issuer or audience.
@@ -49,6 +46,9 @@ pub(crate) enum Said {
 pub(crate) enum Nonsense {
     #[error("bad answer: {0} is empty")]
     Empty(&'static str),
+    /// A token was accepted, and nobody says whose it is.
+    #[error("bad answer: the subject is empty")]
+    NoSubject,
     #[error("bad answer: {0} has a control character")]
     Control(&'static str),
     #[error("bad answer: {what} has more than {limit} bytes")]

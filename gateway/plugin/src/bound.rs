@@ -17,6 +17,7 @@ use tokio::{
 
 use crate::{
     Plugin,
+    answer::Nonsense,
     manifest::Isolation,
     outside::untouched::Untouched,
     ready::{Ready, Sandboxed, discard},
@@ -199,6 +200,12 @@ impl Bound {
                 }
                 Ok(answer)
             }
+            Ok(Ok(Err(Nonsense::NoSubject))) => {
+                self.count_failure();
+                Err(Fault::Nameless {
+                    plugin: self.title().to_owned(),
+                })
+            }
             Ok(Ok(Err(nonsense))) => Err(self.failed(nonsense.to_string())),
             Ok(Err(trap)) => {
                 tracing::debug!(plugin = self.title(), trap = %format_args!("{trap:#}"), "a plugin trapped");
@@ -246,8 +253,12 @@ impl Bound {
         }
     }
 
-    fn failed(&self, reason: String) -> Fault {
+    fn count_failure(&self) {
         self.used.plugin.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn failed(&self, reason: String) -> Fault {
+        self.count_failure();
         Fault::Plugin {
             plugin: self.title().to_owned(),
             reason,

@@ -122,6 +122,14 @@ pub struct GrantedSecret {
     pub reveal: bool,
 }
 
+impl GrantedSecret {
+    /// The secret as text, if it is UTF-8.
+    pub fn text(&self) -> Option<Zeroizing<String>> {
+        let text = std::str::from_utf8(&self.bytes).ok()?;
+        Some(Zeroizing::new(text.to_owned()))
+    }
+}
+
 impl fmt::Debug for GrantedSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GrantedSecret")

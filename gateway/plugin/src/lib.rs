@@ -32,7 +32,6 @@ mod terms;
 mod v0_1;
 mod wasi;
 
-pub use answer::NO_SUBJECT;
 pub use bound::Bound;
 pub use capability::{Capability, GrantedSecret, Grants, KvSpace, PluginKey};
 pub use case::{Case, CaseOutcome};

@@ -7,7 +7,8 @@ mod line;
 mod writer;
 
 use std::{
-    fmt, io,
+    fmt::{self, Write as _},
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -20,6 +21,7 @@ use crossbeam_queue::ArrayQueue;
 
 use self::line::Line;
 pub(crate) use self::line::{Asked, Ending, Entry};
+use crate::{append, exposition::family};
 
 /// Lines that may wait for the writer.
 const QUEUE: usize = 16 * 1024;
@@ -43,7 +45,7 @@ struct Shared {
 impl AccessLog {
     /// Opens (or creates, 0600) the log at `path` and starts its writer.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = writer::open(path)?;
+        let file = append::open(path)?;
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             queue: ArrayQueue::new(QUEUE),
@@ -74,16 +76,23 @@ impl AccessLog {
 
     /// What was written and what was lost, in the text format of Prometheus.
     pub fn render(&self) -> String {
+        const NAME: &str = "cambist_access_log_lines_total";
         let (written, lost) = (
             self.shared.written.load(Relaxed),
             self.shared.lost.load(Relaxed),
         );
-        format!(
-            "# HELP cambist_access_log_lines_total Lines of the access log by outcome.\n\
-             # TYPE cambist_access_log_lines_total counter\n\
-             cambist_access_log_lines_total{{outcome=\"written\"}} {written}\n\
-             cambist_access_log_lines_total{{outcome=\"lost\"}} {lost}\n"
-        )
+        let mut text = String::new();
+        family(
+            &mut text,
+            NAME,
+            "counter",
+            "Lines of the access log by outcome.",
+        );
+        for (outcome, lines) in [("written", written), ("lost", lost)] {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{NAME}{{outcome=\"{outcome}\"}} {lines}");
+        }
+        text
     }
 }
 

@@ -14,7 +14,6 @@ mod tokens;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use cambist_core::Timestamp;
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue,
@@ -37,16 +36,12 @@ use crate::{
 /// Answers the admin listener's requests.
 pub struct AdminHandler {
     gateway: Arc<Gateway>,
-    description: Bytes,
 }
 
 impl AdminHandler {
     /// A handler for this gateway.
-    pub fn new(gateway: Arc<Gateway>) -> Self {
-        Self {
-            gateway,
-            description: openapi::admin(),
-        }
+    pub const fn new(gateway: Arc<Gateway>) -> Self {
+        Self { gateway }
     }
 
     /// Whether the request carries the admin token as a bearer token.
@@ -97,10 +92,7 @@ impl Handler for AdminHandler {
         let path = path.as_str();
         let bare = path.strip_prefix("/am").unwrap_or(path);
         match path {
-            openapi::PATH => {
-                let description = Some(self.description.clone());
-                document::answer(description, &request, "application/json")
-            }
+            openapi::PATH => document::answer(Some(openapi::admin()), &request, "application/json"),
             "/livez" | "/readyz" | "/metrics" if !is_read(request.method()) => {
                 status(StatusCode::METHOD_NOT_ALLOWED)
             }

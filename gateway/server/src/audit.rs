@@ -18,6 +18,8 @@ use std::{
 
 use crossbeam_queue::ArrayQueue;
 
+use crate::append;
+
 pub use counters::Counters;
 pub use event::Event;
 
@@ -45,7 +47,7 @@ pub struct AuditUnavailable;
 impl Audit {
     /// Opens (or creates, 0600) the trail at `path` and starts its writer.
     pub fn open(path: &Path) -> std::io::Result<Self> {
-        let file = writer::open(path)?;
+        let file = append::open(path)?;
         let shared = Arc::new(Shared {
             queue: ArrayQueue::new(QUEUE),
             is_healthy: AtomicBool::new(true),

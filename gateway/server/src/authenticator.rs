@@ -109,7 +109,7 @@ impl Authenticator {
                             PublishError::new(
                                 "bind_password",
                                 format!("`{name}` is not a secret of the vault, or no text"),
-                                "put it there first: PUT /admin/v1/secrets/{name}",
+                                format!("put it there first: PUT /admin/v1/secrets/{name}"),
                             )
                         })
                     })

@@ -261,7 +261,7 @@ impl Default for LimitsDocument {
 }
 
 /// Whether a member may be left out.
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 

@@ -123,31 +123,20 @@ async fn fetch(
 
 async fn read(response: Response<Incoming>, limit: usize) -> Result<Fetched, FetchError> {
     let (head, body) = response.into_parts();
-    if head.status != StatusCode::OK {
-        return Err(FetchError::Unexpected(format!(
-            "status {}",
-            head.status.as_u16()
-        )));
-    }
-    if head.headers.contains_key(header::CONTENT_ENCODING) {
-        return Err(FetchError::Unexpected("a compressed body".to_owned()));
-    }
     let media = head
         .headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    let essence = media
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    if essence != "application/json"
-        && !(essence.starts_with("application/") && essence.ends_with("+json"))
-    {
-        return Err(FetchError::Unexpected("a body that is not JSON".to_owned()));
-    }
+    check_head(
+        head.status,
+        head.headers.contains_key(header::CONTENT_ENCODING),
+        media,
+        |essence| {
+            essence == "application/json"
+                || (essence.starts_with("application/") && essence.ends_with("+json"))
+        },
+    )?;
     let collected = Limited::new(body, limit).collect().await.map_err(|error| {
         if error.is::<http_body_util::LengthLimitError>() {
             FetchError::TooLarge(limit)
@@ -159,6 +148,28 @@ async fn read(response: Response<Incoming>, limit: usize) -> Result<Fetched, Fet
         body: collected.to_bytes().to_vec(),
         max_age: max_age(&head.headers),
     })
+}
+
+/// Whether an answer is one with JSON that can be read as it is. `is_json` judges the media type, without its
+/// parameters and in lower case.
+fn check_head(
+    status: StatusCode,
+    is_compressed: bool,
+    media: &str,
+    is_json: impl Fn(&str) -> bool,
+) -> Result<(), FetchError> {
+    let unexpected = |what: &str| Err(FetchError::Unexpected(what.to_owned()));
+    if status != StatusCode::OK {
+        return unexpected(&format!("status {}", status.as_u16()));
+    }
+    if is_compressed {
+        return unexpected("a compressed body");
+    }
+    let essence = media.split(';').next().unwrap_or_default().trim();
+    if !is_json(&essence.to_ascii_lowercase()) {
+        return unexpected("a body that is not JSON");
+    }
+    Ok(())
 }
 
 fn max_age(headers: &hyper::HeaderMap) -> Option<Duration> {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use aws_lc_rs::{digest, rand};
+use bytes::Bytes;
 use cambist_core::{Call, Proofs, Purpose, Timestamp};
 use hyper::HeaderMap;
 
@@ -23,6 +24,7 @@ use crate::{
     heavy::HeavyPool,
     ledger::Ledger,
     listener::{Connection, Door, tls::Terminator},
+    openapi,
     proxy::Counts,
     publisher::Publisher,
     registry::Published,
@@ -52,6 +54,8 @@ pub struct Gateway {
     pub(crate) unrouted: Counts,
     /// Every listener.
     pub doors: Vec<Arc<Door>>,
+    /// What the public listener offers, once somebody has asked.
+    pub(crate) description: OnceLock<Bytes>,
     /// Checks and remembers proofs of possession.
     pub dpop: Dpop,
     /// Remembers client assertions.
@@ -71,6 +75,12 @@ pub struct Gateway {
 }
 
 impl Gateway {
+    /// What the public listener offers, as `OpenAPI`.
+    pub fn description(&self) -> Bytes {
+        let described = || openapi::public(&self.base_url, self.config.sessions.enabled);
+        self.description.get_or_init(described).clone()
+    }
+
     /// Whom the session of a request stands for, as far as the REST STS cares: some user or nobody. Asking does
     /// not count as use of the session.
     pub fn user(&self, headers: &HeaderMap, now: Timestamp) -> Caller {

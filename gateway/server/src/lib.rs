@@ -3,6 +3,7 @@
 pub mod access_log;
 pub mod access_manager;
 pub mod admin;
+mod append;
 pub mod audit;
 pub mod authenticator;
 pub mod body;
@@ -14,6 +15,7 @@ pub mod document;
 pub mod dpop;
 pub mod egress;
 pub mod explain;
+mod exposition;
 pub mod face;
 pub mod gateway;
 pub mod heavy;

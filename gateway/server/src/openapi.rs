@@ -1,6 +1,8 @@
 //! What each listener answers by itself, described as `OpenAPI` 3.1. `openapi/*.json` are the source, and tests
 //! hold them against the paths that the router and the admin API tell apart.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
@@ -22,7 +24,8 @@ pub fn public(base_url: &str, has_sessions: bool) -> Bytes {
 
 /// About the admin listener.
 pub fn admin() -> Bytes {
-    described(ADMIN, |_| {})
+    static DESCRIBED: LazyLock<Bytes> = LazyLock::new(|| described(ADMIN, |_| {}));
+    DESCRIBED.clone()
 }
 
 fn described(source: &'static str, adjust: impl FnOnce(&mut Map<String, Value>)) -> Bytes {

@@ -4,7 +4,6 @@ pub mod document;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use cambist_core::{ExchangeError, ExchangeRequest, Exchanged, Mark, Presented, Timestamp};
 use cambist_token::PasswordDirectory;
 use hyper::{Request, Response, StatusCode, body::Incoming, header};
@@ -32,15 +31,12 @@ use crate::{
 pub struct PublicHandler {
     gateway: Arc<Gateway>,
     upstreams: Upstreams,
-    description: Bytes,
 }
 
 impl PublicHandler {
     /// A handler with upstream connections of its own.
     pub fn new(gateway: Arc<Gateway>, tls: Arc<rustls::ClientConfig>) -> Self {
-        let has_sessions = gateway.config.sessions.enabled;
         Self {
-            description: openapi::public(&gateway.base_url, has_sessions),
             gateway,
             upstreams: Upstreams::new(tls),
         }
@@ -120,10 +116,11 @@ impl Handler for PublicHandler {
             Target::Proxy
         };
         match target {
-            Target::Proxy if is_description(&request, connection, &registry) => {
-                let description = Some(self.description.clone());
-                document::answer(description, &request, "application/json")
-            }
+            Target::Proxy if is_description(&request, connection, &registry) => document::answer(
+                Some(self.gateway.description()),
+                &request,
+                "application/json",
+            ),
             Target::Proxy if !connection.roles.proxy => plain(StatusCode::NOT_FOUND),
             Target::Proxy if path.starts_with(protected_resource::WELL_KNOWN) => {
                 let rest = path

@@ -297,6 +297,7 @@ fn gateway(
         access_log,
         unrouted: Counts::default(),
         doors: Vec::new(),
+        description: std::sync::OnceLock::new(),
         dpop: Dpop::new().ok_or_else(|| io::Error::other("no randomness"))?,
         used_assertions,
         users,

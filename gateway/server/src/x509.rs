@@ -27,6 +27,8 @@ pub const KIND: &str = "x509";
 
 /// Largest certificate, in bytes of DER.
 pub const MAX_CERTIFICATE_BYTES: usize = 16 * 1024;
+/// The same in base64.
+pub const MAX_ENCODED_BYTES: usize = MAX_CERTIFICATE_BYTES * 4 / 3 + 4;
 /// Most certificates that a presenter may bring beside its own.
 const MAX_CHAIN: usize = 8;
 
@@ -44,7 +46,7 @@ pub struct X509Document {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revocation_lists: Vec<String>,
     /// What `revocation_lists` is asked about.
-    #[serde(default, skip_serializing_if = "RevocationDepth::is_chain")]
+    #[serde(default, skip_serializing_if = "crate::document::is_default")]
     pub revocation_depth: RevocationDepth,
     /// Whether a list is used after its next update is due.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -67,16 +69,6 @@ pub enum RevocationDepth {
     Chain,
     /// The presenter's own certificate.
     EndEntity,
-}
-
-impl RevocationDepth {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "the signature serde asks for"
-    )]
-    fn is_chain(&self) -> bool {
-        *self == Self::Chain
-    }
 }
 
 /// Judges certificates.
@@ -166,7 +158,7 @@ impl Validator for X509Validator {
 
 /// The certificate that `token` is, in DER, if it is the one whose key the presenter proved to hold.
 pub(crate) fn proven<'c>(token: &Token, call: &'c Call<'_>) -> Result<&'c [u8], Rejection> {
-    if token.len() > MAX_CERTIFICATE_BYTES * 4 / 3 + 4 {
+    if token.len() > MAX_ENCODED_BYTES {
         return Err(Rejection::TooLarge);
     }
     let presented = der(token.as_bytes()).ok_or(Rejection::Malformed)?;

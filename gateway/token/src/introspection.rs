@@ -2,30 +2,33 @@
 //! stands for (RFC 7662).
 
 mod answer;
-mod cache;
 mod client;
 
 use std::sync::Arc;
 
 use cambist_core::{
-    BoxFuture, Call, Declared, Fault, Principal, Rejection, Token, TokenType, ValidateError,
-    Validator,
+    BoxFuture, Call, Declared, Fault, Principal, Rejection, Timestamp, Token, TokenType,
+    ValidateError, Validator,
 };
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
-use self::{
-    cache::{Cache, Known},
-    client::Client,
-};
+use self::client::Client;
+pub use self::client::JWT_ASSERTION;
 use crate::{
-    Bench, BuildError, Builtin, TrustedIssuer,
+    Bench, BuildError, Builtin, Learned, TrustedIssuer,
     jose::{MAX_TOKEN_BYTES, Unverified},
     settings::Settings,
 };
 
 /// Questions that may be under way at once.
 const QUESTIONS: usize = 32;
+/// Tokens that are remembered at once.
+const REMEMBERED: usize = 8192;
+/// How long it serves that a token is not active, in seconds.
+const INACTIVE: u64 = 5;
+/// How long a failure spares the issuer the same question, in seconds.
+const FAILED: u64 = 1;
 
 pub(crate) const BUILTIN: Builtin = Builtin {
     kind: "introspection",
@@ -41,6 +44,17 @@ fn build(
     Introspection::build(members, bench).map(|built| Arc::new(built) as Arc<dyn Validator>)
 }
 
+/// What is known of a token.
+#[derive(Clone, Debug, PartialEq)]
+enum Known {
+    /// It counts, and stands for this.
+    Active(Arc<Map<String, Value>>),
+    /// It does not count.
+    Inactive,
+    /// Nobody could tell.
+    Unknown(Fault),
+}
+
 /// Asks one issuer.
 struct Introspection {
     issuer: Arc<TrustedIssuer>,
@@ -48,7 +62,9 @@ struct Introspection {
     declared: Declared,
     token_prefix: Option<String>,
     client: Client,
-    cache: Cache,
+    known: Learned<Known>,
+    /// How long it serves that a token is active, in seconds.
+    active_seconds: u64,
     turns: Semaphore,
 }
 
@@ -86,7 +102,8 @@ impl Introspection {
             declared: settings.declared()?,
             token_prefix: config.token_prefix.clone(),
             client: Client::build(config, &issuer, bench)?,
-            cache: Cache::new(config.cache_seconds),
+            known: Learned::new(REMEMBERED),
+            active_seconds: config.cache_seconds,
             turns: Semaphore::new(QUESTIONS),
             issuer,
         })
@@ -100,10 +117,12 @@ impl Introspection {
             .as_str()
             .filter(|text| !text.is_empty() && text.bytes().all(|b| (0x21..=0x7e).contains(&b)))
             .ok_or(Rejection::Malformed)?;
-        let known = self
-            .cache
-            .learn(text, call.now, || self.ask(text, call))
-            .await;
+        let ask = || async {
+            let known = self.ask(text, call).await;
+            let until = self.until(&known, call.now);
+            (known, Some(until))
+        };
+        let known = self.known.learn(token.as_bytes(), call.now, ask).await;
         match known {
             Known::Active(claims) => {
                 let (mut principal, carried) =
@@ -113,6 +132,18 @@ impl Introspection {
             }
             Known::Inactive => Err(Rejection::Refused.into()),
             Known::Unknown(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Until when an answer serves.
+    fn until(&self, known: &Known, now: Timestamp) -> Timestamp {
+        match known {
+            Known::Active(claims) => {
+                let usual = now.plus(self.active_seconds);
+                answer::ends(claims).map_or(usual, |end| end.min(usual))
+            }
+            Known::Inactive => now.plus(INACTIVE.min(self.active_seconds)),
+            Known::Unknown(_) => now.plus(FAILED),
         }
     }
 

@@ -9,7 +9,7 @@ mod rules;
 
 use std::{fmt, sync::Arc};
 
-use cambist_core::{Fault, Fetch, FetchError, Fetched, Rejection, Timestamp};
+use cambist_core::{Fault, Fetch, FetchError, Fetched, Principal, Rejection, Timestamp};
 use serde_json::{Map, Value};
 
 pub use config::IssuerConfig;
@@ -100,6 +100,15 @@ impl TrustedIssuer {
     pub fn holds_domain_of(&self, subject: &str) -> bool {
         let domain = self.config.trust_domain.as_deref();
         domain.is_some_and(|domain| rules::is_of(domain, subject))
+    }
+
+    /// Says whose word it is about a principal that was read from a token of this issuer.
+    pub(crate) fn vouch(&self, principal: &mut Principal) {
+        principal.subject.insert_str(0, self.subject_prefix());
+        principal.never_actor = self.never_actor();
+        principal
+            .issuer
+            .get_or_insert_with(|| self.issuer().to_owned());
     }
 
     /// Its tokens that were verified before.

@@ -26,4 +26,4 @@ pub use verify::{
 };
 
 pub(crate) use base64url::encode as base64url;
-pub(crate) use verify::moment;
+pub(crate) use verify::{audiences, check_times, moment};

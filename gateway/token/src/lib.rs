@@ -12,6 +12,7 @@ mod introspection;
 pub mod issuer;
 pub mod jose;
 mod jwt;
+mod learned;
 mod session;
 mod settings;
 mod username;
@@ -23,8 +24,10 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 pub use attempts::{Allowance, Attempt, Attempts};
+pub use introspection::JWT_ASSERTION;
 pub use issuer::{IssuerConfig, IssuerConfigError, TrustedIssuer};
 pub use jwt::mapped::{AcrMapper, AmrMapper, ClaimMapper, MapperSource};
+pub use learned::Learned;
 pub use session::{NoSessions, Session, SessionDirectory};
 pub use settings::BuildError;
 pub use username::{PasswordDirectory, Profile};

@@ -90,12 +90,7 @@ fn per_request(micros: f64) -> f64 {
 async fn prepare(backend: &str) -> Result<(TestGateway, Vec<Request>), Failure> {
     let gateway = TestGateway::start_with(|config| config.public.workers = Some(1)).await?;
     let issuer = Issuer::start(Algorithm::Es256).await?;
-    gateway
-        .put(
-            "/admin/v1/issuers/partner",
-            &documents::partner(&issuer.url()),
-        )
-        .await?;
+    gateway.put_partner(&issuer).await?;
     gateway
         .put(
             &format!("/admin/v1/instances/{INSTANCE}"),

@@ -166,12 +166,7 @@ async fn upload(gateway: &TestGateway) -> Result<Issuer, Failure> {
         text(&answer["digest"])
     );
     let issuer = Issuer::start(Algorithm::Es256).await?;
-    gateway
-        .put(
-            "/admin/v1/issuers/partner",
-            &documents::partner(&issuer.url()),
-        )
-        .await?;
+    gateway.put_partner(&issuer).await?;
     let revised = gateway
         .put(
             &format!("/admin/v1/instances/{INSTANCE}"),

@@ -197,12 +197,7 @@ async fn ri_04_a_resource_becomes_the_audience() -> Outcome {
 async fn client_secret_post_works_too_and_slow_secrets_do() -> Outcome {
     let gateway = TestGateway::start().await?;
     let issuer = Issuer::start(Algorithm::Rs256).await?;
-    gateway
-        .put(
-            "/admin/v1/issuers/partner",
-            &documents::partner(&issuer.url()),
-        )
-        .await?;
+    gateway.put_partner(&issuer).await?;
     let mut document = documents::with_partner();
     document["clients"]["web"]["secret"] = json!("short-secret");
     gateway

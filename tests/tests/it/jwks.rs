@@ -2,12 +2,12 @@
 
 use cambist_token::jose::Algorithm;
 use tests::{
-    documents::{self, WEB},
+    documents::WEB,
     gateway::{ID_TOKEN, TestGateway},
     issuer::Issuer,
 };
 
-use crate::{INSTANCE, Outcome, with_partner};
+use crate::{INSTANCE, Outcome, with_partner, with_partner_at};
 
 #[tokio::test]
 async fn kf_05_keys_are_fetched_once_for_many_requests() -> Outcome {
@@ -81,19 +81,7 @@ async fn last_good_keys_serve_while_the_issuer_is_away() -> Outcome {
 #[tokio::test]
 async fn ab_23_kf_02_loopback_is_not_fetched_unless_allowed() -> Outcome {
     let gateway = TestGateway::start_with(|config| config.egress.allow.clear()).await?;
-    let issuer = Issuer::start(Algorithm::Es256).await?;
-    gateway
-        .put(
-            "/admin/v1/issuers/partner",
-            &documents::partner(&issuer.url()),
-        )
-        .await?;
-    gateway
-        .put(
-            "/admin/v1/instances/alpha/orders",
-            &documents::with_partner(),
-        )
-        .await?;
+    let (gateway, issuer) = with_partner_at(gateway).await?;
     let token = issuer.id_token("dana", WEB.0)?;
     let reply = gateway
         .exchange(INSTANCE, WEB, &token, ID_TOKEN, &[])

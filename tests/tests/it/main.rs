@@ -74,14 +74,13 @@ const INSTANCE: &str = "alpha/orders";
 
 /// A gateway with [`documents::with_partner`] published and its issuer registered.
 async fn with_partner() -> Result<(TestGateway, Issuer), Failure> {
-    let gateway = TestGateway::start().await?;
+    with_partner_at(TestGateway::start().await?).await
+}
+
+/// The same at this gateway.
+async fn with_partner_at(gateway: TestGateway) -> Result<(TestGateway, Issuer), Failure> {
     let issuer = Issuer::start(Algorithm::Es256).await?;
-    gateway
-        .put(
-            "/admin/v1/issuers/partner",
-            &documents::partner(&issuer.url()),
-        )
-        .await?;
+    gateway.put_partner(&issuer).await?;
     gateway
         .put(
             "/admin/v1/instances/alpha/orders",

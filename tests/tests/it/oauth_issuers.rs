@@ -122,12 +122,7 @@ async fn ab_07_an_issuer_that_names_no_actors_names_none() -> Outcome {
     ];
     let code = crate::error(&gateway, &subject, ID_TOKEN, &more).await?;
     assert_eq!(code, "invalid_request");
-    gateway
-        .put(
-            "/admin/v1/issuers/partner",
-            &documents::partner(&issuer.url()),
-        )
-        .await?;
+    gateway.put_partner(&issuer).await?;
     let reply = gateway
         .exchange(INSTANCE, WEB, &subject, ID_TOKEN, &more)
         .await?;

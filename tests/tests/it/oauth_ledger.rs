@@ -34,12 +34,7 @@ fn document(persistence: &str) -> Value {
 async fn start(persistence: &str) -> Result<(TestGateway, Issuer), Failure> {
     let gateway = TestGateway::start().await?;
     let issuer = Issuer::start(Algorithm::Es256).await?;
-    gateway
-        .put(
-            "/admin/v1/issuers/partner",
-            &documents::partner(&issuer.url()),
-        )
-        .await?;
+    gateway.put_partner(&issuer).await?;
     gateway
         .put("/admin/v1/instances/alpha/orders", &document(persistence))
         .await?;

@@ -48,12 +48,7 @@ const EMPTY: [&str; 7] = [
 async fn gateway() -> Result<TestGateway, Failure> {
     let gateway = TestGateway::start().await?;
     let issuer = Issuer::start(Algorithm::Es256).await?;
-    gateway
-        .put(
-            "/admin/v1/issuers/partner",
-            &documents::partner(&issuer.url()),
-        )
-        .await?;
+    gateway.put_partner(&issuer).await?;
     gateway
         .put("/admin/v1/secrets/ticket-key", &documents::ticket_key())
         .await?;

@@ -27,12 +27,7 @@ const PLUGIN: &str = "/admin/v1/plugins/legacy-ticket";
 async fn with_plugin() -> Result<(TestGateway, Issuer), Failure> {
     let gateway = TestGateway::start().await?;
     let issuer = Issuer::start(cambist_token::jose::Algorithm::Es256).await?;
-    gateway
-        .put(
-            "/admin/v1/issuers/partner",
-            &documents::partner(&issuer.url()),
-        )
-        .await?;
+    gateway.put_partner(&issuer).await?;
     gateway
         .put("/admin/v1/secrets/ticket-key", &documents::ticket_key())
         .await?;

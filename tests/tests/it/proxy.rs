@@ -203,12 +203,7 @@ async fn a_dead_issuer_is_503_and_not_a_pass() -> Outcome {
     let issuer = Issuer::start(Algorithm::Es256).await?;
     let upstream = upstream::start().await?;
     let token = issuer.id_token("dana", WEB.0)?;
-    gateway
-        .put(
-            "/admin/v1/issuers/partner",
-            &documents::partner(&issuer.url()),
-        )
-        .await?;
+    gateway.put_partner(&issuer).await?;
     gateway
         .put(
             "/admin/v1/instances/alpha/orders",

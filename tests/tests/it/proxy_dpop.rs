@@ -7,7 +7,7 @@ use cambist_token::{
 };
 use serde_json::{Value, json};
 use tests::{
-    documents::{self, ORDERS, WEB},
+    documents::{ORDERS, WEB},
     gateway::{ID_TOKEN, TestGateway},
     http::{self, Failure, Reply, claims},
     issuer::{Issuer, now},
@@ -17,7 +17,7 @@ use tests::{
     upstream,
 };
 
-use crate::{INSTANCE, Outcome, with_partner};
+use crate::{INSTANCE, Outcome, with_partner, with_partner_at};
 
 /// A client's key, with which it signs proofs.
 struct Holder(SigningKey);
@@ -251,19 +251,7 @@ async fn asking(files: &Files, clients: &Authority) -> Result<(TestGateway, Issu
         ..files.asking(clients, ClientCertificates::Optional)?
     };
     let gateway = TestGateway::start_with(|config| config.public.tls = tls).await?;
-    let issuer = Issuer::start(Algorithm::Es256).await?;
-    gateway
-        .put(
-            "/admin/v1/issuers/partner",
-            &documents::partner(&issuer.url()),
-        )
-        .await?;
-    gateway
-        .put(
-            "/admin/v1/instances/alpha/orders",
-            &documents::with_partner(),
-        )
-        .await?;
+    let (gateway, issuer) = with_partner_at(gateway).await?;
     Ok((gateway, issuer))
 }
 

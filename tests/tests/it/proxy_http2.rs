@@ -4,16 +4,15 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use cambist::config::{Hops, Http2};
-use cambist_token::jose::Algorithm;
 use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::{Request, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use tests::{
-    documents::{self, ORDERS, WEB},
+    documents::{ORDERS, WEB},
     gateway::{ID_TOKEN, TestGateway},
     http::Failure,
-    issuer::{Issuer, now},
+    issuer::now,
     mirror::{Files, mirror},
     raw::{
         address, exchange,
@@ -28,7 +27,7 @@ use tests::{
 };
 use tokio::io::AsyncWriteExt as _;
 
-use crate::{INSTANCE, Outcome as Done};
+use crate::{INSTANCE, Outcome as Done, with_partner_at};
 
 const PROTOCOL_ERROR: u32 = 1;
 const ENHANCE_YOUR_CALM: u32 = 11;
@@ -82,20 +81,8 @@ async fn an_encrypted_connection_agrees_on_it() -> Done {
 async fn a_proxied_request_is_the_same_as_in_http1() -> Done {
     let files = Files::new()?;
     let gateway = TestGateway::start_with(|config| config.public.tls = files.tls()).await?;
-    let issuer = Issuer::start(Algorithm::Es256).await?;
+    let (gateway, issuer) = with_partner_at(gateway).await?;
     let upstream = upstream::start().await?;
-    gateway
-        .put(
-            "/admin/v1/issuers/partner",
-            &documents::partner(&issuer.url()),
-        )
-        .await?;
-    gateway
-        .put(
-            "/admin/v1/instances/alpha/orders",
-            &documents::with_partner(),
-        )
-        .await?;
     let route = json!({"path_prefix": "/", "upstream": upstream.url(), "instance": INSTANCE, "audience": ORDERS, "subject_token_type": ID_TOKEN});
     gateway.put("/admin/v1/routes/all", &route).await?;
     let token = issuer.sign(

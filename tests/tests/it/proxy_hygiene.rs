@@ -59,12 +59,7 @@ impl Routed {
             answer(&json!({"ok": true}))
         })
         .await?;
-        gateway
-            .put(
-                "/admin/v1/issuers/partner",
-                &documents::partner(&issuer.url()),
-            )
-            .await?;
+        gateway.put_partner(&issuer).await?;
         gateway
             .put(
                 "/admin/v1/instances/alpha/orders",

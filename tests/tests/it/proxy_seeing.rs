@@ -2,11 +2,10 @@
 
 use std::{path::Path, time::Duration};
 
-use cambist_token::jose::Algorithm;
 use hyper::Method;
 use serde_json::{Value, json};
 use tests::{
-    documents::{self, ORDERS, WEB},
+    documents::{ORDERS, WEB},
     gateway::{ID_TOKEN, TestGateway},
     http::{self, Failure},
     issuer::Issuer,
@@ -20,7 +19,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{INSTANCE, Outcome};
+use crate::{INSTANCE, Outcome, with_partner_at};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -29,19 +28,7 @@ const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 async fn routed(log: Option<&Path>) -> Result<(TestGateway, Issuer, Server), Failure> {
     let path = log.map(ToOwned::to_owned);
     let gateway = TestGateway::start_with(|config| config.log.access_file = path).await?;
-    let issuer = Issuer::start(Algorithm::Es256).await?;
-    gateway
-        .put(
-            "/admin/v1/issuers/partner",
-            &documents::partner(&issuer.url()),
-        )
-        .await?;
-    gateway
-        .put(
-            "/admin/v1/instances/alpha/orders",
-            &documents::with_partner(),
-        )
-        .await?;
+    let (gateway, issuer) = with_partner_at(gateway).await?;
     let upstream = upstream::start().await?;
     gateway
         .put("/admin/v1/routes/orders", &route(&upstream.url()))

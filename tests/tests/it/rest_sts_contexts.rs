@@ -27,10 +27,7 @@ struct Stage {
 async fn stage() -> Result<Stage, Failure> {
     let sts = Sts::start().await?;
     let issuer = Issuer::start(cambist_token::jose::Algorithm::Es256).await?;
-    let partner = documents::partner(&issuer.url());
-    sts.gateway
-        .put("/admin/v1/issuers/partner", &partner)
-        .await?;
+    sts.gateway.put_partner(&issuer).await?;
     let authority = tests::tls::Authority::new("clients")?;
     let document = json!({"kind": "x509", "trust_anchors": authority.pem(), "subject": "dns"});
     sts.gateway

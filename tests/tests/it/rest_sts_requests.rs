@@ -194,12 +194,7 @@ fn every_input(element: &str) -> Value {
 /// A gateway with [`every_input`] published, and the issuer that it trusts.
 async fn with_every_input() -> Result<(Sts, Issuer, String), Failure> {
     let (sts, issuer) = (Sts::start().await?, Issuer::start(Algorithm::Es256).await?);
-    sts.gateway
-        .put(
-            "/admin/v1/issuers/partner",
-            &documents::partner(&issuer.url()),
-        )
-        .await?;
+    sts.gateway.put_partner(&issuer).await?;
     let id = sts.create(&every_input("inst1")).await?;
     Ok((sts, issuer, id))
 }

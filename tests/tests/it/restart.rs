@@ -26,12 +26,7 @@ async fn a_restart_serves_what_was_published() -> Outcome {
     let data = directory.path().join("data");
     let issuer = Issuer::start(cambist_token::jose::Algorithm::Es256).await?;
     let gateway = TestGateway::start_in(&data, Config::default()).await?;
-    gateway
-        .put(
-            "/admin/v1/issuers/partner",
-            &documents::partner(&issuer.url()),
-        )
-        .await?;
+    gateway.put_partner(&issuer).await?;
     gateway
         .put("/admin/v1/secrets/ticket-key", &documents::ticket_key())
         .await?;

@@ -27,16 +27,18 @@ impl Bound {
             bound: self.clone(),
             token_type,
             issuer,
+            is_custom: false,
         })
     }
 
     /// The same for a custom type of the REST STS, whose callers say what they want.
     pub fn custom_provider(&self, token_type: TokenType, issuer: String) -> Arc<dyn Provider> {
-        Arc::new(PluginCustomProvider(PluginProvider {
+        Arc::new(PluginProvider {
             bound: self.clone(),
             token_type,
             issuer,
-        }))
+            is_custom: true,
+        })
     }
 
     /// An exchange policy.
@@ -136,6 +138,8 @@ struct PluginProvider {
     bound: Bound,
     token_type: TokenType,
     issuer: String,
+    /// Whether it is asked as a provider of a custom type.
+    is_custom: bool,
 }
 
 impl Provider for PluginProvider {
@@ -149,13 +153,19 @@ impl Provider for PluginProvider {
         call: &'a Call<'a>,
     ) -> BoxFuture<'a, Result<IssuedToken, IssueError>> {
         Box::pin(async move {
-            let bound = &self.bound;
-            let answer = ask!(bound, call, |guest| guest.issue(
-                issuance,
-                &self.issuer,
-                &self.token_type,
-                call
-            ));
+            let Self {
+                bound,
+                token_type,
+                issuer,
+                is_custom,
+            } = self;
+            let answer = ask!(bound, call, |guest| async move {
+                if *is_custom {
+                    guest.issue_custom(issuance, issuer, token_type, call).await
+                } else {
+                    guest.issue(issuance, issuer, token_type, call).await
+                }
+            });
             match answer {
                 Ok(issued) => Ok(issued),
                 Err(refused) => Err(not_issued(bound.blamed(refused)?)),
@@ -171,48 +181,6 @@ impl Provider for PluginProvider {
     ) -> BoxFuture<'a, Result<Option<IssuedToken>, IssueError>> {
         Box::pin(async move {
             if self.bound.reaches_out() {
-                Ok(None)
-            } else {
-                self.issue(issuance, call).await.map(Some)
-            }
-        })
-    }
-}
-
-struct PluginCustomProvider(PluginProvider);
-
-impl Provider for PluginCustomProvider {
-    fn token_type(&self) -> &TokenType {
-        &self.0.token_type
-    }
-
-    fn issue<'a>(
-        &'a self,
-        issuance: &'a Issuance<'a>,
-        call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<IssuedToken, IssueError>> {
-        Box::pin(async move {
-            let PluginProvider {
-                bound,
-                token_type,
-                issuer,
-            } = &self.0;
-            let answer = ask!(bound, call, |guest| guest
-                .issue_custom(issuance, issuer, token_type, call));
-            match answer {
-                Ok(issued) => Ok(issued),
-                Err(refused) => Err(not_issued(bound.blamed(refused)?)),
-            }
-        })
-    }
-
-    fn preview<'a>(
-        &'a self,
-        issuance: &'a Issuance<'a>,
-        call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Option<IssuedToken>, IssueError>> {
-        Box::pin(async move {
-            if self.0.bound.reaches_out() {
                 Ok(None)
             } else {
                 self.issue(issuance, call).await.map(Some)

@@ -227,6 +227,9 @@ fn accepted(
     said: WitPrincipal,
     now: Timestamp,
 ) -> Result<(Box<Principal>, Option<Scope>), Nonsense> {
+    if said.subject.is_empty() {
+        return Err(Nonsense::NoSubject);
+    }
     let principal = Principal {
         subject: answer::name("the subject", said.subject, NAME_BYTES)?,
         issuer: answer::optional_name("the issuer", said.issuer, URI_BYTES)?,

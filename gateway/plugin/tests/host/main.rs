@@ -67,6 +67,7 @@ fn failure(answer: Result<Principal, ValidateError>) -> String {
             assert!(plugin.starts_with("guest@sha256:"), "{plugin}");
             reason
         }
+        Err(ValidateError::Fault(nameless @ Fault::Nameless { .. })) => nameless.to_string(),
         other => panic!("not a plugin's fault: {other:?}"),
     }
 }

@@ -1,10 +1,8 @@
 //! The thread that writes the log.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
     sync::atomic::Ordering::Relaxed,
     time::Duration,
 };
@@ -16,19 +14,12 @@ use serde_json::{
 };
 
 use super::{Shared, line::Line};
+use crate::append;
 
 /// How long lines may wait.
 const INTERVAL: Duration = Duration::from_millis(20);
 /// Most bytes in one write.
 const BATCH: usize = 256 * 1024;
-
-pub(super) fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
-}
 
 pub(super) fn run(shared: &Shared, mut file: File) {
     let mut pending = Vec::new();
@@ -36,7 +27,7 @@ pub(super) fn run(shared: &Shared, mut file: File) {
     loop {
         let is_closing = shared.is_closing.load(Relaxed);
         if shared.must_reopen.swap(false, Relaxed) {
-            match open(&shared.path) {
+            match append::open(&shared.path) {
                 Ok(reopened) => file = reopened,
                 Err(error) => tracing::error!(%error, "the access log cannot be opened again"),
             }

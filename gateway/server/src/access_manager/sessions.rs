@@ -3,14 +3,12 @@
 
 use std::{fmt, sync::Arc};
 
-use aws_lc_rs::digest::{SHA256, digest};
 use cambist_core::{
     BoxFuture, Call, Declared, Principal, Rejection, Timestamp, Token, UsedSession, ValidateError,
     Validator,
 };
-use quick_cache::sync::Cache;
+use cambist_token::Learned;
 use serde_json::{Map, Value};
-use tokio::sync::Mutex;
 
 use super::{AccessManager, client::RemoteSession};
 
@@ -21,20 +19,14 @@ const REFUSED_SECONDS: u64 = 1;
 /// Longest session token that is asked about, in bytes. Client-side sessions are long.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-type Key = [u8; 32];
-
-/// What was learned of a session, and until when it counts.
-#[derive(Clone)]
-struct Answer {
-    learned: Result<(RemoteSession, Map<String, Value>), Rejection>,
-    until: Timestamp,
-}
+/// What was learned of a session.
+type Known = Result<(RemoteSession, Map<String, Value>), ValidateError>;
 
 /// Validates sessions of an access manager.
 pub struct RemoteSessions {
     access_manager: Arc<AccessManager>,
     declared: Declared,
-    known: Cache<Key, Arc<Mutex<Option<Answer>>>>,
+    known: Learned<Known>,
 }
 
 impl fmt::Debug for RemoteSessions {
@@ -49,65 +41,36 @@ impl RemoteSessions {
         Self {
             access_manager,
             declared,
-            known: Cache::new(REMEMBERED),
+            known: Learned::new(REMEMBERED),
         }
     }
 
-    async fn learn(
-        &self,
-        token: &Token,
-        now: Timestamp,
-    ) -> Result<(RemoteSession, Map<String, Value>), ValidateError> {
+    async fn learn(&self, token: &Token, now: Timestamp) -> Known {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Rejection::TooLarge.into());
         }
         let text = token.as_str().ok_or(Rejection::Malformed)?;
-        let slot = self.slot(token);
-        // Whoever comes first asks; the others wait here for what it learns.
-        let mut slot = slot.lock().await;
-        if let Some(answer) = slot.as_ref().filter(|answer| now < answer.until) {
-            return answer.learned.clone().map_err(Into::into);
-        }
-        let asked = async {
-            let facts = self.access_manager.session(text, now).await?;
-            let profile = self
-                .access_manager
-                .profile(text, &facts.username, now)
-                .await?;
-            Ok((facts, profile))
-        }
-        .await;
-        let learned = match asked {
-            Ok(learned) => Ok(learned),
-            Err(ValidateError::Rejected(rejection)) => Err(rejection),
-            // Not to be remembered: it may be over at once.
-            Err(error) => return Err(error),
+        let ask = || async {
+            let known = self.ask(text, now).await;
+            let seconds = match &known {
+                Ok(_) => Some(self.access_manager.cache_seconds),
+                Err(ValidateError::Rejected(_)) => Some(REFUSED_SECONDS),
+                // Not to be remembered: it may be over at once.
+                Err(_) => None,
+            };
+            (known, seconds.map(|seconds| now.plus(seconds)))
         };
-        let seconds = if learned.is_ok() {
-            self.access_manager.cache_seconds
-        } else {
-            REFUSED_SECONDS
-        };
-        *slot = Some(Answer {
-            learned: learned.clone(),
-            until: now.plus(seconds),
-        });
-        drop(slot);
-        learned.map_err(Into::into)
+        self.known.learn(token.as_bytes(), now, ask).await
     }
 
-    fn slot(&self, token: &Token) -> Arc<Mutex<Option<Answer>>> {
-        let made: Result<_, std::convert::Infallible> = self
-            .known
-            .get_or_insert_with(&key(token), || Ok(Arc::default()));
-        made.unwrap_or_default()
+    async fn ask(&self, token: &str, now: Timestamp) -> Known {
+        let facts = self.access_manager.session(token, now).await?;
+        let profile = self
+            .access_manager
+            .profile(token, &facts.username, now)
+            .await?;
+        Ok((facts, profile))
     }
-}
-
-fn key(token: &Token) -> Key {
-    let mut key = Key::default();
-    key.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-    key
 }
 
 impl Validator for RemoteSessions {
@@ -136,7 +99,7 @@ impl Validator for RemoteSessions {
     fn end_session<'a>(&'a self, session: &'a Token) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             self.access_manager.end(session).await;
-            self.known.remove(&key(session));
+            self.known.forget(session.as_bytes());
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use crate::{
+    exposition::family,
     listener::{Door, Seen, tls::Terminator},
     registry::Registry,
 };
@@ -21,8 +22,7 @@ pub(super) fn plugins(registry: &Registry) -> String {
         .collect();
     let mut text = String::new();
     let mut metric = |metric: &str, help: &str, value: &dyn Fn(&cambist_plugin::Counts) -> u64| {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "# HELP {metric} {help}\n# TYPE {metric} counter");
+        family(&mut text, metric, "counter", help);
         for (digest, counts) in &counted {
             let name = names
                 .get(digest)
@@ -55,10 +55,11 @@ pub(super) fn certificates(terminators: &[Arc<Terminator>]) -> String {
     if terminators.is_empty() {
         return text;
     }
-    // Writing to a String cannot fail.
-    let _ = writeln!(
-        text,
-        "# HELP {METRIC} Whether the listener uses the certificates its files hold.\n# TYPE {METRIC} gauge"
+    family(
+        &mut text,
+        METRIC,
+        "gauge",
+        "Whether the listener uses the certificates its files hold.",
     );
     for terminator in terminators {
         let _ = writeln!(
@@ -78,8 +79,7 @@ pub(super) fn listeners(doors: &[Arc<Door>]) -> String {
     let seen: Vec<_> = doors.iter().map(|door| (&door.name, door.seen())).collect();
     let mut text = String::new();
     let mut metric = |metric: &str, kind: &str, help: &str, value: fn(&Seen) -> u64| {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "# HELP {metric} {help}\n# TYPE {metric} {kind}");
+        family(&mut text, metric, kind, help);
         for (name, seen) in &seen {
             let value = value(seen);
             let _ = writeln!(text, "{metric}{{listener=\"{name}\"}} {value}");
@@ -109,9 +109,11 @@ pub(super) fn listeners(doors: &[Arc<Door>]) -> String {
         "Connections that ended in their TLS handshake.",
         |seen| seen.not_secured,
     );
-    let _ = writeln!(
-        text,
-        "# HELP {REFUSED} Requests that no face was shown, by reason.\n# TYPE {REFUSED} counter"
+    family(
+        &mut text,
+        REFUSED,
+        "counter",
+        "Requests that no face was shown, by reason.",
     );
     for (name, seen) in &seen {
         for (reason, count) in &seen.refused {

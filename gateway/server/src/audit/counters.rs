@@ -6,6 +6,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use crate::exposition::family;
+
 type Labels = (&'static str, &'static str, &'static str);
 
 /// Counters, updated by the audit writer and read when scraped; no request touches them.
@@ -21,8 +23,12 @@ impl Counters {
     /// The counters in the Prometheus text format.
     pub fn render(&self) -> String {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut text = String::from(
-            "# HELP cambist_token_requests_total Exchanges by face, outcome and error.\n# TYPE cambist_token_requests_total counter\n",
+        let mut text = String::new();
+        family(
+            &mut text,
+            "cambist_token_requests_total",
+            "counter",
+            "Exchanges by face, outcome and error.",
         );
         for ((face, outcome, error), count) in counts.iter() {
             let _ = writeln!(

@@ -1,13 +1,6 @@
 //! The thread that writes the trail.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-    sync::atomic::Ordering,
-    time::Duration,
-};
+use std::{fs::File, io::Write, sync::atomic::Ordering, time::Duration};
 
 use super::Shared;
 
@@ -15,14 +8,6 @@ use super::Shared;
 const INTERVAL: Duration = Duration::from_millis(20);
 /// Most bytes in one write.
 const BATCH: usize = 1 << 20;
-
-pub(super) fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
-}
 
 pub(super) fn run(shared: &Shared, mut file: File) {
     let mut pending = Vec::new();

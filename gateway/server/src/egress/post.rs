@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use cambist_core::{FetchError, Fetched};
 use cambist_plugin::{HttpError, HttpRequest, HttpResponse};
-use hyper::{Method, header};
+use hyper::{Method, StatusCode, header};
 use zeroize::Zeroizing;
 
-use super::Egress;
+use super::{Egress, check_head};
 
 impl Egress {
     /// Posts a form. Anything but 200 with JSON is a failure; a redirect is one too (KF-03).
@@ -45,24 +45,19 @@ impl Egress {
 }
 
 fn accepted(answer: HttpResponse, limit: usize) -> Result<Fetched, FetchError> {
-    let unexpected = |what: String| Err(FetchError::Unexpected(what));
-    if answer.status != 200 {
-        return unexpected(format!("status {}", answer.status));
-    }
+    let status = StatusCode::from_u16(answer.status)
+        .map_err(|_| FetchError::Unexpected(format!("status {}", answer.status)))?;
     let named = |wanted: &str| {
         let mut headers = answer.headers.iter();
         headers
             .find(|(name, _)| name == wanted)
             .map(|(_, value)| value.as_str())
     };
-    if named("content-encoding").is_some() {
-        return unexpected("a compressed body".to_owned());
-    }
+    let is_compressed = named("content-encoding").is_some();
     let media = named("content-type").unwrap_or_default();
-    let essence = media.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        return unexpected("a body that is not JSON".to_owned());
-    }
+    check_head(status, is_compressed, media, |essence| {
+        essence == "application/json"
+    })?;
     if answer.body.len() > limit {
         return Err(FetchError::TooLarge(limit));
     }

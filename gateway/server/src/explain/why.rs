@@ -64,7 +64,7 @@ fn token(error: &ValidateError) -> Cow<'static, str> {
 const fn fault_name(fault: &Fault) -> &'static str {
     match fault {
         Fault::Overloaded(_) => "overloaded",
-        Fault::Plugin { .. } => "plugin_failed",
+        Fault::Plugin { .. } | Fault::Nameless { .. } => "plugin_failed",
         Fault::Throttled { .. } => "throttled",
         Fault::Unavailable(_) => "unavailable",
         Fault::Internal(_) => "internal",

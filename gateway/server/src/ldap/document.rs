@@ -41,7 +41,7 @@ pub struct LdapDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
     /// How far below.
-    #[serde(default, skip_serializing_if = "LdapScope::is_subtree")]
+    #[serde(default, skip_serializing_if = "crate::document::is_default")]
     pub scope: LdapScope,
     /// The filter that finds a user, `{username}` standing for the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,16 +69,6 @@ pub enum LdapScope {
     /// Anywhere.
     #[default]
     Subtree,
-}
-
-impl LdapScope {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "the signature serde asks for"
-    )]
-    fn is_subtree(&self) -> bool {
-        *self == Self::Subtree
-    }
 }
 
 fn uid() -> String {

@@ -236,7 +236,9 @@ fn exchange_answer(error: &ExchangeError) -> Answer {
         Some(Fault::Overloaded(_) | Fault::Unavailable(_) | Fault::Throttled { .. }) => {
             return Answer::Busy;
         }
-        Some(Fault::Plugin { .. } | Fault::Internal(_)) => return Answer::Ours,
+        Some(Fault::Plugin { .. } | Fault::Nameless { .. } | Fault::Internal(_)) => {
+            return Answer::Ours;
+        }
         None => {}
     }
     match error {

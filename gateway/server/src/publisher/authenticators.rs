@@ -1,7 +1,5 @@
 //! Publishing authenticators.
 
-use zeroize::Zeroizing;
-
 use super::{Precondition, PublishFailure, Publisher, to_json};
 use crate::{
     authenticator::{self, Authenticator, AuthenticatorBench, AuthenticatorDocument},
@@ -23,12 +21,8 @@ impl Publisher {
         let mut draft = self.draft().await?;
         let current = draft.registry.authenticators.get(id);
         precondition.check(current.map(|known| known.revision))?;
-        let built = self.build_authenticator(&draft.registry, id, &document)?;
-        let registered = RegisteredAuthenticator {
-            authenticator: built,
-            secret: document.secret().map(ToOwned::to_owned),
-            revision: draft.revision,
-        };
+        let registered =
+            self.build_authenticator(&draft.registry, id, &document, draft.revision)?;
         draft
             .registry
             .authenticators
@@ -104,18 +98,11 @@ impl Publisher {
             let built = serde_json::from_str::<AuthenticatorDocument>(&stored.document)
                 .map_err(|error| error.to_string())
                 .and_then(|document| {
-                    let built = self.build_authenticator(registry, &stored.id, &document);
-                    built
-                        .map(|built| (built, document.secret().map(ToOwned::to_owned)))
+                    self.build_authenticator(registry, &stored.id, &document, stored.revision)
                         .map_err(|error| error.to_string())
                 });
             match built {
-                Ok((authenticator, secret)) => {
-                    let registered = RegisteredAuthenticator {
-                        authenticator,
-                        secret,
-                        revision: stored.revision,
-                    };
+                Ok(registered) => {
                     registry.authenticators.insert_mut(stored.id, registered);
                 }
                 Err(error) => failed.push(format!("authenticator {}: {error}", stored.id)),
@@ -129,20 +116,21 @@ impl Publisher {
         registry: &Registry,
         id: &str,
         document: &AuthenticatorDocument,
-    ) -> Result<Authenticator, PublishError> {
+        revision: u64,
+    ) -> Result<RegisteredAuthenticator, PublishError> {
         let (realm, _) = authenticator::split(id);
-        let secret = |name: &str| {
-            let secret = registry.vault(name)?.secret(false)?;
-            let text = std::str::from_utf8(&secret.bytes).ok()?;
-            Some(Zeroizing::new(text.to_owned()))
-        };
+        let secret = |name: &str| registry.vault(name)?.secret(false)?.text();
         let bench = AuthenticatorBench {
             users: &self.workshop.directory,
             egress: &self.workshop.egress,
             handle: &self.workshop.handle,
             secret: &secret,
         };
-        Authenticator::build(document, &realm, &bench)
+        Ok(RegisteredAuthenticator {
+            authenticator: Authenticator::build(document, &realm, &bench)?,
+            secret: document.secret().map(ToOwned::to_owned),
+            revision,
+        })
     }
 
     /// Builds again, in the draft, every authenticator that uses the secret `name`, and returns their ids.
@@ -164,14 +152,9 @@ impl Publisher {
             else {
                 continue;
             };
-            let built = self
-                .build_authenticator(registry, id, &document)
+            let registered = self
+                .build_authenticator(registry, id, &document, *revision)
                 .map_err(|error| error.within(&format!("authenticators.{id}")))?;
-            let registered = RegisteredAuthenticator {
-                authenticator: built,
-                secret: document.secret().map(ToOwned::to_owned),
-                revision: *revision,
-            };
             registry.authenticators.insert_mut(id.clone(), registered);
         }
         Ok(affected.into_iter().map(|(id, _)| id).collect())

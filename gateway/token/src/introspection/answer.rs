@@ -5,10 +5,10 @@ use std::sync::Arc;
 use cambist_core::{Principal, Rejection, Scope, Timestamp};
 use serde_json::{Map, Value};
 
-use super::cache::Known;
+use super::Known;
 use crate::{
     TrustedIssuer,
-    jose::{MAX_LEEWAY, json, moment},
+    jose::{audiences, check_times, json, moment},
     jwt::principal,
 };
 
@@ -31,20 +31,11 @@ pub(super) fn ends(claims: &Map<String, Value>) -> Option<Timestamp> {
 pub(super) fn principal(
     claims: &Map<String, Value>,
     issuer: &TrustedIssuer,
-    audiences: &[String],
+    accepted: &[String],
     now: Timestamp,
 ) -> Result<(Principal, Option<Scope>), Rejection> {
     is_access_token(claims)?;
-    let leeway = issuer.leeway_seconds().min(MAX_LEEWAY);
-    let expires_at = moment(claims, "exp")?.ok_or(Rejection::Malformed)?.0;
-    if expires_at.plus(leeway) <= now {
-        return Err(Rejection::Expired);
-    }
-    for start in ["nbf", "iat"] {
-        if moment(claims, start)?.is_some_and(|(_, at)| at > now.plus(leeway)) {
-            return Err(Rejection::NotYetValid);
-        }
-    }
+    let (_, expires_at) = check_times(claims, issuer.leeway_seconds(), now)?;
     // Who answers is the issuer; one that names another speaks of tokens that are not its own.
     let names_itself = claims
         .get("iss")
@@ -53,10 +44,7 @@ pub(super) fn principal(
         return Err(Rejection::UnknownIssuer);
     }
     let addressed = addressed(claims, issuer)?;
-    if !addressed
-        .iter()
-        .any(|audience| audiences.contains(audience))
-    {
+    if !addressed.iter().any(|audience| accepted.contains(audience)) {
         return Err(Rejection::WrongAudience);
     }
     let has_subject = claims
@@ -69,11 +57,7 @@ pub(super) fn principal(
     issuer.accept(claims)?;
     let (mut principal, carried) =
         principal::of_claims(claims.clone(), addressed, expires_at, issuer.client_claim())?;
-    principal.subject.insert_str(0, issuer.subject_prefix());
-    principal.never_actor = issuer.never_actor();
-    principal
-        .issuer
-        .get_or_insert_with(|| issuer.issuer().to_owned());
+    issuer.vouch(&mut principal);
     Ok((principal, carried))
 }
 
@@ -98,14 +82,8 @@ fn addressed(
     claims: &Map<String, Value>,
     issuer: &TrustedIssuer,
 ) -> Result<Vec<String>, Rejection> {
-    match claims.get("aud") {
-        Some(Value::String(one)) => Ok(vec![one.clone()]),
-        Some(Value::Array(several)) => several
-            .iter()
-            .map(|audience| audience.as_str().map(ToOwned::to_owned))
-            .collect::<Option<Vec<_>>>()
-            .ok_or(Rejection::Malformed),
-        Some(_) => Err(Rejection::Malformed),
+    match audiences(claims)? {
+        Some(named) => Ok(named),
         None => issuer
             .introspection()
             .and_then(|config| config.default_audience.clone())

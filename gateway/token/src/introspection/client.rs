@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// `client_assertion_type` of RFC 7523 §2.2.
-const JWT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+pub const JWT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// How long an assertion lives, in seconds.
 const ASSERTION_LIFE: u64 = 60;
 

@@ -285,7 +285,7 @@ async fn the_memory_is_bounded_and_tokens_are_kept_apart() {
         assert!(validator.principal(&token, &call).await.is_err());
     }
     assert_eq!(server.count(), 10_000);
-    assert!(validator.cache.len() <= 8192, "{}", validator.cache.len());
+    assert!(validator.known.len() <= 8192, "{}", validator.known.len());
     for bad in ["", "a b", "a\n", "\u{e4}"] {
         let judged = validator.principal(&Token::new(bad), &call).await;
         assert_eq!(rejection(judged), Some(Rejection::Malformed), "{bad:?}");

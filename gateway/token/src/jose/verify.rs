@@ -254,7 +254,7 @@ impl<'a> Unverified<'a> {
             check_issuer(&claims, expected)?;
         }
         let audiences = check_names(&claims, expected, addressee)?;
-        let (valid_from, expires_at) = check_times(&claims, expected)?;
+        let (valid_from, expires_at) = check_times(&claims, expected.leeway, expected.now)?;
         let names_its_kind = self
             .header
             .typ
@@ -323,16 +323,7 @@ fn check_names(
     expected: &Expected<'_>,
     addressee: Addressee,
 ) -> Result<Vec<String>, Rejection> {
-    let audiences = match claims.get("aud") {
-        Some(Value::String(one)) => vec![one.clone()],
-        Some(Value::Array(several)) => several
-            .iter()
-            .map(|audience| audience.as_str().map(ToOwned::to_owned))
-            .collect::<Option<Vec<_>>>()
-            .ok_or(Rejection::Malformed)?,
-        None => return Err(Rejection::WrongAudience),
-        Some(_) => return Err(Rejection::Malformed),
-    };
+    let audiences = audiences(claims)?.ok_or(Rejection::WrongAudience)?;
     let is_expected = |audience| expected.audiences.contains(audience);
     if addressee == Addressee::Expected && !audiences.iter().any(is_expected) {
         return Err(Rejection::WrongAudience);
@@ -343,19 +334,36 @@ fn check_names(
     }
 }
 
-fn check_times(
+/// `aud`: one name or a list of them. None if it is not there.
+pub(crate) fn audiences(claims: &Map<String, Value>) -> Result<Option<Vec<String>>, Rejection> {
+    let named = match claims.get("aud") {
+        None => return Ok(None),
+        Some(Value::String(one)) => Some(vec![one.clone()]),
+        Some(Value::Array(several)) => several
+            .iter()
+            .map(|audience| audience.as_str().map(ToOwned::to_owned))
+            .collect(),
+        Some(_) => None,
+    };
+    named.map(Some).ok_or(Rejection::Malformed)
+}
+
+/// From when and until when the claims hold, if they hold at `now`. Clocks may differ by `leeway` seconds, of
+/// which no more than [`MAX_LEEWAY`] count.
+pub(crate) fn check_times(
     claims: &Map<String, Value>,
-    expected: &Expected<'_>,
+    leeway: u64,
+    now: Timestamp,
 ) -> Result<(Timestamp, Timestamp), Rejection> {
-    let leeway = expected.leeway.min(MAX_LEEWAY);
+    let leeway = leeway.min(MAX_LEEWAY);
     let expires_at = moment(claims, "exp")?.ok_or(Rejection::Malformed)?.0;
-    if expires_at.plus(leeway) <= expected.now {
+    if expires_at.plus(leeway) <= now {
         return Err(Rejection::Expired);
     }
     let mut valid_from = Timestamp(0);
     for name in ["nbf", "iat"] {
         if let Some((_, start)) = moment(claims, name)? {
-            if start > expected.now.plus(leeway) {
+            if start > now.plus(leeway) {
                 return Err(Rejection::NotYetValid);
             }
             valid_from = valid_from.max(start);

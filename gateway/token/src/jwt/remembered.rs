@@ -101,6 +101,11 @@ impl VerifiedTokens {
         }
     }
 
+    /// Whether anything is ever remembered.
+    pub(crate) const fn has_room(&self) -> bool {
+        self.most > 0
+    }
+
     /// What is known of a token.
     pub(crate) fn find(&self, name: &Name) -> Option<Arc<Remembered>> {
         self.tokens.get()?.get(name)
@@ -108,7 +113,7 @@ impl VerifiedTokens {
 
     /// Remembers a token, unless there is no room for any.
     pub(crate) fn insert(&self, name: Name, token: impl FnOnce() -> Remembered) {
-        if self.most == 0 {
+        if !self.has_room() {
             return;
         }
         let bytes = BYTES * u64::try_from(self.most).unwrap_or(u64::MAX / BYTES);

@@ -142,6 +142,16 @@ impl JwtValidator {
         })
     }
 
+    /// What a token is remembered by, if any issuer's tokens are.
+    fn name(&self, token: &[u8]) -> Option<Name> {
+        let remembers = |source: &Source| match &source.keys {
+            Keys::Fetched(issuer) => issuer.verified().has_room(),
+            Keys::Own(_) => false,
+        };
+        let remembers = self.sources.iter().any(remembers);
+        remembers.then(|| Name::new(self.reader, token))
+    }
+
     /// What is remembered of a token, if verifying it now would give the same.
     async fn recall(&self, name: &Name, now: Timestamp) -> Result<Option<Principal>, Fault> {
         for source in &self.sources {
@@ -176,8 +186,10 @@ impl JwtValidator {
         if bytes.len() > MAX_TOKEN_BYTES {
             return Err(Rejection::TooLarge.into());
         }
-        let name = Name::new(self.reader, bytes);
-        if let Some(principal) = self.recall(&name, call.now).await? {
+        let name = self.name(bytes);
+        if let Some(name) = &name
+            && let Some(principal) = self.recall(name, call.now).await?
+        {
             return Ok(principal);
         }
         let token = Unverified::parse(bytes, MAX_TOKEN_BYTES)?;
@@ -210,14 +222,10 @@ impl JwtValidator {
         let expires_at = verified.expires_at;
         let (mut principal, carried) = principal::read(verified, source.client_claim.as_deref())?;
         if let Keys::Fetched(issuer) = &source.keys {
-            principal.subject.insert_str(0, issuer.subject_prefix());
-            principal.never_actor = issuer.never_actor();
-            principal
-                .issuer
-                .get_or_insert_with(|| source.issuer.clone());
+            issuer.vouch(&mut principal);
         }
         self.declared.complete(&mut principal, carried);
-        if let Keys::Fetched(issuer) = &source.keys {
+        if let (Keys::Fetched(issuer), Some(name)) = (&source.keys, name) {
             issuer.verified().insert(name, || Remembered {
                 principal: principal.clone(),
                 key_id,

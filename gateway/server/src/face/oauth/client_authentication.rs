@@ -8,7 +8,10 @@ mod tests;
 use std::borrow::Cow;
 
 use cambist_core::{Fault, Purpose};
-use cambist_token::jose::{MAX_TOKEN_BYTES, Unverified};
+use cambist_token::{
+    JWT_ASSERTION,
+    jose::{MAX_TOKEN_BYTES, Unverified},
+};
 use hyper::{HeaderMap, header};
 use zeroize::Zeroizing;
 
@@ -23,8 +26,6 @@ use crate::{
     },
 };
 
-/// `client_assertion_type` of RFC 7523 §2.2.
-const JWT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// `client_assertion_type` of JWT-SVIDs.
 const SPIFFE_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
 

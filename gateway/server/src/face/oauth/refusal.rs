@@ -54,7 +54,9 @@ impl From<&ExchangeError> for Refusal {
             return match fault {
                 Fault::Overloaded(_) | Fault::Unavailable(_) => Self::TemporarilyUnavailable,
                 Fault::Throttled { seconds } => Self::TooManyFailures(*seconds),
-                Fault::Plugin { .. } | Fault::Internal(_) => Self::ServerError,
+                Fault::Plugin { .. } | Fault::Nameless { .. } | Fault::Internal(_) => {
+                    Self::ServerError
+                }
             };
         }
         match error {

@@ -3,7 +3,6 @@
 use cambist_core::{
     DecideError, ExchangeError, Fault, IssueError, PolicyRefusal, Rejection, ValidateError,
 };
-use cambist_plugin::NO_SUBJECT;
 use hyper::StatusCode;
 
 use super::{OPENAM, OPENIDCONNECT, USERNAME, X509, common_rest::RestError};
@@ -70,12 +69,10 @@ fn refused(error: &ValidateError, input: &str) -> RestError {
             ))
         }
         // Who validates a custom token says whose it is; elsewhere that is a session of theirs.
-        ValidateError::Fault(Fault::Plugin { reason, .. }) if reason.ends_with(NO_SUBJECT) => {
-            RestError::new(
-                StatusCode::CONFLICT,
-                "The custom token validator did not set the am session string: it names no subject.",
-            )
-        }
+        ValidateError::Fault(Fault::Nameless { .. }) => RestError::new(
+            StatusCode::CONFLICT,
+            "The custom token validator did not set the am session string: it names no subject.",
+        ),
         ValidateError::Fault(fault) => fault_error(
             fault,
             &format!(
@@ -147,7 +144,7 @@ fn fault_error(fault: &Fault, message: &str) -> RestError {
                 "Too many attempts have failed: try again later.",
             )
         },
-        Fault::Plugin { .. } | Fault::Internal(_) => {
+        Fault::Plugin { .. } | Fault::Nameless { .. } | Fault::Internal(_) => {
             internal(&format!("{message}: internal error."))
         }
     }

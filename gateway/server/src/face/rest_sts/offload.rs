@@ -6,7 +6,7 @@ use cambist_core::Call;
 use hyper::{HeaderMap, header::HeaderName};
 
 use super::common_rest::{RestError, RestRequest};
-use crate::{document::ClientCertificateDocument, x509::MAX_CERTIFICATE_BYTES};
+use crate::{document::ClientCertificateDocument, x509::MAX_ENCODED_BYTES};
 
 /// The word that stands for every address.
 const ANY: &str = "any";
@@ -94,7 +94,7 @@ impl<'a> Source<'a> {
 }
 
 fn decoded(value: &[u8]) -> Option<Vec<u8>> {
-    if value.len() > MAX_CERTIFICATE_BYTES * 4 / 3 + 4 {
+    if value.len() > MAX_ENCODED_BYTES {
         return None;
     }
     let der = base64_simd::STANDARD

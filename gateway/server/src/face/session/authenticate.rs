@@ -203,7 +203,7 @@ fn away(fault: &Fault) -> RestError {
                 "Too many attempts have failed; try again later.",
             )
         },
-        Fault::Plugin { .. } | Fault::Internal(_) => {
+        Fault::Plugin { .. } | Fault::Nameless { .. } | Fault::Internal(_) => {
             RestError::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
         }
     }

@@ -138,8 +138,7 @@ impl Binder<'_> {
     pub(super) fn secret_text(&self, name: &str) -> Option<Zeroizing<String>> {
         let found = (self.shelf.secret)(name)?;
         self.uses.borrow_mut().secrets.push(name.to_owned());
-        let text = std::str::from_utf8(&found.bytes).ok()?;
-        Some(Zeroizing::new(text.to_owned()))
+        found.text()
     }
 
     /// Reads a binding and binds it to `point`.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{BOUNDS, CLASSES, Counts, Durations, METHODS, Outcome, Source, answer_index};
-use crate::proxy::Route;
+use crate::{exposition::family, proxy::Route};
 
 /// Everything about `routes`, and about requests that no route took, which are counted under no name.
 /// Combinations that never occurred are left out.
@@ -40,11 +40,6 @@ pub(crate) fn render(routes: &BTreeMap<String, Arc<Route>>, unrouted: &Counts) -
     exchanges(&mut text, &all, routes);
     endpoints(&mut text, routes);
     text
-}
-
-fn family(text: &mut String, name: &str, kind: &str, help: &str) {
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
 fn answers(text: &mut String, all: &[(&str, &Counts)]) {

@@ -32,7 +32,7 @@ pub struct RouteDocument {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<String>,
     /// How the upstream is spoken to.
-    #[serde(default, skip_serializing_if = "ProtocolName::is_http1")]
+    #[serde(default, skip_serializing_if = "crate::document::is_default")]
     pub protocol: ProtocolName,
     /// TLS to the upstream, where it differs from the gateway's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,7 +78,7 @@ pub struct RouteDocument {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unbinding: bool,
     /// What becomes of requests without a credential.
-    #[serde(default, skip_serializing_if = "Anonymous::is_refused")]
+    #[serde(default, skip_serializing_if = "crate::document::is_default")]
     pub anonymous: Anonymous,
     /// The type of token to issue; an access token when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -135,16 +135,6 @@ pub enum ProtocolName {
     Http1,
     /// HTTP/2, over TLS or at once. gRPC needs it.
     Http2,
-}
-
-impl ProtocolName {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "the signature serde asks for"
-    )]
-    fn is_http1(&self) -> bool {
-        *self == Self::Http1
-    }
 }
 
 /// TLS to an upstream.
@@ -308,16 +298,6 @@ pub enum Anonymous {
     Allow,
     /// There is nothing but them: no credential is looked at, none goes on, nothing is exchanged.
     Only,
-}
-
-impl Anonymous {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "the signature serde asks for"
-    )]
-    fn is_refused(&self) -> bool {
-        *self == Self::Refuse
-    }
 }
 
 /// Where the issued token goes.

@@ -107,19 +107,24 @@ fn t22_faults_are_ours_and_tell_nothing() {
 
 #[test]
 fn rs_30_t34_a_custom_validator_that_names_nobody_is_409() {
-    let fault = |reason: &str| Fault::Plugin {
-        plugin: "p".to_owned(),
-        reason: format!("bad answer: {reason}"),
-    };
-    let status = |reason: &str| {
-        let error = ExchangeError::Subject(fault(reason).into());
+    let plugin = "p".to_owned();
+    let status = |fault: Fault| {
+        let error = ExchangeError::Subject(fault.into());
         rest_error(&error, "TICKET").status
     };
-    assert_eq!(status(NO_SUBJECT), StatusCode::CONFLICT);
-    assert_eq!(
-        status("the issuer is empty"),
-        StatusCode::INTERNAL_SERVER_ERROR
-    );
+    let nameless = Fault::Nameless {
+        plugin: plugin.clone(),
+    };
+    assert_eq!(status(nameless), StatusCode::CONFLICT);
+    // What a plugin says of a fault of its own changes nothing.
+    for reason in ["the issuer is empty", "the subject is empty"] {
+        let reason = format!("bad answer: {reason}");
+        let plugin = plugin.clone();
+        assert_eq!(
+            status(Fault::Plugin { plugin, reason }),
+            StatusCode::INTERNAL_SERVER_ERROR
+        );
+    }
 }
 
 #[test]
