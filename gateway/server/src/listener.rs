@@ -8,7 +8,6 @@ mod hops;
 mod message;
 mod serving;
 mod socket;
-mod stream;
 pub mod tls;
 mod worker;
 

@@ -49,7 +49,7 @@ pub use self::{
         Route, RouteDocument, SendDocument, StepUpDocument, TlsDocument,
     },
     table::{Asked, RouteTable},
-    upstream::{ResponseStream, Upstreams},
+    upstream::{Broken, ResponseStream, Upstreams},
 };
 use crate::{
     access_log::AccessLog,

@@ -14,16 +14,16 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::timeout,
 };
+use tokio_rustls::server::TlsStream;
 
 use super::{
     Connection, Door, Drain,
     guard::{Gate, Guarded},
     hops,
     message::{self, Flaw},
-    stream::Stream,
     tls::Terminator,
 };
-use crate::{body::Body, config::Http2};
+use crate::{body::Body, config::Http2, stream};
 
 /// What an HTTP/2 connection begins with (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -82,6 +82,9 @@ pub async fn serve<H: Handler>(
         }
     }
 }
+
+/// The bytes of a client's connection.
+type Stream = stream::Stream<TlsStream<TcpStream>>;
 
 /// A connection that is ready for requests.
 struct Opened {
