@@ -41,6 +41,9 @@ pub struct InstanceDocument {
     /// Offers `client_credentials` (RFC 6749 §4.4) to clients that may use it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_credentials: Option<ClientCredentialsDocument>,
+    /// Assertions that are grants (RFC 7523 §2.1).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub jwt_bearer: JwtBearerDocument,
     /// Set when several sources of subjects speak of the same people on purpose.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shared_subjects: bool,
@@ -233,6 +236,14 @@ pub struct ClientCredentialsDocument {
     /// Put before the client's identifier in `sub`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub subject_prefix: String,
+}
+
+/// How an instance treats JWTs that are grants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JwtBearerDocument {
+    /// Whether one serves as often as somebody brings it. Once only by default (RFC 7523 §3, item 7).
+    pub reusable: bool,
 }
 
 /// An actor a client may bring.
