@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cambist_core::Scope;
+use cambist_token::jose::Algorithm;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -165,6 +166,24 @@ pub struct RelyingPartyDocument {
     /// Longest life of a token issued for it, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_lifetime_seconds: Option<u64>,
+    /// What its tokens are signed with.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub keys: PartyKeysDocument,
+}
+
+/// What the tokens of one relying party are signed with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PartyKeysDocument {
+    /// Whether it is keys that sign for nobody else.
+    pub own: bool,
+    /// Their algorithm; that of the provider by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<Algorithm>,
+    /// How long the first of them is published before it signs, where tokens were issued for the relying party
+    /// before it had keys of its own. A day by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publish_seconds: Option<u64>,
 }
 
 /// Who may ask, with its allow-lists. What is not listed is not allowed.

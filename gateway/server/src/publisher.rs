@@ -9,6 +9,7 @@ mod failure;
 mod inspection;
 mod instances;
 mod issuers;
+mod key_owner;
 mod keys;
 mod own_keys;
 mod plugins;
@@ -32,6 +33,7 @@ use tokio::{
 
 pub use failure::PublishFailure;
 pub use inspection::{Import, Inspection, SelfTest};
+pub use key_owner::KeyOwner;
 pub use keys::{KeySummary, SHORTEST_WAIT, USUAL_WAIT};
 pub use plugins::PluginSummary;
 pub use realms::RealmDocument;
@@ -204,7 +206,7 @@ impl Publisher {
         let shelf = Shelf {
             base_url: &self.workshop.base_url,
             certificate_url: self.workshop.certificate_url.as_deref(),
-            keyring: &self.ring(document.keys.own.then_some(id)),
+            keyring: &self.ring(document.keys.own.then(|| KeyOwner::instance(id)).as_ref()),
             ledger: &self.workshop.ledger,
             saml: &self.workshop.saml,
             directory: &self.workshop.directory,

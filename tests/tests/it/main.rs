@@ -21,6 +21,7 @@ mod oauth_keys;
 mod oauth_ledger;
 mod oauth_mtls;
 mod oauth_openapi;
+mod oauth_party_keys;
 mod oauth_presets;
 mod oauth_tokens;
 mod plugin_hostile;

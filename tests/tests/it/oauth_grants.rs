@@ -171,7 +171,7 @@ async fn as_05_what_is_refused_or_explained_is_not_used_up() -> Outcome {
         let steps = told["steps"].as_array().into_iter().flatten();
         let mut steps = steps.filter(|step| step["step"] == "transformation");
         let step = steps.next().ok_or("no transformation")?;
-        assert_eq!(step["facts"]["validator"], "partner", "{told}");
+        assert_eq!(step["validator"], "partner", "{told}");
     }
     // A client that did not authenticate, and an assertion that is not acceptable here.
     let parameters = [

@@ -51,7 +51,7 @@ impl House {
         let mut document = documents::passwords();
         document["clients"]["app"] = json!({
             "authentication": {
-                "method": "tls_client_auth", "authorities": self.clients.pem(), "san_dns": "app.example"
+                "method": "tls_client_auth", "authorities": [self.clients.pem()], "san_dns": "app.example"
             },
             "audiences": [ORDERS], "scopes": ["orders:read"]
         });

@@ -6,6 +6,7 @@ mod jwt_bearer;
 pub(crate) mod kept_key;
 mod one_of;
 mod parties;
+mod party_keys;
 mod rest;
 mod validators;
 
@@ -29,6 +30,7 @@ use self::{
     bindings::{Binder, GrantsDocument, PluginDocument},
     kept_key::KeptKey,
     parties::{clients, relying_parties},
+    party_keys::PartyKeys,
     validators::{Validators, validators},
 };
 use super::{Outline, PublishedInstance, Uses, realm};
@@ -227,6 +229,7 @@ fn providers(
     frame: &Frame<'_>,
 ) -> Result<BuiltProviders, PublishError> {
     let mut built = BuiltProviders::default();
+    let party_keys = PartyKeys::of(document, bench.keyring)?;
     for (name, part) in &document.providers {
         let path = format!("providers.{name}");
         if part.kind == "plugin" {
@@ -282,11 +285,13 @@ fn providers(
         }
         let (provider, algorithm) =
             make(&part.settings, bench).map_err(|error| settings_error(error).within(&path))?;
-        built.by_name.insert(name.clone(), provider);
         let is_new = |a: &Algorithm| !built.algorithms.contains(a);
         if let Some(algorithm) = algorithm.filter(is_new) {
             built.algorithms.push(algorithm);
         }
+        let (settings, known) = (&part.settings, &mut built.algorithms);
+        let provider = party_keys.dispatch(provider, make, settings, bench, known)?;
+        built.by_name.insert(name.clone(), provider);
     }
     built.by_name = rest::kept(document, built.by_name);
     Ok(built)
