@@ -112,7 +112,7 @@ impl Upstreams {
         origin: &Origin,
         limits: Limits,
     ) -> Result<Response<ResponseStream>, UpstreamError> {
-        let mut patience = Patience::new(limits);
+        let mut patience = Patience::new(limits, Instant::now());
         let (progress, mut request) =
             RequestStream::wrap(request, origin.protocol, &origin.settings.trailers);
         if origin.protocol == Protocol::Http2 {
@@ -168,6 +168,9 @@ impl Upstreams {
         patience: &mut Patience,
     ) -> Result<(Response<()>, Arriving, Connection), Missed> {
         if let Some(mut connection) = self.pool.take(&lease.endpoint().key) {
+            if let Connection::One { single, .. } = &mut connection {
+                patience.take_over(single.timer.take());
+            }
             let sent = patience
                 .wait_for_head(send_over(&mut connection, request), progress)
                 .await?;

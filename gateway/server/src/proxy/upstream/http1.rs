@@ -29,7 +29,10 @@ use self::{
     head::Framing,
     output::Output,
 };
-use super::{broken::Broken, stream::RequestStream};
+use super::{
+    broken::Broken,
+    stream::{RequestStream, Timer},
+};
 use crate::stream::Stream;
 
 /// Most interim responses before the one that counts (RFC 9110 §15.2).
@@ -59,6 +62,8 @@ pub(super) struct Single {
     interim: usize,
     /// Whether another request may follow this one.
     is_reusable: bool,
+    /// What the last request was waited for with.
+    pub(super) timer: Option<Timer>,
 }
 
 /// Why a request could not be sent, and the request if none of it was.
@@ -88,6 +93,7 @@ impl Single {
             is_head: false,
             interim: 0,
             is_reusable: true,
+            timer: None,
         }
     }
 

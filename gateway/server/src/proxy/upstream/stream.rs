@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    future::poll_fn,
     pin::Pin,
     sync::{
         Arc,
@@ -181,9 +182,15 @@ impl Body for RequestStream {
     }
 }
 
+/// A timer that may run already.
+pub(super) type Timer = Pin<Box<Sleep>>;
+
 /// One timer for the whole of a request: first for the head of the response, then for its body.
 pub(super) struct Patience {
-    sleep: Pin<Box<Sleep>>,
+    /// Made when something has to be waited for, or taken over from an earlier request.
+    timer: Option<Timer>,
+    /// When the timer ends.
+    next: Instant,
     limit: Duration,
     /// When all of it must be over.
     end: Option<Instant>,
@@ -191,12 +198,12 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    pub(super) fn new(limits: Limits) -> Self {
-        let now = Instant::now();
+    pub(super) fn new(limits: Limits, now: Instant) -> Self {
         let end = limits.total.map(|total| now + total);
         let first = now + limits.head;
         Self {
-            sleep: Box::pin(sleep_until(end.map_or(first, |end| end.min(first)))),
+            timer: None,
+            next: end.map_or(first, |end| end.min(first)),
             limit: limits.head,
             end,
             waiting: false,
@@ -215,10 +222,28 @@ impl Patience {
         self.end.is_some_and(|end| Instant::now() >= end)
     }
 
+    /// Takes over a timer. Setting one that runs to a later time costs next to nothing.
+    pub(super) fn take_over(&mut self, timer: Option<Timer>) {
+        if let Some(mut timer) = timer {
+            timer.as_mut().reset(self.next);
+            self.timer = Some(timer);
+        }
+    }
+
     fn rest(&mut self) {
         let next = Instant::now() + self.limit;
-        let next = self.end.map_or(next, |end| end.min(next));
-        self.sleep.as_mut().reset(next);
+        self.next = self.end.map_or(next, |end| end.min(next));
+        if let Some(timer) = &mut self.timer {
+            timer.as_mut().reset(self.next);
+        }
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let next = self.next;
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(next)));
+        timer.as_mut().poll(cx)
     }
 
     /// Waits for the head as long as the request's body moves, and then `limit` more; up to twice that,
@@ -230,20 +255,21 @@ impl Patience {
     ) -> Result<T, UpstreamError> {
         let mut head = std::pin::pin!(head);
         let mut pieces = progress.pieces();
-        loop {
-            tokio::select! {
-                biased;
-                head = &mut head => return Ok(head),
-                () = &mut self.sleep => {
-                    let moved_to = progress.pieces();
-                    if moved_to == pieces || self.is_over() {
-                        return Err(UpstreamError::TooSlow);
-                    }
-                    pieces = moved_to;
-                    self.rest();
-                }
+        poll_fn(|cx| {
+            if let Poll::Ready(head) = head.as_mut().poll(cx) {
+                return Poll::Ready(Ok(head));
             }
-        }
+            while self.poll_timer(cx).is_ready() {
+                let moved_to = progress.pieces();
+                if moved_to == pieces || self.is_over() {
+                    return Poll::Ready(Err(UpstreamError::TooSlow));
+                }
+                pieces = moved_to;
+                self.rest();
+            }
+            Poll::Pending
+        })
+        .await
     }
 
     /// To be asked whenever there is nothing to read. Counts from the first such moment: while the client
@@ -253,7 +279,7 @@ impl Patience {
             self.waiting = true;
             self.rest();
         }
-        self.sleep.as_mut().poll(cx)
+        self.poll_timer(cx)
     }
 }
 
@@ -348,9 +374,12 @@ impl ResponseStream {
     /// An upstream may answer before it has read all: then the rest of the request is still under way on
     /// this connection, and nothing else may follow it (PX-15).
     fn finish(&mut self) {
-        if let Some(loan) = self.loan.take()
+        if let Some(mut loan) = self.loan.take()
             && self.progress.is_done()
         {
+            if let Some(single) = loan.single_mut() {
+                single.timer = self.patience.timer.take();
+            }
             loan.end();
         }
     }

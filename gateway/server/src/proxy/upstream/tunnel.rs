@@ -118,7 +118,7 @@ impl Upstreams {
             .await
             .unwrap_or_else(|_| Err(UpstreamError::Connect(io::ErrorKind::TimedOut.into())));
         let mut single = blame(opened, &lease)?;
-        let mut patience = Patience::new(limits);
+        let mut patience = Patience::new(limits, Instant::now());
         let sent = async {
             let begun = single.begin(request).await;
             begun.map_err(|unsent| unsent.broken)?;
