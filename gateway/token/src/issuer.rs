@@ -147,4 +147,6 @@ impl fmt::Debug for TrustedIssuer {
 }
 
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
 mod tests;
