@@ -14,8 +14,6 @@ use crate::{
     with_partner,
 };
 
-const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
-
 #[tokio::test]
 async fn tx_32_tx_33_tx_35_the_answer_says_how_long_how_far_and_not_to_be_kept() -> Outcome {
     let (gateway, issuer) = wide().await?;

