@@ -13,7 +13,7 @@ use std::{
 
 use cambist_core::{IssuedToken, Principal, Scope, Token};
 use http_body_util::BodyExt as _;
-use hyper::{client::conn::http1::SendRequest, service::service_fn};
+use hyper::{client::conn::http1::SendRequest, header::HeaderValue, service::service_fn};
 use hyper_util::rt::TokioIo;
 use proptest::prelude::*;
 use rustls::RootCertStore;
@@ -338,13 +338,8 @@ async fn serve(world: Arc<World>, route: Arc<Route>) -> SocketAddr {
                         world,
                         now,
                     };
-                    let caller = Caller {
-                        address: peer.ip(),
-                        is_secure: false,
-                        certificates: &[],
-                        correlation: "c-1",
-                        access: None,
-                    };
+                    let text = HeaderValue::from_static("127.0.0.1");
+                    let caller = support::caller(peer, &text);
                     let answer = forward(request, caller, &route, &visit, &upstreams).await;
                     Ok::<_, Infallible>(answer)
                 }
