@@ -79,14 +79,14 @@ impl Validator for Native {
         &'a self,
         token: &'a Token,
         call: &'a Call<'a>,
-    ) -> cambist_core::BoxFuture<'a, Result<Principal, cambist_core::ValidateError>> {
+    ) -> cambist_core::BoxFuture<'a, Result<Arc<Principal>, cambist_core::ValidateError>> {
         Box::pin(async move {
             let subject = token.as_str().ok_or(cambist_core::Rejection::Malformed)?;
-            Ok(Principal {
+            Ok(Arc::new(Principal {
                 subject: subject.to_owned(),
                 expires_at: Some(call.now.plus(60)),
                 ..Principal::default()
-            })
+            }))
         })
     }
 }

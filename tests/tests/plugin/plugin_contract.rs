@@ -170,7 +170,8 @@ impl MapperSource for Nothing {
 /// without what only builtins keep.
 async fn said(validator: &Arc<dyn Validator>, token: &Token) -> Result<Principal, Rejection> {
     match validator.validate(token, &call()).await {
-        Ok(mut principal) => {
+        Ok(principal) => {
+            let mut principal = Arc::unwrap_or_clone(principal);
             principal
                 .claims
                 .retain(|name, _| !RESERVED_CLAIMS.contains(&name.as_str()));
@@ -392,8 +393,8 @@ impl Validator for Always {
         &'a self,
         _token: &'a Token,
         _call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
-        Box::pin(std::future::ready(Ok(self.0.clone())))
+    ) -> BoxFuture<'a, Result<Arc<Principal>, ValidateError>> {
+        Box::pin(std::future::ready(Ok(Arc::new(self.0.clone()))))
     }
 }
 

@@ -117,7 +117,7 @@ fn built(server: &Arc<Server>, members: &Value) -> Result<Introspection, BuildEr
     Introspection::build(settings.as_object().unwrap(), &bench)
 }
 
-async fn judge(validator: &Introspection, at: u64) -> Result<Principal, ValidateError> {
+async fn judge(validator: &Introspection, at: u64) -> Result<Arc<Principal>, ValidateError> {
     let call = Call {
         now: Timestamp(at),
         ..call()
@@ -125,7 +125,7 @@ async fn judge(validator: &Introspection, at: u64) -> Result<Principal, Validate
     validator.principal(&Token::new(TOKEN), &call).await
 }
 
-fn rejection(judged: Result<Principal, ValidateError>) -> Option<Rejection> {
+fn rejection(judged: Result<Arc<Principal>, ValidateError>) -> Option<Rejection> {
     judged.unwrap_err().rejection()
 }
 
@@ -156,8 +156,11 @@ async fn sx_12_bindings_and_actors_of_an_answer_count() {
     let server = Server::new(&answer);
     let validator = built(&server, &json!({})).unwrap();
     let principal = judge(&validator, NOW).await.unwrap();
-    assert_eq!(principal.confirmation.unwrap().key.as_deref(), Some("k"));
-    let actors = principal.actors.unwrap();
+    assert_eq!(
+        principal.confirmation.clone().unwrap().key.as_deref(),
+        Some("k")
+    );
+    let actors = principal.actors.clone().unwrap();
     assert_eq!(actors.current().unwrap().subject, "svc");
 }
 
@@ -266,7 +269,7 @@ async fn sixteen_at_once_ask_once() {
     let tasks: Vec<_> = (0..16)
         .map(|_| {
             let validator = Arc::clone(&validator);
-            tokio::spawn(async move { judge(&validator, NOW).await.unwrap().subject })
+            tokio::spawn(async move { judge(&validator, NOW).await.unwrap().subject.clone() })
         })
         .collect();
     for task in tasks {
