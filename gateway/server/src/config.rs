@@ -6,6 +6,7 @@
 mod egress;
 mod explain;
 mod file;
+mod introspection;
 mod keys;
 mod listener;
 mod load;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use egress::{EgressTarget, EgressTargetError};
 pub use explain::{explain, explain_all};
+pub use introspection::Introspection;
 pub use keys::{KEYS, Key, Kind, key, suggestion};
 pub use listener::{
     ClientCertificates, ClientTrust, ForwardedCertificate, Hops, Http2, Listener, ListenerLimits,
@@ -55,6 +57,8 @@ pub struct Config {
     pub egress: Egress,
     /// Password hashing.
     pub passwords: Passwords,
+    /// Questions about tokens.
+    pub introspection: Introspection,
     /// Sessions that clients of an access manager sign in to.
     pub sessions: Sessions,
     /// The way down.
@@ -74,6 +78,7 @@ impl Default for Config {
             plugins: Plugins::default(),
             egress: Egress::default(),
             passwords: Passwords::default(),
+            introspection: Introspection::default(),
             sessions: Sessions::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),

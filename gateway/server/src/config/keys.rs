@@ -272,6 +272,8 @@ const OWN: &[Key] = &[
     number("passwords.queue", 0, 100_000, "Password hashes that may wait; further ones are refused at once."),
     number("passwords.user_failures", 0, 1_000_000, "Wrong passwords for one user name that are free; then one every six seconds, before anything is hashed. 0 sets no limit."),
     number("passwords.address_failures", 0, 1_000_000, "Wrong passwords from one address (IPv6: its /64) that are free; then one every second. 0 sets no limit."),
+    number("introspection.per_second", 0, 1_000_000, "Questions about tokens that one client may ask a second; ten seconds' worth may be saved up. 0 sets no limit."),
+    number("introspection.inactive_cost", 1, 10_000, "How many questions one counts as whose token turns out not to be active, so that guessing takes longer."),
     is("sessions.enabled", Kind::Boolean, "Whether /json/authenticate and /json/sessions are answered on the public listener."),
     is("sessions.cookie", Kind::Text, "Name of the cookie, and of the header, in which clients send their session."),
     number("sessions.life_minutes", 1, 44_640, "Minutes after which a session ends, used or not."),

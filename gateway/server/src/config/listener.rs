@@ -31,6 +31,8 @@ impl Role {
 pub struct Listener {
     /// Address to bind. Without it the configuration is refused.
     pub listen: Option<SocketAddr>,
+    /// Base URL as clients see it, without a trailing slash, for the endpoints that are listed as reached here.
+    pub url: Option<String>,
     /// What it serves.
     pub roles: Vec<Role>,
     /// Consent to a `listen` address that other machines reach, for the admin role.
@@ -43,6 +45,27 @@ pub struct Listener {
     pub hops: Hops,
     /// Where it is bounded otherwise than all.
     pub limits: ListenerLimits,
+}
+
+impl Listener {
+    /// Whether clients can show certificates to the token endpoint here.
+    pub fn takes_certificates(&self) -> bool {
+        let is_asked = self.tls.client_certificates != ClientCertificates::None;
+        let is_handed_on = self.hops.certificate != ForwardedCertificate::None;
+        self.roles.contains(&Role::Sts) && (is_asked || is_handed_on)
+    }
+
+    /// The base URL under which clients with a certificate find the token endpoint here, given the address
+    /// really bound (RFC 8705 §5). None if it is not for them, or nobody says where they find it.
+    pub fn certificate_url(&self, bound: SocketAddr) -> Option<String> {
+        if !self.takes_certificates() {
+            return None;
+        }
+        let is_asked = self.tls.client_certificates != ClientCertificates::None;
+        let known = is_asked && !bound.ip().is_unspecified();
+        let url = self.url.clone();
+        url.or_else(|| known.then(|| format!("https://{bound}")))
+    }
 }
 
 /// `[….limits]`: bounds of one listener, in place of those of `[limits]`.

@@ -434,6 +434,10 @@ fn a_listener_that_cannot_work_is_refused() {
         "`public.hops.certificate_header`",
     );
     one(
+        &partners.replace("roles", "url = \"https://mtls.example\"\nroles"),
+        "`listener.partners.tls.client_certificates`",
+    );
+    one(
         &format!("{partners}[listener.partners.tsl]\nkey_file = \"k\"\n"),
         "(did you mean `listener.partners.tls`?)",
     );

@@ -39,11 +39,17 @@ pub(super) const ADMIN: [Key; SHARED] = shared!("admin");
 pub(super) const FURTHER: [Key; SHARED] = shared!("listener.*");
 
 /// What a further listener has besides; its name takes the place of the star.
-pub(super) const FURTHER_OWN: [Key; 3] = [
+pub(super) const FURTHER_OWN: [Key; 4] = [
     is(
         "listener.*.listen",
         Kind::Address,
         "Address of a further listener. Port 0 picks a free one.",
+    )
+    .optional(),
+    is(
+        "listener.*.url",
+        Kind::Url,
+        "Base URL as clients see it, of a listener of the role sts that takes client certificates; the metadata of instances lists its endpoints (mtls_endpoint_aliases). Without it, https:// and the bound address.",
     )
     .optional(),
     is(
