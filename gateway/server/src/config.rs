@@ -182,6 +182,8 @@ pub struct Limits {
     pub header_count: usize,
     /// Seconds a connection may take to send a request head.
     pub header_seconds: u64,
+    /// Seconds a connection may wait for its next request.
+    pub keep_alive_seconds: u64,
     /// Seconds within which more of a request body must come.
     pub body_idle_seconds: u64,
     /// Seconds within which a client must take more of a response.
@@ -206,6 +208,7 @@ impl Default for Limits {
             header_bytes: 32 * 1024,
             header_count: 100,
             header_seconds: 10,
+            keep_alive_seconds: 75,
             body_idle_seconds: 30,
             send_idle_seconds: 30,
             http2_streams: 100,
@@ -221,6 +224,11 @@ impl Limits {
     /// [`Self::header_seconds`] as a duration.
     pub const fn header_time(&self) -> Duration {
         Duration::from_secs(self.header_seconds)
+    }
+
+    /// [`Self::keep_alive_seconds`] as a duration.
+    pub const fn keep_alive_time(&self) -> Duration {
+        Duration::from_secs(self.keep_alive_seconds)
     }
 
     /// [`Self::request_seconds`] as a duration.

@@ -34,6 +34,7 @@ mod proxy_dpop;
 mod proxy_floods;
 mod proxy_http2;
 mod proxy_hygiene;
+mod proxy_keep_alive;
 mod proxy_routes;
 mod proxy_seeing;
 mod proxy_tls;

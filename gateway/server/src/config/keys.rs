@@ -255,6 +255,7 @@ const OWN: &[Key] = &[
     number("limits.header_bytes", 8 * KIB, MIB, "Most bytes of a request head."),
     number("limits.header_count", 8, 1000, "Most header fields in a request."),
     number("limits.header_seconds", 1, 3600, "Seconds a connection may take to send a request head."),
+    number("limits.keep_alive_seconds", 1, DAY, "Seconds an HTTP/1 connection may wait for its next request."),
     number("limits.body_idle_seconds", 1, 3600, "Seconds within which more of a request body must come."),
     number("limits.send_idle_seconds", 1, 3600, "Seconds within which a client must take more of a response."),
     number("limits.http2_streams", 1, 10_000, "Most HTTP/2 streams open at a time on a connection."),

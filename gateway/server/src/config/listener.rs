@@ -80,6 +80,8 @@ pub struct ListenerLimits {
     pub header_count: Option<usize>,
     /// In place of [`Limits::header_seconds`].
     pub header_seconds: Option<u64>,
+    /// In place of [`Limits::keep_alive_seconds`].
+    pub keep_alive_seconds: Option<u64>,
     /// In place of [`Limits::body_idle_seconds`].
     pub body_idle_seconds: Option<u64>,
     /// In place of [`Limits::send_idle_seconds`].
@@ -98,6 +100,7 @@ impl ListenerLimits {
             header_bytes: self.header_bytes.unwrap_or(all.header_bytes),
             header_count: self.header_count.unwrap_or(all.header_count),
             header_seconds: self.header_seconds.unwrap_or(all.header_seconds),
+            keep_alive_seconds: self.keep_alive_seconds.unwrap_or(all.keep_alive_seconds),
             body_idle_seconds: self.body_idle_seconds.unwrap_or(all.body_idle_seconds),
             send_idle_seconds: self.send_idle_seconds.unwrap_or(all.send_idle_seconds),
             http2_streams: self.http2_streams.unwrap_or(all.http2_streams),

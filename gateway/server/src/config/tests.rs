@@ -478,6 +478,7 @@ fn the_documented_defaults_of_limits_are_those_in_force() {
             limits.header_count
         ),
         format!("| `header_seconds` | {} |", limits.header_seconds),
+        format!("| `keep_alive_seconds` | {} |", limits.keep_alive_seconds),
         format!(
             "| `body_bytes`, `request_seconds` | {} MiB, {} |",
             limits.body_bytes / 1024 / 1024,

@@ -2,11 +2,11 @@
 
 use super::{
     super::{ForwardedCertificate, Role},
-    KIB, Key, Kind, MIB, is, number,
+    DAY, KIB, Key, Kind, MIB, is, number,
 };
 
 /// How many keys every listener has.
-const SHARED: usize = 19;
+const SHARED: usize = 20;
 
 macro_rules! shared {
     ($section:literal) => {
@@ -26,6 +26,7 @@ macro_rules! shared {
             number(concat!($section, ".limits.header_bytes"), 8 * KIB, MIB, "Most bytes of a request head here, instead of limits.header_bytes.").optional(),
             number(concat!($section, ".limits.header_count"), 8, 1000, "Most header fields in a request here, instead of limits.header_count.").optional(),
             number(concat!($section, ".limits.header_seconds"), 1, 3600, "Seconds for a request head here, instead of limits.header_seconds.").optional(),
+            number(concat!($section, ".limits.keep_alive_seconds"), 1, DAY, "Seconds an HTTP/1 connection may wait for its next request here, instead of limits.keep_alive_seconds.").optional(),
             number(concat!($section, ".limits.body_idle_seconds"), 1, 3600, "Seconds within which more of a request body must come here, instead of limits.body_idle_seconds.").optional(),
             number(concat!($section, ".limits.send_idle_seconds"), 1, 3600, "Seconds within which a client must take more of a response here, instead of limits.send_idle_seconds.").optional(),
             number(concat!($section, ".limits.http2_streams"), 1, 10_000, "Most HTTP/2 streams open at a time on a connection here, instead of limits.http2_streams.").optional(),
