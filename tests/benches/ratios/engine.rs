@@ -56,7 +56,7 @@ pub(crate) fn rows() -> Result<Vec<Row>, Failure> {
             work: "engine: exchange RS256 -> ES256 / raw verify + sign".to_owned(),
             cost: exchange_micros(Algorithm::Rs256, Tokens::New)?,
             reference: rs256 + sign,
-            limit: Limit::Times(1.35),
+            limit: Limit::Times(1.15),
         },
         Row {
             work: "engine: exchange -> ES256 of a token verified before / raw sign".to_owned(),
