@@ -58,7 +58,7 @@ pub fn compile_child(arguments: &[OsString]) -> ExitCode {
 
 fn work(task: &Task, input: &[u8]) -> Result<Vec<u8>, PluginRejected> {
     match task {
-        Task::Compile { memory_bytes } => Engine::new(&config(*memory_bytes))
+        Task::Compile => Engine::new(&config())
             .and_then(|engine| engine.precompile_component(input))
             .map_err(|error| {
                 if error.is::<wasmtime::OutOfMemory>() {
