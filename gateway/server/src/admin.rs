@@ -139,7 +139,7 @@ impl Handler for AdminHandler {
                     return Problem::unauthorized().response(&circumstances.correlation);
                 }
                 let resource = path.trim_start_matches("/admin/v1/").to_owned();
-                let correlation = circumstances.correlation.clone();
+                let correlation = circumstances.correlation;
                 let answer = if resource == "explain" {
                     explain::handle(&self.gateway, request, circumstances).await
                 } else {

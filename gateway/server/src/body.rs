@@ -11,7 +11,7 @@ use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 pub use self::read::{Unread, read};
-use crate::proxy::ResponseStream;
+use crate::proxy::{Broken, ResponseStream};
 
 /// What a response carries: bytes made here, or an upstream's response passed through as it arrives.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub enum Body {
 pub enum BodyError {
     /// The upstream's connection broke.
     #[error("the upstream broke off its response")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] Broken),
     /// The upstream fell silent for longer than the route allows.
     #[error("the upstream fell silent within its response")]
     Silent,

@@ -6,6 +6,7 @@
 mod egress;
 mod explain;
 mod file;
+mod introspection;
 mod keys;
 mod listener;
 mod load;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use egress::{EgressTarget, EgressTargetError};
 pub use explain::{explain, explain_all};
+pub use introspection::Introspection;
 pub use keys::{KEYS, Key, Kind, key, suggestion};
 pub use listener::{
     ClientCertificates, ClientTrust, ForwardedCertificate, Hops, Http2, Listener, ListenerLimits,
@@ -55,6 +57,8 @@ pub struct Config {
     pub egress: Egress,
     /// Password hashing.
     pub passwords: Passwords,
+    /// Questions about tokens.
+    pub introspection: Introspection,
     /// Sessions that clients of an access manager sign in to.
     pub sessions: Sessions,
     /// The way down.
@@ -74,6 +78,7 @@ impl Default for Config {
             plugins: Plugins::default(),
             egress: Egress::default(),
             passwords: Passwords::default(),
+            introspection: Introspection::default(),
             sessions: Sessions::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),
@@ -177,6 +182,8 @@ pub struct Limits {
     pub header_count: usize,
     /// Seconds a connection may take to send a request head.
     pub header_seconds: u64,
+    /// Seconds a connection may wait for its next request.
+    pub keep_alive_seconds: u64,
     /// Seconds within which more of a request body must come.
     pub body_idle_seconds: u64,
     /// Seconds within which a client must take more of a response.
@@ -201,6 +208,7 @@ impl Default for Limits {
             header_bytes: 32 * 1024,
             header_count: 100,
             header_seconds: 10,
+            keep_alive_seconds: 75,
             body_idle_seconds: 30,
             send_idle_seconds: 30,
             http2_streams: 100,
@@ -216,6 +224,11 @@ impl Limits {
     /// [`Self::header_seconds`] as a duration.
     pub const fn header_time(&self) -> Duration {
         Duration::from_secs(self.header_seconds)
+    }
+
+    /// [`Self::keep_alive_seconds`] as a duration.
+    pub const fn keep_alive_time(&self) -> Duration {
+        Duration::from_secs(self.keep_alive_seconds)
     }
 
     /// [`Self::request_seconds`] as a duration.

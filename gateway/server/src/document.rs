@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cambist_core::Scope;
+use cambist_token::jose::Algorithm;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -41,6 +42,9 @@ pub struct InstanceDocument {
     /// Offers `client_credentials` (RFC 6749 §4.4) to clients that may use it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_credentials: Option<ClientCredentialsDocument>,
+    /// Assertions that are grants (RFC 7523 §2.1).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub jwt_bearer: JwtBearerDocument,
     /// Set when several sources of subjects speak of the same people on purpose.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shared_subjects: bool,
@@ -162,6 +166,24 @@ pub struct RelyingPartyDocument {
     /// Longest life of a token issued for it, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_lifetime_seconds: Option<u64>,
+    /// What its tokens are signed with.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub keys: PartyKeysDocument,
+}
+
+/// What the tokens of one relying party are signed with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PartyKeysDocument {
+    /// Whether it is keys that sign for nobody else.
+    pub own: bool,
+    /// Their algorithm; that of the provider by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<Algorithm>,
+    /// How long the first of them is published before it signs, where tokens were issued for the relying party
+    /// before it had keys of its own. A day by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publish_seconds: Option<u64>,
 }
 
 /// Who may ask, with its allow-lists. What is not listed is not allowed.
@@ -233,6 +255,14 @@ pub struct ClientCredentialsDocument {
     /// Put before the client's identifier in `sub`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub subject_prefix: String,
+}
+
+/// How an instance treats JWTs that are grants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JwtBearerDocument {
+    /// Whether one serves as often as somebody brings it. Once only by default (RFC 7523 §3, item 7).
+    pub reusable: bool,
 }
 
 /// An actor a client may bring.

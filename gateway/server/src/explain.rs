@@ -283,7 +283,7 @@ pub async fn explain(
         instance: instance.id.clone(),
         revision: instance.revision,
         at: circumstances.now,
-        correlation_id: circumstances.correlation.clone(),
+        correlation_id: circumstances.correlation.to_string(),
         outcome,
         decided_by,
         client_sees,

@@ -1,15 +1,19 @@
 //! What every request can reach, and the circumstances of one.
 
+mod correlation;
+mod randomness;
+
 use std::{
     sync::{Arc, OnceLock},
     time::SystemTime,
 };
 
-use aws_lc_rs::{digest, rand};
+use aws_lc_rs::digest;
 use bytes::Bytes;
 use cambist_core::{Call, Proofs, Purpose, Timestamp};
 use hyper::HeaderMap;
 
+pub use self::correlation::Correlation;
 use crate::{
     access_log::AccessLog,
     audit::Audit,
@@ -97,8 +101,8 @@ impl Gateway {
 pub struct Circumstances {
     /// When it arrived.
     pub now: Timestamp,
-    /// Identifies it to client and operator: 16 hexadecimal digits.
-    pub correlation: String,
+    /// Identifies it to client and operator.
+    pub correlation: Correlation,
     /// For the identifier of what it issues.
     pub random: [u8; 16],
     /// The certificates the caller proved to hold in the TLS handshake, in DER, its own first.
@@ -115,13 +119,11 @@ impl Circumstances {
     /// Reads the clock and draws randomness. None when the machine has no randomness to give, or its clock
     /// stands before 1970; nothing may be issued then.
     pub fn draw(connection: Option<&Connection>) -> Option<Self> {
-        let mut drawn = [0; 24];
-        rand::fill(&mut drawn).ok()?;
+        let drawn = randomness::draw()?;
         let (random, correlation) = drawn.split_first_chunk::<16>()?;
-        let correlation = u64::from_ne_bytes(*correlation.first_chunk::<8>()?);
         Some(Self {
             now: now()?,
-            correlation: format!("{correlation:016x}"),
+            correlation: Correlation::of(*correlation.first_chunk::<8>()?),
             random: *random,
             certificates: connection.and_then(|connection| connection.certificates.clone()),
             is_anchored: connection.is_some_and(|connection| connection.is_anchored),

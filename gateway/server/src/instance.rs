@@ -21,7 +21,10 @@ pub use client_secret::ClientSecret;
 pub use outline::Outline;
 
 use crate::{
-    face::{oauth::grant::Grant, rest_sts::RestFace},
+    face::{
+        oauth::{grant::Grant, introspect::budget::Questions},
+        rest_sts::RestFace,
+    },
     ledger::Persistence,
     saml::{Taken, metadata::SignedMetadata},
 };
@@ -34,6 +37,8 @@ pub struct PublishedInstance {
     pub revision: u64,
     /// The issuer identifier of its OAuth face, the `iss` of what it issues by default.
     pub issuer: String,
+    /// What stands in place of it in the endpoints for clients with a certificate, if these have their own.
+    pub certificate_base: Option<String>,
     /// What the engine reads.
     pub engine: cambist_core::Instance,
     /// Who may ask on the OAuth face.
@@ -88,6 +93,8 @@ pub struct RegisteredClient {
     pub grants: BTreeSet<Grant>,
     /// Relying parties about whose tokens it may ask.
     pub introspects: BTreeSet<String>,
+    /// How much it has asked about tokens.
+    pub questions: Questions,
 }
 
 /// Other published things an instance was built from.

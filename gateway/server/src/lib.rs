@@ -36,6 +36,7 @@ pub mod saml;
 pub mod serve;
 pub mod sessions;
 pub mod store;
+mod stream;
 pub mod used;
 pub mod vault;
 pub mod x509;

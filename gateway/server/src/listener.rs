@@ -4,11 +4,12 @@
 mod connection;
 mod door;
 mod guard;
+mod head_timer;
 mod hops;
+mod http1;
 mod message;
 mod serving;
 mod socket;
-mod stream;
 pub mod tls;
 mod worker;
 
@@ -65,6 +66,11 @@ impl Drain {
         let mut signal = self.signal.subscribe();
         // The sender lives in self, so waiting cannot fail.
         let _ = signal.wait_for(|begun| *begun).await;
+    }
+
+    /// Whether draining has begun.
+    pub fn has_begun(&self) -> bool {
+        *self.signal.borrow()
     }
 
     /// Connections that are open now.

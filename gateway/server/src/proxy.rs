@@ -49,7 +49,7 @@ pub use self::{
         Route, RouteDocument, SendDocument, StepUpDocument, TlsDocument,
     },
     table::{Asked, RouteTable},
-    upstream::{ResponseStream, Upstreams},
+    upstream::{Broken, ResponseStream, Upstreams},
 };
 use crate::{
     access_log::AccessLog,
@@ -91,6 +91,8 @@ pub trait RouteExchange: Sync {
 pub struct Caller<'c> {
     /// Whence it came.
     pub address: IpAddr,
+    /// The same in text, for the upstream.
+    pub address_text: &'c HeaderValue,
     /// Whether it came over TLS.
     pub is_secure: bool,
     /// The certificates it proved to hold, in DER, its own first.
@@ -267,7 +269,7 @@ fn rewrite(
         host: &route.origin.authority,
         granted,
         owned: &route.owned,
-        client: caller.address,
+        client: caller.address_text,
         keeps_te: route.origin.is_http2(),
         is_secure: caller.is_secure,
     };
@@ -277,10 +279,9 @@ fn rewrite(
 
 /// The response as the client receives it.
 fn answer(response: Response<ResponseStream>) -> Response<Body> {
-    let (parts, body) = response.into_parts();
-    let mut response = Response::new(Body::Upstream(body));
-    *response.status_mut() = parts.status;
-    *response.headers_mut() = parts.headers;
+    let mut response = response.map(Body::Upstream);
+    *response.version_mut() = Version::HTTP_11;
+    response.extensions_mut().clear();
     headers::towards_client(response.headers_mut());
     response
 }

@@ -9,6 +9,7 @@ mod failure;
 mod inspection;
 mod instances;
 mod issuers;
+mod key_owner;
 mod keys;
 mod own_keys;
 mod plugins;
@@ -32,6 +33,7 @@ use tokio::{
 
 pub use failure::PublishFailure;
 pub use inspection::{Import, Inspection, SelfTest};
+pub use key_owner::KeyOwner;
 pub use keys::{KeySummary, SHORTEST_WAIT, USUAL_WAIT};
 pub use plugins::PluginSummary;
 pub use realms::RealmDocument;
@@ -49,6 +51,7 @@ use crate::{
     registry::{Published, Registry},
     saml::SamlBench,
     store::{Change, DocumentKind, Store},
+    used::UsedAssertions,
     vault::Vault,
 };
 
@@ -82,6 +85,8 @@ impl Precondition {
 pub struct Workshop {
     /// Base of all issuer identifiers, without a trailing slash.
     pub base_url: String,
+    /// Base of the URLs for clients with a certificate, if they have their own (RFC 8705 §5).
+    pub certificate_url: Option<String>,
     /// Where documents and components are kept.
     pub store: Store,
     /// Compiles plugins.
@@ -115,6 +120,8 @@ pub struct Publisher {
     workshop: Workshop,
     published: Arc<Published>,
     turn: Mutex<()>,
+    /// Remembers assertions that were used as grants.
+    used_grants: UsedAssertions,
     /// Keys of instances that have their own.
     own_rings: keys::OwnRings,
     /// Compiled components of the last uploads, newest first.
@@ -132,7 +139,9 @@ struct Draft<'a> {
 impl Publisher {
     /// A publisher over a registry that [`restore`](Self::restore) will fill.
     pub fn new(workshop: Workshop, published: Arc<Published>) -> Self {
+        let (store, handle) = (workshop.store.clone(), workshop.handle.clone());
         Self {
+            used_grants: UsedAssertions::of_grants(store, handle),
             workshop,
             published,
             turn: Mutex::new(()),
@@ -196,11 +205,13 @@ impl Publisher {
         let key_store = |name: &str| registry.vault(name)?.key_store().cloned();
         let shelf = Shelf {
             base_url: &self.workshop.base_url,
-            keyring: &self.ring(document.keys.own.then_some(id)),
+            certificate_url: self.workshop.certificate_url.as_deref(),
+            keyring: &self.ring(document.keys.own.then(|| KeyOwner::instance(id)).as_ref()),
             ledger: &self.workshop.ledger,
             saml: &self.workshop.saml,
             directory: &self.workshop.directory,
             fetch: &self.workshop.fetch,
+            used_grants: &self.used_grants,
             sessions: &self.workshop.sessions,
             authenticator: &authenticator,
             issuer: &issuer,

@@ -321,6 +321,7 @@ impl PublicHandler {
     ) -> Response<Body> {
         let caller = proxy::Caller {
             address: connection.client,
+            address_text: &connection.client_text,
             is_secure: connection.is_secure,
             certificates: circumstances.certificates.as_deref().unwrap_or_default(),
             correlation: &circumstances.correlation,

@@ -203,7 +203,11 @@ fn start_with(config: Config, compiler: Option<PathBuf>) -> Result<Running, Serv
     let further = sockets.further.clone();
     let terminators = sockets.terminators.clone();
     background.spawn(tls::follow(terminators.clone()));
-    let gateway = gateway(config, base_url, &roots, &background, compiler)?;
+    let urls = Urls {
+        base: base_url,
+        certificate: certificate_url(&config, &further),
+    };
+    let gateway = gateway(config, urls, &roots, &background, compiler)?;
     let gateway = Arc::new(Gateway {
         doors: sockets.doors(),
         terminators,
@@ -221,9 +225,22 @@ fn start_with(config: Config, compiler: Option<PathBuf>) -> Result<Running, Serv
     })
 }
 
+/// How clients reach the gateway.
+struct Urls {
+    base: String,
+    certificate: Option<String>,
+}
+
+/// Where clients with a certificate go, if not to the public listener: the first by name of those for them.
+fn certificate_url(config: &Config, further: &[(String, SocketAddr)]) -> Option<String> {
+    further
+        .iter()
+        .find_map(|(name, bound)| config.listener.get(name)?.certificate_url(*bound))
+}
+
 fn gateway(
     config: Config,
-    base_url: String,
+    urls: Urls,
     roots: &Arc<ClientConfig>,
     background: &Runtime,
     compiler: Option<PathBuf>,
@@ -242,12 +259,7 @@ fn gateway(
     let started =
         now().ok_or_else(|| ServeError::Io(io::Error::other("the clock stands before 1970")))?;
     let sessions = sessions(&config, &store, background, started)?;
-    let rules = EgressRules {
-        allow: config.egress.allow.clone(),
-        timeout: config.egress.timeout(),
-        body_bytes: config.egress.body_bytes,
-    };
-    let egress = Egress::new(rules, Arc::clone(roots), handle.clone());
+    let egress = Egress::new(egress_rules(&config), Arc::clone(roots), handle.clone());
     background.spawn(outside::sweep(store.clone()));
     let outside = GatewayOutside::new(egress.clone(), store.clone(), handle.clone());
     let compilation = Compilation {
@@ -261,11 +273,12 @@ fn gateway(
     let plugin_host = PluginHost::new(plugin_limits(&config), compilation, Arc::new(outside))?;
     let published = Arc::new(Published::new(Registry::default()));
     let keyring = Arc::new(keys::open(&data)?);
-    let used_assertions = UsedAssertions::new(store.clone(), handle.clone());
+    let used_assertions = UsedAssertions::of_clients(store.clone(), handle.clone());
     let saml = SamlBench::new(keys::open_saml(&data)?, store.clone(), handle.clone());
     let ledger = background.block_on(Ledger::open(store.clone(), handle.clone(), started))?;
     let workshop = Workshop {
-        base_url: base_url.clone(),
+        base_url: urls.base.clone(),
+        certificate_url: urls.certificate,
         ledger: Arc::clone(&ledger),
         store,
         plugin_host: Arc::new(plugin_host),
@@ -288,7 +301,7 @@ fn gateway(
     ));
     Ok(Gateway {
         config,
-        base_url,
+        base_url: urls.base,
         published,
         publisher,
         ledger,
@@ -308,6 +321,14 @@ fn gateway(
         terminators: Vec::new(),
         _data: data,
     })
+}
+
+fn egress_rules(config: &Config) -> EgressRules {
+    EgressRules {
+        allow: config.egress.allow.clone(),
+        timeout: config.egress.timeout(),
+        body_bytes: config.egress.body_bytes,
+    }
 }
 
 fn access_log(config: &Config) -> Result<Option<AccessLog>, ServeError> {

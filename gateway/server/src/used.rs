@@ -6,23 +6,38 @@ use tokio::runtime::Handle;
 
 use crate::store::{KvPut, Store, StoreError};
 
-/// The part of the store it is in. No plugin has one without `@`.
-const SPACE: &str = "client-assertions";
-/// Most bytes that may be remembered, about 1.5 million uses. Then nothing more is accepted until some have
-/// ended.
+/// The parts of the store they are in. No plugin has one without `@`.
+const CLIENTS: &str = "client-assertions";
+const GRANTS: &str = "grant-assertions";
+/// Most bytes that may be remembered in each, about 1.5 million uses. Then nothing more is accepted until some
+/// have ended.
 const QUOTA: u64 = 64 << 20;
 
-/// The memory of used client assertions.
+/// The memory of used assertions: of clients, or of those that are grants.
 #[derive(Clone)]
 pub struct UsedAssertions {
     store: Store,
     handle: Handle,
+    space: &'static str,
 }
 
 impl UsedAssertions {
-    /// Remembers in `store`, whose work runs on the runtime of `handle`.
-    pub const fn new(store: Store, handle: Handle) -> Self {
-        Self { store, handle }
+    /// Remembers those that clients authenticate with, in `store`, whose work runs on the runtime of `handle`.
+    pub const fn of_clients(store: Store, handle: Handle) -> Self {
+        Self {
+            store,
+            handle,
+            space: CLIENTS,
+        }
+    }
+
+    /// The same for authorization grants. However many of these are remembered, clients can authenticate.
+    pub const fn of_grants(store: Store, handle: Handle) -> Self {
+        Self {
+            store,
+            handle,
+            space: GRANTS,
+        }
     }
 
     /// Whether `id` of `issuer` is used for the first time, at the place called `instance`. It is remembered
@@ -37,7 +52,7 @@ impl UsedAssertions {
         now: Timestamp,
     ) -> Result<bool, Fault> {
         let put = KvPut {
-            space: SPACE.to_owned(),
+            space: self.space.to_owned(),
             quota: QUOTA,
             key: key([instance, issuer, id]),
             value: Vec::new(),
@@ -56,9 +71,10 @@ impl UsedAssertions {
         id: &str,
         now: Timestamp,
     ) -> Result<bool, Fault> {
-        let (store, key) = (self.store.clone(), key([instance, issuer, id]));
+        let (store, space) = (self.store.clone(), self.space);
+        let key = key([instance, issuer, id]);
         self.run(async move {
-            let known = store.kv_get(SPACE, &key, now).await?;
+            let known = store.kv_get(space, &key, now).await?;
             Ok(known.is_none())
         })
         .await
@@ -80,12 +96,12 @@ impl UsedAssertions {
 }
 
 fn fault(error: &StoreError) -> Fault {
-    tracing::error!(%error, "the use of a client assertion could not be remembered");
+    tracing::error!(%error, "the use of an assertion could not be remembered");
     match error {
         StoreError::Quota { .. } => {
-            Fault::Overloaded("too many used client assertions to remember".to_owned())
+            Fault::Overloaded("too many used assertions to remember".to_owned())
         }
-        _ => Fault::Unavailable("the memory of used client assertions".to_owned()),
+        _ => Fault::Unavailable("the memory of used assertions".to_owned()),
     }
 }
 
@@ -124,7 +140,7 @@ mod tests {
         let now = Timestamp(1_000_000);
         for expected in [true, false] {
             let store = Store::open(&path).await.unwrap();
-            let used = UsedAssertions::new(store.clone(), Handle::current());
+            let used = UsedAssertions::of_clients(store.clone(), Handle::current());
             let first = used
                 .is_first("orders", "web", "1", now.plus(300), now)
                 .await;
@@ -132,7 +148,7 @@ mod tests {
             store.close().await;
         }
         let store = Store::open(&path).await.unwrap();
-        let used = UsedAssertions::new(store, Handle::current());
+        let used = UsedAssertions::of_clients(store, Handle::current());
         for (instance, issuer, at) in [
             ("stock", "web", now),
             ("orders", "app", now),
@@ -141,13 +157,16 @@ mod tests {
             let first = used.is_first(instance, issuer, "1", at.plus(300), at).await;
             assert_eq!(first, Ok(true), "{instance} {issuer}");
         }
+        let grants = UsedAssertions::of_grants(used.store.clone(), used.handle.clone());
+        let first = grants.is_first("orders", "web", "1", now.plus(300), now);
+        assert_eq!(first.await, Ok(true), "another kind of assertion");
     }
 
     #[tokio::test]
     async fn ab_13_of_many_at_once_one_is_first() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(&directory.path().join("store")).await.unwrap();
-        let used = UsedAssertions::new(store, Handle::current());
+        let used = UsedAssertions::of_clients(store, Handle::current());
         let now = Timestamp(1_000_000);
         let tasks: Vec<_> = (0..16)
             .map(|_| {

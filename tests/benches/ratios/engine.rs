@@ -127,6 +127,8 @@ fn exchange_micros(algorithm: Algorithm, tokens: Tokens) -> Result<f64, Failure>
         background.handle().clone(),
         Timestamp(now()),
     ))?;
+    let used_grants =
+        cambist::used::UsedAssertions::of_grants(store.clone(), background.handle().clone());
     let saml = SamlBench::new(Vec::new(), store, background.handle().clone());
     let shelf = cambist::instance::Shelf {
         fetch: &nowhere(),
@@ -136,6 +138,8 @@ fn exchange_micros(algorithm: Algorithm, tokens: Tokens) -> Result<f64, Failure>
         key: &|_| None,
         key_store: &|_| None,
         base_url: "https://sts.example",
+        certificate_url: None,
+        used_grants: &used_grants,
         keyring: &keyring,
         directory: &directory,
         authenticator: &|_| None,

@@ -101,11 +101,13 @@ impl Bench {
         let shelf = cambist::instance::Shelf {
             fetch: &(Arc::new(Dana) as Arc<dyn Fetch>),
             ledger: &ledger,
+            used_grants: &cambist::used::UsedAssertions::of_grants(store.clone(), handle.clone()),
             saml: &SamlBench::new(Vec::new(), store, handle),
             secret: &|_| None,
             key: &|_| None,
             key_store: &|_| None,
             base_url: "https://sts.example",
+            certificate_url: None,
             keyring: &keyring,
             directory: &(Arc::new(Dana) as Arc<dyn PasswordDirectory>),
             authenticator: &|_| None,

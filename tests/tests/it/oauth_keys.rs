@@ -102,9 +102,23 @@ async fn a_new_key_is_published_before_it_signs_and_a_revoked_one_is_gone_at_onc
         .await?;
     assert_eq!(
         second.status.as_u16(),
-        412,
+        409,
         "one at a time: {}",
         second.text()
+    );
+    let hint = second.json();
+    assert_eq!(hint["code"], "rotation_under_way");
+    assert!(
+        hint["detail"]
+            .as_str()
+            .is_some_and(|text| text.contains(&new)),
+        "{hint}"
+    );
+    assert!(
+        hint["hint"]
+            .as_str()
+            .is_some_and(|text| text.contains("keys:revoke")),
+        "{hint}"
     );
     let short = json!({"algorithm": "ES256", "publish_seconds": 599});
     let short = gateway

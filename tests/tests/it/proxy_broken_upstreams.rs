@@ -183,7 +183,8 @@ async fn what_comes_behind_an_answer_is_in_no_other() -> Outcome {
     ] {
         let (url, _) = saying(bytes, Then::Stays).await?;
         let gateway = gateway(&url).await?;
-        for _ in 0..8 {
+        // One more failure would take the upstream out of use.
+        for _ in 0..4 {
             match http::get(&format!("{}/x", gateway.public), &[]).await {
                 Ok(reply) if reply.status == 200 => assert_eq!(reply.text(), "good", "{bytes:?}"),
                 Ok(reply) => assert_eq!(reply.status, 502, "{bytes:?}"),

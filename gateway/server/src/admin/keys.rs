@@ -10,7 +10,12 @@ use super::{
     api::{Answer, json_response, method_not_allowed, read},
     tokens::{clock, problem},
 };
-use crate::{gateway::Gateway, publisher::USUAL_WAIT, store::CutOffRow};
+use crate::{
+    gateway::Gateway,
+    publish_error::PublishError,
+    publisher::{KeyOwner, USUAL_WAIT},
+    store::CutOffRow,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +23,8 @@ struct Rotate {
     algorithm: Algorithm,
     #[serde(default)]
     instance: Option<String>,
+    #[serde(default)]
+    relying_party: Option<String>,
     #[serde(default)]
     publish_seconds: Option<u64>,
 }
@@ -28,6 +35,26 @@ struct Revoke {
     kid: String,
     #[serde(default)]
     reason: Option<String>,
+}
+
+/// Whose key is to be rotated; none for those that all instances share.
+fn owner(
+    instance: Option<String>,
+    relying_party: Option<String>,
+) -> Result<Option<KeyOwner>, Problem> {
+    match (instance, relying_party) {
+        (Some(instance), relying_party) => Ok(Some(KeyOwner {
+            instance,
+            relying_party,
+        })),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(PublishError::new(
+            "instance",
+            "is missing: a relying party is one of an instance",
+            "name the instance too",
+        )
+        .into()),
+    }
 }
 
 /// Answers a request to one of the collections of keys.
@@ -50,10 +77,10 @@ pub(super) async fn handle(
         ("keys:rotate", &Method::POST) => {
             let asked: Rotate = read(body, &gateway.config.limits).await?;
             let wait = asked.publish_seconds.unwrap_or(USUAL_WAIT);
-            let instance = asked.instance.as_deref();
+            let owner = owner(asked.instance, asked.relying_party)?;
             let made = gateway
                 .publisher
-                .rotate_key(asked.algorithm, instance, wait)
+                .rotate_key(asked.algorithm, owner.as_ref(), wait)
                 .await?;
             json_response(StatusCode::CREATED, &made, None)
         }

@@ -125,6 +125,11 @@ impl From<PublishFailure> for Problem {
                 "not_found",
                 "list the collection to see what is there",
             ),
+            PublishFailure::Waiting { .. } => (
+                StatusCode::CONFLICT,
+                "rotation_under_way",
+                "wait until it signs, or revoke it with POST /admin/v1/keys:revoke to publish another",
+            ),
             PublishFailure::Overloaded(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "overloaded",

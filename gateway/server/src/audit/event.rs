@@ -3,13 +3,16 @@
 use cambist_core::{ActorChain, ExchangeRequest, Exchanged, Timestamp};
 use serde::Serialize;
 
-use crate::{gateway::Circumstances, instance::PublishedInstance};
+use crate::{
+    gateway::{Circumstances, Correlation},
+    instance::PublishedInstance,
+};
 
 /// One exchange. The fields are an allow-list: nothing else of a request is ever written.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {
     at: Timestamp,
-    correlation: String,
+    correlation: Correlation,
     face: &'static str,
     instance: String,
     revision: u64,
@@ -55,7 +58,7 @@ impl Event {
     ) -> Self {
         Self {
             at: circumstances.now,
-            correlation: circumstances.correlation.clone(),
+            correlation: circumstances.correlation,
             face,
             instance: instance.id.clone(),
             revision: instance.revision,

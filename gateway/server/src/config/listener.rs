@@ -31,6 +31,8 @@ impl Role {
 pub struct Listener {
     /// Address to bind. Without it the configuration is refused.
     pub listen: Option<SocketAddr>,
+    /// Base URL as clients see it, without a trailing slash, for the endpoints that are listed as reached here.
+    pub url: Option<String>,
     /// What it serves.
     pub roles: Vec<Role>,
     /// Consent to a `listen` address that other machines reach, for the admin role.
@@ -45,6 +47,27 @@ pub struct Listener {
     pub limits: ListenerLimits,
 }
 
+impl Listener {
+    /// Whether clients can show certificates to the token endpoint here.
+    pub fn takes_certificates(&self) -> bool {
+        let is_asked = self.tls.client_certificates != ClientCertificates::None;
+        let is_handed_on = self.hops.certificate != ForwardedCertificate::None;
+        self.roles.contains(&Role::Sts) && (is_asked || is_handed_on)
+    }
+
+    /// The base URL under which clients with a certificate find the token endpoint here, given the address
+    /// really bound (RFC 8705 §5). None if it is not for them, or nobody says where they find it.
+    pub fn certificate_url(&self, bound: SocketAddr) -> Option<String> {
+        if !self.takes_certificates() {
+            return None;
+        }
+        let is_asked = self.tls.client_certificates != ClientCertificates::None;
+        let known = is_asked && !bound.ip().is_unspecified();
+        let url = self.url.clone();
+        url.or_else(|| known.then(|| format!("https://{bound}")))
+    }
+}
+
 /// `[….limits]`: bounds of one listener, in place of those of `[limits]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -57,6 +80,8 @@ pub struct ListenerLimits {
     pub header_count: Option<usize>,
     /// In place of [`Limits::header_seconds`].
     pub header_seconds: Option<u64>,
+    /// In place of [`Limits::keep_alive_seconds`].
+    pub keep_alive_seconds: Option<u64>,
     /// In place of [`Limits::body_idle_seconds`].
     pub body_idle_seconds: Option<u64>,
     /// In place of [`Limits::send_idle_seconds`].
@@ -75,6 +100,7 @@ impl ListenerLimits {
             header_bytes: self.header_bytes.unwrap_or(all.header_bytes),
             header_count: self.header_count.unwrap_or(all.header_count),
             header_seconds: self.header_seconds.unwrap_or(all.header_seconds),
+            keep_alive_seconds: self.keep_alive_seconds.unwrap_or(all.keep_alive_seconds),
             body_idle_seconds: self.body_idle_seconds.unwrap_or(all.body_idle_seconds),
             send_idle_seconds: self.send_idle_seconds.unwrap_or(all.send_idle_seconds),
             http2_streams: self.http2_streams.unwrap_or(all.http2_streams),

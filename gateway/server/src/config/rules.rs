@@ -87,6 +87,15 @@ fn listeners<F: Fn(&str) -> String>(config: &Config, findings: &mut Findings<'_,
                 ),
             );
         }
+        if listener.url.is_some() && !listener.takes_certificates() {
+            let path = format!("{section}.url");
+            findings.wrong(
+                &path,
+                format!(
+                    "`{path}` is for listeners of the role sts that take client certificates: set `{section}.tls.client_certificates`, or leave it out"
+                ),
+            );
+        }
         let Some(listen) = listener.listen else {
             let path = format!("{section}.listen");
             findings.wrong(&path, format!("`{path}` is needed: an address to bind"));

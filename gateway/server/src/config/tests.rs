@@ -434,6 +434,10 @@ fn a_listener_that_cannot_work_is_refused() {
         "`public.hops.certificate_header`",
     );
     one(
+        &partners.replace("roles", "url = \"https://mtls.example\"\nroles"),
+        "`listener.partners.tls.client_certificates`",
+    );
+    one(
         &format!("{partners}[listener.partners.tsl]\nkey_file = \"k\"\n"),
         "(did you mean `listener.partners.tls`?)",
     );
@@ -474,6 +478,7 @@ fn the_documented_defaults_of_limits_are_those_in_force() {
             limits.header_count
         ),
         format!("| `header_seconds` | {} |", limits.header_seconds),
+        format!("| `keep_alive_seconds` | {} |", limits.keep_alive_seconds),
         format!(
             "| `body_bytes`, `request_seconds` | {} MiB, {} |",
             limits.body_bytes / 1024 / 1024,

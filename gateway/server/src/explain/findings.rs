@@ -9,7 +9,7 @@ use cambist_core::{
 use serde_json::{Map, Value, json};
 
 use super::{Asked, Told};
-use crate::instance::outline::Part;
+use crate::{face::oauth::grant::Grant, instance::outline::Part};
 
 /// Collects steps.
 pub(super) struct Findings<'r> {
@@ -267,7 +267,12 @@ impl<'r> Findings<'r> {
         let names = &self.asked.instance.outline.transformations;
         let position = made.iter().position(|made| std::ptr::eq(made, chosen))?;
         names.get(position).or_else(|| {
-            let same = |made: &Transformation| Arc::ptr_eq(&made.provider, &chosen.provider);
+            let mut grants = Grant::ALL.into_iter();
+            let grant = grants.find(|grant| grant.assertion().as_ref() == Some(&chosen.subject))?;
+            let same = |made: &Transformation| {
+                Some(&made.subject) == grant.assertion_read_as().as_ref()
+                    && Arc::ptr_eq(&made.provider, &chosen.provider)
+            };
             names.get(made.iter().position(same)?)
         })
     }

@@ -337,7 +337,10 @@ fn failed(failure: PublishFailure) -> RestError {
             StatusCode::PRECONDITION_FAILED,
             "The instance has another revision than If-Match names.",
         ),
-        PublishFailure::Exists | PublishFailure::InUse(_) | PublishFailure::VersionTaken { .. } => {
+        PublishFailure::Exists
+        | PublishFailure::InUse(_)
+        | PublishFailure::VersionTaken { .. }
+        | PublishFailure::Waiting { .. } => {
             RestError::new(StatusCode::CONFLICT, failure.to_string())
         }
         PublishFailure::Invalid(error) => {

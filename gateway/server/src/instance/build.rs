@@ -2,14 +2,15 @@
 
 mod authenticated;
 pub(crate) mod bindings;
+mod jwt_bearer;
 pub(crate) mod kept_key;
 mod one_of;
 mod parties;
+mod party_keys;
 mod rest;
 mod validators;
 
 use std::{
-    cell::RefCell,
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
@@ -29,6 +30,7 @@ use self::{
     bindings::{Binder, GrantsDocument, PluginDocument},
     kept_key::KeptKey,
     parties::{clients, relying_parties},
+    party_keys::PartyKeys,
     validators::{Validators, validators},
 };
 use super::{Outline, PublishedInstance, Uses, realm};
@@ -40,6 +42,7 @@ use crate::{
     opaque::{self, OpaqueProvider},
     publish_error::PublishError,
     saml::{self, Frame, SamlBench, SamlProvider},
+    used::UsedAssertions,
     vault::KeyStore,
 };
 
@@ -47,6 +50,9 @@ use crate::{
 pub struct Shelf<'a> {
     /// The base of every issuer identifier, without a trailing slash.
     pub base_url: &'a str,
+    /// The base of the endpoints for clients with a certificate, without a trailing slash, if they have their
+    /// own (RFC 8705 §5).
+    pub certificate_url: Option<&'a str>,
     /// Signing keys.
     pub keyring: &'a Arc<Keyring>,
     /// Knows what was issued and what was revoked.
@@ -57,6 +63,8 @@ pub struct Shelf<'a> {
     pub directory: &'a Arc<dyn PasswordDirectory>,
     /// The way to clients' keys.
     pub fetch: &'a Arc<dyn Fetch>,
+    /// Remembers assertions that were used as grants.
+    pub used_grants: &'a UsedAssertions,
     /// Where sessions are looked up.
     pub sessions: &'a Arc<dyn SessionDirectory>,
     /// Authenticators by id.
@@ -99,12 +107,7 @@ pub fn build(
     }
     let issuer = format!("{}/oauth2/{id}", shelf.base_url);
     let realm = realm(id);
-    let binder = Binder {
-        instance: id,
-        issuer: &issuer,
-        shelf,
-        uses: RefCell::default(),
-    };
+    let binder = Binder::new(id, &issuer, shelf);
     let bench = Bench {
         issuer: &issuer,
         realm: &realm,
@@ -125,8 +128,7 @@ pub fn build(
         kept_keys,
     } = providers(document, &bench, &binder, &frame)?;
     let deciders = binder.deciders(&document.policy)?;
-    let mut transformations = transformations(document, &validators, &providers)?;
-    transformations.extend(saml::bearer_grants(&frame, &transformations));
+    let transformations = transformations(document, &validators, &providers, &frame, shelf)?;
     let (relying_parties, resources) = relying_parties(document)?;
     let clients = clients(document, &relying_parties, &issuer, shelf.fetch)?;
     let rest = rest::face(document, &validators, &providers, &relying_parties)?;
@@ -141,8 +143,12 @@ pub fn build(
         ledger: Some(Arc::new(shelf.ledger.at(id, persistence(document)))),
         limits: limits(document),
     };
+    let certificate_base = shelf
+        .certificate_url
+        .map(|url| format!("{url}/oauth2/{id}"));
     let metadata = metadata::document(&Offered {
         issuer: &issuer,
+        certificate_base: certificate_base.as_deref(),
         engine: &engine,
         algorithms: &algorithms,
         kept_keys: &kept_keys,
@@ -164,6 +170,7 @@ pub fn build(
         algorithms,
         kept_keys,
         persistence: persistence(document),
+        certificate_base,
         metadata,
         saml_metadata,
         outline: outline(document, &validators),
@@ -222,6 +229,7 @@ fn providers(
     frame: &Frame<'_>,
 ) -> Result<BuiltProviders, PublishError> {
     let mut built = BuiltProviders::default();
+    let party_keys = PartyKeys::of(document, bench.keyring)?;
     for (name, part) in &document.providers {
         let path = format!("providers.{name}");
         if part.kind == "plugin" {
@@ -277,11 +285,13 @@ fn providers(
         }
         let (provider, algorithm) =
             make(&part.settings, bench).map_err(|error| settings_error(error).within(&path))?;
-        built.by_name.insert(name.clone(), provider);
         let is_new = |a: &Algorithm| !built.algorithms.contains(a);
         if let Some(algorithm) = algorithm.filter(is_new) {
             built.algorithms.push(algorithm);
         }
+        let (settings, known) = (&part.settings, &mut built.algorithms);
+        let provider = party_keys.dispatch(provider, make, settings, bench, known)?;
+        built.by_name.insert(name.clone(), provider);
     }
     built.by_name = rest::kept(document, built.by_name);
     Ok(built)
@@ -326,6 +336,8 @@ fn transformations(
     document: &InstanceDocument,
     validators: &Validators,
     providers: &Providers,
+    frame: &Frame<'_>,
+    shelf: &Shelf<'_>,
 ) -> Result<Vec<Transformation>, PublishError> {
     if document.transformations.is_empty() {
         return Err(PublishError::new(
@@ -361,6 +373,9 @@ fn transformations(
             provider: Arc::clone(provider),
         });
     }
+    let of_assertions = saml::bearer_grants(frame, &built);
+    let of_jwts = jwt_bearer::grants(document, &built, shelf.used_grants);
+    built.extend(of_assertions.into_iter().chain(of_jwts));
     Ok(built)
 }
 

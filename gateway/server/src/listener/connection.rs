@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use hyper::header::HeaderValue;
+
 use super::Roles;
 
 /// Whence a request came.
@@ -14,6 +16,8 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// Who sent the request: the peer, or whom a trusted hop names.
     pub client: IpAddr,
+    /// The same in text.
+    pub client_text: HeaderValue,
     /// Whether the client's own connection is encrypted, as far as is known.
     pub is_secure: bool,
     /// The certificates the client proved to hold, in DER, its own first.
@@ -28,9 +32,11 @@ pub struct Connection {
 impl Connection {
     /// A connection without encryption or certificates to a listener with every public role.
     pub fn plain(peer: SocketAddr) -> Self {
+        let client = peer.ip().to_canonical();
         Self {
             peer,
-            client: peer.ip().to_canonical(),
+            client,
+            client_text: text(client),
             is_secure: false,
             certificates: None,
             is_anchored: false,
@@ -41,6 +47,12 @@ impl Connection {
         }
     }
 
+    /// The same connection, on behalf of this client.
+    pub fn set_client(&mut self, client: IpAddr) {
+        self.client = client;
+        self.client_text = text(client);
+    }
+
     /// The client's address. The port is known only of one that connected itself.
     pub fn client_address(&self) -> SocketAddr {
         if self.client == self.peer.ip().to_canonical() {
@@ -49,4 +61,9 @@ impl Connection {
             SocketAddr::new(self.client, 0)
         }
     }
+}
+
+fn text(address: IpAddr) -> HeaderValue {
+    // Addresses are written with characters that any header may have.
+    HeaderValue::try_from(address.to_string()).unwrap_or(HeaderValue::from_static("unknown"))
 }

@@ -12,7 +12,10 @@ mod wire;
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -31,9 +34,18 @@ const POISON: &[u8] = b"\0\r\n\r\n";
 /// A header. More of them than allowed are answered with 431.
 const FILLER: &[u8] = b"a: a\r\n";
 
-/// Whether the bytes behind a request to switch protocols may go on (PX-10).
+/// What the two sides of a connection tell each other: the bytes, and the requests they hold.
 #[derive(Default)]
-pub(super) struct Gate(Mutex<Waiting>);
+pub(super) struct Gate {
+    /// Whether the bytes behind a request to switch protocols may go on (PX-10).
+    waiting: Mutex<Waiting>,
+    /// Requests whose response has not ended.
+    under_way: AtomicUsize,
+    /// Requests so far.
+    begun: AtomicUsize,
+    /// Whether everything that came was a whole message, and everything that went was taken.
+    is_between: AtomicBool,
+}
 
 #[derive(Default)]
 struct Waiting {
@@ -44,9 +56,26 @@ struct Waiting {
 }
 
 impl Gate {
+    /// A request is answered from now until [`Self::end`].
+    pub(super) fn begin(&self) {
+        self.begun.fetch_add(1, Relaxed);
+        self.under_way.fetch_add(1, Relaxed);
+    }
+
+    /// The response to a request has ended.
+    pub(super) fn end(&self) {
+        self.under_way.fetch_sub(1, Relaxed);
+    }
+
+    /// How many requests there were, if nothing is under way in either direction.
+    pub(super) fn idle_after(&self) -> Option<usize> {
+        let is_idle = self.under_way.load(Relaxed) == 0 && self.is_between.load(Relaxed);
+        is_idle.then(|| self.begun.load(Relaxed))
+    }
+
     /// Says how a request with `Upgrade` was answered.
     pub(super) fn answered(&self, is_switched: bool) {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.is_switched = Some(is_switched);
         if let Some(waker) = waiting.waker.take() {
             waker.wake();
@@ -55,15 +84,21 @@ impl Gate {
 
     /// Why the connection's last message was refused, if one was.
     pub(super) fn doubt(&self) -> Option<&'static str> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).doubt
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .doubt
     }
 
     fn doubted(&self, reason: &'static str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).doubt = Some(reason);
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .doubt = Some(reason);
     }
 
     fn poll(&self, cx: &Context<'_>) -> Poll<bool> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(is_switched) = waiting.is_switched.take() {
             return Poll::Ready(is_switched);
         }
@@ -95,6 +130,11 @@ pub(super) struct Guarded<S> {
 }
 
 impl<S> Guarded<S> {
+    /// The stream below.
+    pub(super) const fn inner(&self) -> &S {
+        &self.inner
+    }
+
     /// Looks at HTTP/1.
     pub(super) fn http1(inner: S, gate: Arc<Gate>, limits: &Limits) -> Self {
         Self::new(inner, Wire::new(limits.header_bytes), gate, limits)
@@ -193,7 +233,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending if guard.wire.is_within_body() => guard.reading.poll(cx),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {
+                let is_between = guard.wire.is_between() && !guard.writing.is_waiting();
+                guard.gate.is_between.store(is_between, Relaxed);
+                Poll::Pending
+            }
         }
     }
 }

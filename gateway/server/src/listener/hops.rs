@@ -39,7 +39,7 @@ pub(super) fn believe<B>(
     let headers = request.headers();
     let mut seen = connection.clone();
     if let Some(client) = client(headers, &door.hops) {
-        seen.client = client;
+        seen.set_client(client);
     }
     let protocol = headers.get(X_FORWARDED_PROTO);
     seen.is_secure |= protocol.is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"https"));

@@ -92,7 +92,7 @@ impl Flaw {
     /// What the client learns (RFC 9457), after which a connection of HTTP/1 ends.
     pub(super) fn response(&self, connection: &Connection) -> Response<Body> {
         let status = self.status();
-        let correlation = Circumstances::draw(None).map(|drawn| drawn.correlation);
+        let correlation = Circumstances::draw(None).map(|drawn| drawn.correlation.to_string());
         tracing::info!(flaw = %self, peer = %connection.peer, correlation, "a request was refused");
         let problem = json!({
             "type": "about:blank",

@@ -2,28 +2,22 @@
 
 use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use hyper::{
-    Request, Response, StatusCode,
-    body::Incoming,
-    header::UPGRADE,
-    server::conn::{http1, http2},
-    service::service_fn,
-};
+use hyper::{Request, Response, body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     time::timeout,
 };
+use tokio_rustls::server::TlsStream;
 
 use super::{
     Connection, Door, Drain,
     guard::{Gate, Guarded},
-    hops,
+    hops, http1,
     message::{self, Flaw},
-    stream::Stream,
     tls::Terminator,
 };
-use crate::{body::Body, config::Http2};
+use crate::{body::Body, config::Http2, stream};
 
 /// What an HTTP/2 connection begins with (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -82,6 +76,9 @@ pub async fn serve<H: Handler>(
         }
     }
 }
+
+/// The bytes of a client's connection.
+pub(super) type Stream = stream::Stream<TlsStream<TcpStream>>;
 
 /// A connection that is ready for requests.
 struct Opened {
@@ -163,16 +160,16 @@ async fn begins_with_preface(stream: &TcpStream) -> bool {
 }
 
 /// What all requests of a connection share.
-struct Shared<H> {
+pub(super) struct Shared<H> {
     handler: Arc<H>,
-    door: Arc<Door>,
+    pub(super) door: Arc<Door>,
     connection: Connection,
     is_hop: bool,
-    gate: Arc<Gate>,
+    pub(super) gate: Arc<Gate>,
 }
 
 impl<H: Handler> Shared<H> {
-    async fn answer(&self, mut request: Request<Incoming>) -> Response<Body> {
+    pub(super) async fn answer(&self, mut request: Request<Incoming>) -> Response<Body> {
         if let Err(flaw) = message::prepare(&mut request, self.door.limits.header_count) {
             self.door.refused(flaw.name());
             return flaw.response(&self.connection);
@@ -187,17 +184,6 @@ impl<H: Handler> Shared<H> {
                 flaw.response(&self.connection)
             }
         }
-    }
-
-    /// The same, telling the guard whether the connection goes on as something else.
-    async fn answer_http1(&self, request: Request<Incoming>) -> Response<Body> {
-        let is_upgrade = request.headers().contains_key(UPGRADE);
-        let response = self.answer(request).await;
-        if is_upgrade {
-            self.gate
-                .answered(response.status() == StatusCode::SWITCHING_PROTOCOLS);
-        }
-        response
     }
 }
 
@@ -216,43 +202,13 @@ async fn answer<H: Handler>(opened: Opened, door: Arc<Door>, handler: Arc<H>, dr
         answer_http2(guarded, shared, &door, drain).await
     } else {
         let guarded = Guarded::http1(opened.stream, Arc::clone(&gate), &door.limits);
-        answer_http1(guarded, shared, &door, drain).await
+        http1::answer(guarded, shared, drain).await
     };
     if let Some(reason) = gate.doubt() {
         door.refused(reason);
     }
     if let Err(error) = outcome {
         tracing::debug!(%error, %peer, "connection ended");
-    }
-}
-
-async fn answer_http1<H: Handler>(
-    stream: Guarded<Stream>,
-    shared: Arc<Shared<H>>,
-    door: &Door,
-    drain: &Drain,
-) -> hyper::Result<()> {
-    let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(shared.answer_http1(request).await) }
-    });
-    let limits = &door.limits;
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_time())
-        .max_buf_size(limits.header_bytes.max(8 * 1024))
-        .max_headers(limits.header_count)
-        .half_close(false);
-    let serving = builder.serve_connection(TokioIo::new(stream), service);
-    // A route may let clients switch protocols.
-    let mut serving = pin!(serving.with_upgrades());
-    tokio::select! {
-        outcome = serving.as_mut() => outcome,
-        () = drain.begun() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
     }
 }
 

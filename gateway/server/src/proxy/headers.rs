@@ -1,7 +1,5 @@
 //! Which headers cross the gateway, in either direction.
 
-use std::net::IpAddr;
-
 use hyper::{
     HeaderMap,
     header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TE, VIA},
@@ -54,8 +52,8 @@ pub(super) struct Said<'a> {
     pub(super) granted: Option<&'a Granted>,
     /// Names that the route sets or takes credentials from, folded.
     pub(super) owned: &'a [Box<str>],
-    /// Who sent the request.
-    pub(super) client: IpAddr,
+    /// The address of who sent the request.
+    pub(super) client: &'a HeaderValue,
     /// Whether the upstream is told that trailers are welcome, if the client said so.
     pub(super) keeps_te: bool,
     /// Whether it was encrypted.
@@ -82,9 +80,7 @@ pub(super) fn towards_upstream(headers: &mut HeaderMap, said: &Said<'_>) {
     if let Some(granted) = said.granted {
         grant(headers, granted);
     }
-    if let Ok(client) = HeaderValue::try_from(said.client.to_canonical().to_string()) {
-        headers.insert(X_FORWARDED_FOR, client);
-    }
+    headers.insert(X_FORWARDED_FOR, said.client.clone());
     if let Some(host) = original_host {
         headers.insert(X_FORWARDED_HOST, host);
     }
@@ -134,13 +130,13 @@ pub(super) fn is_hop_by_hop(name: &str) -> bool {
 fn is_ours(name: &str) -> bool {
     let is_alias = name.bytes().any(|b| matches!(b, b'_' | b'.'));
     OURS.iter()
-        .any(|ours| folds_to(name, ours) && name.len() == ours.len())
+        .any(|ours| name.len() == ours.len() && folds_to(name, ours))
         || OUR_PREFIXES.iter().any(|prefix| folds_to(name, prefix))
         || (is_alias
             && GENUINE
                 .iter()
                 .chain(&HOP_BY_HOP)
-                .any(|own| folds_to(name, own) && name.len() == own.len()))
+                .any(|own| name.len() == own.len() && folds_to(name, own)))
 }
 
 /// Whether some server would read this name as one that the route sets (PX-07).

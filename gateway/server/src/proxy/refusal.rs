@@ -129,7 +129,9 @@ impl Refusal {
             Self::Unsendable(_) => Answer::Ours,
             Self::Upstream(UpstreamError::TooSlow) => Answer::GatewayTimeout,
             // The client's body broke off, or is not framed as it should be.
-            Self::Upstream(UpstreamError::Http(error)) if error.is_user() => Answer::BadRequest,
+            Self::Upstream(UpstreamError::Http(broken)) if broken.is_clients() => {
+                Answer::BadRequest
+            }
             Self::Upstream(_) => Answer::BadGateway,
         }
     }
@@ -154,7 +156,7 @@ impl Refusal {
             Self::Upstream(UpstreamError::TooSlow) => "upstream_too_slow",
             Self::Upstream(UpstreamError::OutOfUse) => "upstream_out_of_use",
             Self::Upstream(UpstreamError::Full) => "upstream_full",
-            Self::Upstream(UpstreamError::Http(error)) if error.is_user() => "bad_body",
+            Self::Upstream(UpstreamError::Http(broken)) if broken.is_clients() => "bad_body",
             Self::Upstream(_) => "upstream_unreachable",
         }
     }

@@ -1,9 +1,11 @@
 //! Connections to upstreams: opened, lent to requests, and taken back.
 
+mod broken;
 mod connect;
 mod endpoint;
 mod failures;
 pub(super) mod health;
+mod http1;
 mod origin;
 mod pool;
 mod stream;
@@ -19,14 +21,14 @@ use hyper::{Request, Response, StatusCode, Version, header::HOST};
 use rustls::ClientConfig;
 use tokio::time::{Instant, timeout};
 
-pub use self::stream::ResponseStream;
+pub use self::{broken::Broken, stream::ResponseStream};
 use self::{
     connect::Opened,
     endpoint::Lease,
     failures::Failure,
     origin::Tried,
     pool::{Connection, Loan, Pool},
-    stream::{Patience, Progress, RequestStream},
+    stream::{Arriving, Patience, Progress, RequestStream},
 };
 pub(super) use self::{
     origin::{Health, MOST_ENDPOINTS, Origin, Protocol, Settings, TlsFiles},
@@ -44,7 +46,7 @@ pub(super) enum UpstreamError {
     Tls(String),
     /// It broke off, or what it said is not HTTP.
     #[error("no valid response: {0}")]
-    Http(#[source] hyper::Error),
+    Http(#[source] Broken),
     /// It switched protocols without being asked, or to another than was asked (PX-10).
     #[error("switched protocols without being asked")]
     Switched,
@@ -103,15 +105,14 @@ impl Upstreams {
     /// Sends a request and waits for the head of the response. Both bodies stream.
     ///
     /// An endpoint that cannot be reached is passed over for another. A pooled connection may turn out to
-    /// be dead: then, and only if hyper hands the request back, which it does only when it had not begun to
-    /// send it, a fresh connection is tried (PX-17).
+    /// be dead: then, and only if nothing of the request was sent, a fresh connection is tried (PX-17).
     pub(super) async fn send(
         &self,
         request: Request<Outgoing>,
         origin: &Origin,
         limits: Limits,
     ) -> Result<Response<ResponseStream>, UpstreamError> {
-        let mut patience = Patience::new(limits);
+        let mut patience = Patience::new(limits, Instant::now());
         let (progress, mut request) =
             RequestStream::wrap(request, origin.protocol, &origin.settings.trailers);
         if origin.protocol == Protocol::Http2 {
@@ -130,17 +131,17 @@ impl Upstreams {
             };
             let attempt = self.attempt(request, &lease, origin, &progress, &mut patience);
             match attempt.await {
-                Ok((response, connection)) => {
+                Ok((response, arriving, connection)) => {
                     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                         lease.failed(Failure::Switched);
                         return Err(UpstreamError::Switched);
                     }
                     lease.succeeded();
-                    let loan = Loan::new(&self.pool, lease, connection, false);
+                    let loan = Loan::new(&self.pool, lease, connection);
                     let patience = patience.within(limits.idle);
                     let trailers = &origin.settings.trailers;
-                    return Ok(response.map(|body| {
-                        ResponseStream::new(body, loan, progress, patience, trailers)
+                    return Ok(response.map(|()| {
+                        ResponseStream::new(arriving, loan, progress, patience, trailers)
                     }));
                 }
                 Err(Missed { error, unsent }) => {
@@ -165,13 +166,16 @@ impl Upstreams {
         origin: &Origin,
         progress: &Progress,
         patience: &mut Patience,
-    ) -> Result<(Response<hyper::body::Incoming>, Connection), Missed> {
+    ) -> Result<(Response<()>, Arriving, Connection), Missed> {
         if let Some(mut connection) = self.pool.take(&lease.endpoint().key) {
+            if let Connection::One { single, .. } = &mut connection {
+                patience.take_over(single.timer.take());
+            }
             let sent = patience
                 .wait_for_head(send_over(&mut connection, request), progress)
                 .await?;
             match sent {
-                Ok(response) => return Ok((response, connection)),
+                Ok((response, arriving)) => return Ok((response, arriving, connection)),
                 Err(Missed {
                     unsent: Some(unsent),
                     ..
@@ -193,7 +197,7 @@ impl Upstreams {
             .wait_for_head(send_over(&mut connection, request), progress)
             .await?;
         // A fresh connection that breaks at once is not tried again.
-        sent.map(|response| (response, connection))
+        sent.map(|(response, arriving)| (response, arriving, connection))
             .map_err(|missed| missed.error.into())
     }
 
@@ -204,7 +208,7 @@ impl Upstreams {
         match timeout(origin.settings.connect, opened).await {
             Err(_) => Err(UpstreamError::Connect(io::ErrorKind::TimedOut.into())),
             Ok(opened) => Ok(match opened? {
-                Opened::One(sender) => Connection::One { sender, until },
+                Opened::One(single) => Connection::One { single, until },
                 Opened::Many(sender) => {
                     let load = Arc::<AtomicUsize>::default();
                     self.pool
@@ -219,15 +223,26 @@ impl Upstreams {
 async fn send_over(
     connection: &mut Connection,
     request: Request<RequestStream>,
-) -> Result<Response<hyper::body::Incoming>, Missed> {
-    let sent = match connection {
-        Connection::One { sender, .. } => sender.try_send_request(request).await,
-        Connection::Many { sender, .. } => sender.try_send_request(request).await,
-    };
-    sent.map_err(|mut error| Missed {
-        unsent: error.take_message().map(Box::new),
-        error: UpstreamError::Http(error.into_error()),
-    })
+) -> Result<(Response<()>, Arriving), Missed> {
+    match connection {
+        Connection::One { single, .. } => {
+            single.begin(request).await.map_err(|unsent| Missed {
+                error: UpstreamError::Http(unsent.broken),
+                unsent: unsent.request.map(Box::new),
+            })?;
+            let response = single.head().await.map_err(UpstreamError::Http)?;
+            Ok((response, Arriving::Single))
+        }
+        Connection::Many { sender, .. } => {
+            let sent = sender.try_send_request(request).await;
+            let response = sent.map_err(|mut error| Missed {
+                unsent: error.take_message().map(Box::new),
+                error: UpstreamError::Http(Broken::Http2(error.into_error())),
+            })?;
+            let (parts, body) = response.into_parts();
+            Ok((Response::from_parts(parts, ()), Arriving::Stream(body)))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Why a publication did not happen.
 
-use cambist_core::Fault;
+use cambist_core::{Fault, Timestamp};
 use cambist_plugin::PluginRejected;
 
 use crate::{publish_error::PublishError, store::StoreError};
@@ -23,6 +23,14 @@ pub enum PublishFailure {
     /// Nothing with this name is there.
     #[error("it does not exist")]
     NotFound,
+    /// A key of this algorithm has been published and does not sign yet.
+    #[error("the key {kid} is published already and signs from {} on", signs_from.0)]
+    Waiting {
+        /// Which.
+        kid: String,
+        /// When its time comes.
+        signs_from: Timestamp,
+    },
     /// The version is taken by another component.
     #[error("version {version} of plugin `{name}` is another component, {digest}")]
     VersionTaken {

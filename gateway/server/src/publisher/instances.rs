@@ -39,7 +39,8 @@ impl Publisher {
         }
         self.load_pinned(&mut draft.registry, &document).await?;
         self.give_own_keys(&mut draft, id, own_keys)?;
-        self.prepare_keys(&mut draft, id, &document).await?;
+        self.prepare_keys(&mut draft, id, &document, previous.as_ref())
+            .await?;
         let built = self.build(&draft.registry, id, draft.revision, &document)?;
         let at =
             now().ok_or_else(|| PublishFailure::Store("the clock stands before 1970".into()))?;

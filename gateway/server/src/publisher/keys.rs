@@ -4,20 +4,23 @@
 //! it stays until nothing that it signed is valid. All of that is a matter of times that are stored once, so
 //! no step depends on a process being up at the right moment.
 
+mod stored;
+
 use std::{collections::HashMap, sync::Arc};
 
 use cambist_core::Timestamp;
 use cambist_token::jose::{Algorithm, Keyring, ScheduledKey, SigningKey};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
-use super::{Draft, PublishFailure, Publisher, to_json};
+use self::stored::{entry, put, put_revoked};
+use super::{Draft, KeyOwner, PublishFailure, Publisher};
 use crate::{
     document::InstanceDocument,
     gateway::now,
     instance::build::kept_key,
     publish_error::PublishError,
-    store::{Change, DocumentKind, Expected},
+    store::{Change, DocumentKind},
     vault::Material,
 };
 
@@ -29,21 +32,6 @@ pub const SHORTEST_WAIT: u64 = 600;
 /// How long a key verifies after it signed last: no token lives longer than a day, and clocks differ.
 const AFTERLIFE: u64 = 24 * 3600 + 120;
 
-/// A key as stored, under its `kid`.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyDocument {
-    algorithm: Algorithm,
-    /// The instance whose own it is; none if all instances share it.
-    instance: Option<String>,
-    signs_from: Timestamp,
-    verifies_until: Timestamp,
-    #[serde(default)]
-    is_revoked: bool,
-    /// The private key, encrypted. None for those that are files in the data directory.
-    sealed: Option<String>,
-}
-
 /// A key and where it stands, for operators.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeySummary {
@@ -53,6 +41,8 @@ pub struct KeySummary {
     pub algorithm: Algorithm,
     /// The instance whose own it is; none if all instances share it.
     pub instance: Option<String>,
+    /// Its relying party whose tokens alone it signs; none if it signs for all without keys of their own.
+    pub relying_party: Option<String>,
     /// `published`, `signing` or `retiring`.
     pub state: &'static str,
     /// When it begins to sign.
@@ -61,39 +51,53 @@ pub struct KeySummary {
     pub verifies_until: Option<Timestamp>,
 }
 
-/// Rings by the instance whose own they are.
-pub(super) type OwnRings = std::sync::Mutex<HashMap<String, Arc<Keyring>>>;
+/// Rings by whose own they are.
+pub(super) type OwnRings = std::sync::Mutex<HashMap<KeyOwner, Arc<Keyring>>>;
 
 impl Publisher {
-    /// The keys that this instance signs with.
-    pub(super) fn ring(&self, own: Option<&str>) -> Arc<Keyring> {
-        let Some(instance) = own else {
+    /// The keys of this owner.
+    pub(super) fn ring(&self, owner: Option<&KeyOwner>) -> Arc<Keyring> {
+        let Some(owner) = owner else {
             return Arc::clone(&self.workshop.keyring);
         };
         let mut rings = self
             .own_rings
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::clone(rings.entry(instance.to_owned()).or_default())
+        Arc::clone(rings.entry(owner.clone()).or_default())
     }
 
-    fn rings(&self) -> Vec<(Option<String>, Arc<Keyring>)> {
+    fn rings(&self) -> Vec<(Option<KeyOwner>, Arc<Keyring>)> {
         let rings = self
             .own_rings
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let own = rings
             .iter()
-            .map(|(instance, ring)| (Some(instance.clone()), Arc::clone(ring)));
+            .map(|(owner, ring)| (Some(owner.clone()), Arc::clone(ring)));
         std::iter::once((None, Arc::clone(&self.workshop.keyring)))
             .chain(own)
             .collect()
     }
 
+    /// Puts other keys in place. What a relying party's keys sign, its instance verifies and publishes.
+    fn put_ring(&self, owner: Option<&KeyOwner>, keys: Vec<ScheduledKey>) {
+        let ring = self.ring(owner);
+        ring.replace(keys);
+        if let Some(KeyOwner {
+            instance,
+            relying_party: Some(party),
+        }) = owner
+        {
+            let of_instance = self.ring(Some(&KeyOwner::instance(instance)));
+            of_instance.hold(party, &ring);
+        }
+    }
+
     /// All keys and where they stand.
     pub fn list_keys(&self, now: Timestamp) -> Vec<KeySummary> {
         let mut listed = Vec::new();
-        for (instance, ring) in self.rings() {
+        for (owner, ring) in self.rings() {
             for scheduled in ring.scheduled() {
                 let key = &scheduled.key;
                 let Some(kid) = key.key_id().filter(|_| now < scheduled.verifies_until) else {
@@ -110,7 +114,8 @@ impl Publisher {
                 listed.push(KeySummary {
                     kid: kid.to_owned(),
                     algorithm: key.algorithm(),
-                    instance: instance.clone(),
+                    instance: owner.as_ref().map(|owner| owner.instance.clone()),
+                    relying_party: owner.as_ref().and_then(|o| o.relying_party.clone()),
                     state,
                     signs_from: scheduled.signs_from,
                     verifies_until: Some(scheduled.verifies_until)
@@ -121,80 +126,67 @@ impl Publisher {
         listed
     }
 
-    /// Puts stored keys into their rings, and times and revocations into effect.
-    pub(super) async fn restore_keys(
-        &self,
-        failed: &mut Vec<String>,
-    ) -> Result<(), PublishFailure> {
-        let stored = self.workshop.store.documents(DocumentKind::Key).await?;
-        for stored in stored {
-            let opened = serde_json::from_str::<KeyDocument>(&stored.document)
-                .map_err(|error| error.to_string())
-                .and_then(|document| self.restore_key(&stored.id, &document));
-            if let Err(error) = opened {
-                failed.push(format!("key {}: {error}", stored.id));
-            }
-        }
-        Ok(())
-    }
-
-    fn restore_key(&self, kid: &str, document: &KeyDocument) -> Result<(), String> {
-        let ring = self.ring(document.instance.as_deref());
-        let mut keys = ring.scheduled();
-        let place = keys
-            .iter()
-            .position(|scheduled| scheduled.key.key_id() == Some(kid));
-        let known = place.map(|place| keys.remove(place).key);
-        if !document.is_revoked {
-            let key = match (known, &document.sealed) {
-                (Some(key), _) => key,
-                (None, Some(sealed)) => Arc::new(self.open(kid, document.algorithm, sealed)?),
-                (None, None) => return Err("its file is gone".to_owned()),
-            };
-            keys.push(ScheduledKey {
-                key,
-                signs_from: document.signs_from,
-                verifies_until: document.verifies_until,
-            });
-        }
-        ring.replace(keys);
-        Ok(())
-    }
-
-    fn open(&self, kid: &str, algorithm: Algorithm, sealed: &str) -> Result<SigningKey, String> {
-        let sealed = base64_simd::STANDARD
-            .decode_to_vec(sealed)
-            .map_err(|error| error.to_string())?;
-        let pem = self
-            .workshop
-            .vault
-            .open(&entry(kid), algorithm.name(), &sealed)
-            .map_err(|error| error.to_string())?;
-        let pem = std::str::from_utf8(&pem).map_err(|error| error.to_string())?;
-        SigningKey::from_pkcs8_pem(pem, algorithm).map_err(|error| error.to_string())
-    }
-
-    /// Makes the keys that `document` needs and that its ring has not. Part of the publication under way, but
-    /// stored at once: a key that is in a ring must be there after a restart.
+    /// Makes the keys that `document` needs and that its rings have not. Part of the publication under way, but
+    /// stored at once: a key that is in a ring must be there after a restart. Where `previous` had tokens signed
+    /// with other keys, whoever verifies them gets time to fetch the new ones.
     pub(super) async fn prepare_keys(
         &self,
         draft: &mut Draft<'_>,
         id: &str,
         document: &InstanceDocument,
+        previous: Option<&InstanceDocument>,
     ) -> Result<(), PublishFailure> {
-        let own = document.keys.own.then_some(id);
-        let ring = self.ring(own);
+        let own = document.keys.own.then(|| KeyOwner::instance(id));
+        self.prepare_ring(draft, own, &wanted(document), 0).await?;
+        if !document.keys.own {
+            return Ok(());
+        }
+        for (audience, party) in &document.relying_parties {
+            if !party.keys.own {
+                continue;
+            }
+            let algorithms = match party.keys.algorithm {
+                Some(algorithm) if algorithm.is_symmetric() => continue,
+                Some(algorithm) => vec![algorithm],
+                None => wanted(document),
+            };
+            let before = previous.and_then(|known| known.relying_parties.get(audience));
+            let wait = match before {
+                Some(before) if !before.keys.own => {
+                    let asked = party.keys.publish_seconds.unwrap_or(USUAL_WAIT);
+                    asked.max(SHORTEST_WAIT)
+                }
+                _ => 0,
+            };
+            let owner = Some(KeyOwner::party(id, audience));
+            self.prepare_ring(draft, owner, &algorithms, wait).await?;
+        }
+        Ok(())
+    }
+
+    async fn prepare_ring(
+        &self,
+        draft: &mut Draft<'_>,
+        owner: Option<KeyOwner>,
+        algorithms: &[Algorithm],
+        wait: u64,
+    ) -> Result<(), PublishFailure> {
+        let owner = owner.as_ref();
+        let ring = self.ring(owner);
         let known = ring.algorithms();
         let mut changes = Vec::new();
         let mut keys = ring.scheduled();
-        for algorithm in wanted(document).into_iter().filter(|a| !known.contains(a)) {
-            let at = clock()?;
-            keys.push(self.make(algorithm, own, at, &mut changes).await?);
+        for algorithm in algorithms.iter().filter(|a| !known.contains(a)) {
+            let signs_from = clock()?.plus(wait);
+            keys.push(
+                self.make(*algorithm, owner, signs_from, &mut changes)
+                    .await?,
+            );
         }
         if !changes.is_empty() {
             self.workshop.store.apply(&changes, clock()?).await?;
             draft.revision += 1;
-            ring.replace(keys);
+            self.put_ring(owner, keys);
         }
         Ok(())
     }
@@ -202,7 +194,7 @@ impl Publisher {
     async fn make(
         &self,
         algorithm: Algorithm,
-        own: Option<&str>,
+        own: Option<&KeyOwner>,
         signs_from: Timestamp,
         changes: &mut Vec<Change>,
     ) -> Result<ScheduledKey, PublishFailure> {
@@ -237,7 +229,7 @@ impl Publisher {
     pub async fn rotate_key(
         &self,
         algorithm: Algorithm,
-        instance: Option<&str>,
+        owner: Option<&KeyOwner>,
         wait: u64,
     ) -> Result<KeySummary, PublishFailure> {
         if algorithm.is_symmetric() {
@@ -257,37 +249,40 @@ impl Publisher {
             .into());
         }
         let mut draft = self.draft().await?;
-        self.check_owner(&draft, instance).await?;
+        self.check_owner(&draft, owner).await?;
         let at = clock()?;
-        let ring = self.ring(instance);
+        let ring = self.ring(owner);
         let mut keys = ring.scheduled();
         let mut of_algorithm = keys
             .iter()
             .filter(|scheduled| scheduled.key.algorithm() == algorithm);
-        if of_algorithm
+        let waiting = of_algorithm
             .clone()
-            .any(|scheduled| at < scheduled.signs_from)
-        {
-            return Err(PublishFailure::Exists);
+            .find(|scheduled| at < scheduled.signs_from);
+        if let Some(waiting) = waiting {
+            return Err(PublishFailure::Waiting {
+                kid: waiting.key.key_id().unwrap_or_default().to_owned(),
+                signs_from: waiting.signs_from,
+            });
         }
         let is_first = of_algorithm.next().is_none();
         let signs_from = if is_first { at } else { at.plus(wait) };
         let mut changes = Vec::new();
         let new = self
-            .make(algorithm, instance, signs_from, &mut changes)
+            .make(algorithm, owner, signs_from, &mut changes)
             .await?;
         let until = signs_from.plus(AFTERLIFE);
         for scheduled in &mut keys {
             if scheduled.key.algorithm() == algorithm && until < scheduled.verifies_until {
                 scheduled.verifies_until = until;
-                changes.push(self.put_again(scheduled, instance).await?);
+                changes.push(self.put_again(scheduled, owner).await?);
             }
         }
         keys.retain(|scheduled| at < scheduled.verifies_until);
         keys.push(new.clone());
         draft.changes = changes;
         self.commit(draft).await?;
-        ring.replace(keys);
+        self.put_ring(owner, keys);
         let kid = new.key.key_id().unwrap_or_default().to_owned();
         self.list_keys(at)
             .into_iter()
@@ -306,8 +301,8 @@ impl Publisher {
                 .any(|scheduled| scheduled.key.key_id() == Some(kid))
         };
         let found = self.rings().into_iter().find(|(_, ring)| has_it(ring));
-        let (instance, ring) = found.ok_or(PublishFailure::NotFound)?;
-        let instance = instance.as_deref();
+        let (owner, ring) = found.ok_or(PublishFailure::NotFound)?;
+        let owner = owner.as_ref();
         let mut keys = ring.scheduled();
         let place = keys
             .iter()
@@ -315,7 +310,7 @@ impl Publisher {
             .ok_or(PublishFailure::NotFound)?;
         let revoked = keys.remove(place);
         let algorithm = revoked.key.algorithm();
-        let mut changes = vec![put_revoked(&revoked, instance)?];
+        let mut changes = vec![put_revoked(&revoked, owner)?];
         let may_sign = |scheduled: &ScheduledKey| {
             scheduled.key.algorithm() == algorithm
                 && scheduled.verifies_until.0 == u64::MAX
@@ -328,100 +323,58 @@ impl Publisher {
             match waiting {
                 Some(waiting) => {
                     waiting.signs_from = at;
-                    changes.push(self.put_again(waiting, instance).await?);
+                    changes.push(self.put_again(waiting, owner).await?);
                 }
-                None => keys.push(self.make(algorithm, instance, at, &mut changes).await?),
+                None => match self.check_owner(&draft, owner).await {
+                    Ok(()) => keys.push(self.make(algorithm, owner, at, &mut changes).await?),
+                    // Nobody signs with these any more.
+                    Err(PublishFailure::NotFound | PublishFailure::Invalid(_)) => {}
+                    Err(failure) => return Err(failure),
+                },
             }
         }
         draft.changes = changes;
         self.commit(draft).await?;
-        ring.replace(keys);
+        self.put_ring(owner, keys);
         Ok(())
     }
 
     async fn check_owner(
         &self,
         draft: &Draft<'_>,
-        instance: Option<&str>,
+        owner: Option<&KeyOwner>,
     ) -> Result<(), PublishFailure> {
-        let Some(instance) = instance else {
+        let Some(owner) = owner else {
             return Ok(());
         };
+        let instance = owner.instance.as_str();
         if draft.registry.instance(instance).is_none() {
             return Err(PublishFailure::NotFound);
         }
         let document: Option<InstanceDocument> =
             self.stored(DocumentKind::Instance, instance).await?;
-        if document.is_some_and(|document| document.keys.own) {
-            return Ok(());
-        }
-        Err(PublishError::new(
-            "instance",
-            "has no keys of its own",
-            "leave it out, or publish the instance with {\"keys\": {\"own\": true}}",
-        )
-        .into())
+        let document = document.filter(|document| document.keys.own);
+        let wrong = match (&document, &owner.relying_party) {
+            (None, _) => PublishError::new(
+                "instance",
+                "has no keys of its own",
+                "leave it out, or publish the instance with {\"keys\": {\"own\": true}}",
+            ),
+            (Some(document), Some(audience)) => {
+                let party = document.relying_parties.get(audience);
+                if party.is_some_and(|party| party.keys.own) {
+                    return Ok(());
+                }
+                PublishError::new(
+                    "relying_party",
+                    "has no keys of its own at this instance",
+                    "leave it out, or publish the relying party with {\"keys\": {\"own\": true}}",
+                )
+            }
+            (Some(_), None) => return Ok(()),
+        };
+        Err(wrong.into())
     }
-
-    async fn sealed(&self, scheduled: &ScheduledKey) -> Result<Option<String>, PublishFailure> {
-        let kid = scheduled.key.key_id().unwrap_or_default();
-        let stored: Option<KeyDocument> = self.stored(DocumentKind::Key, kid).await?;
-        Ok(stored.and_then(|stored| stored.sealed))
-    }
-
-    async fn put_again(
-        &self,
-        scheduled: &ScheduledKey,
-        instance: Option<&str>,
-    ) -> Result<Change, PublishFailure> {
-        put(scheduled, instance, self.sealed(scheduled).await?)
-    }
-}
-
-/// The private part is not kept.
-fn put_revoked(scheduled: &ScheduledKey, instance: Option<&str>) -> Result<Change, PublishFailure> {
-    let document = KeyDocument {
-        is_revoked: true,
-        ..document(scheduled, instance, None)
-    };
-    change(scheduled, &document)
-}
-
-/// What a vault entry of this key would be called. No entry that an operator writes has a colon.
-fn entry(kid: &str) -> String {
-    format!("signing-key:{kid}")
-}
-
-fn document(
-    scheduled: &ScheduledKey,
-    instance: Option<&str>,
-    sealed: Option<String>,
-) -> KeyDocument {
-    KeyDocument {
-        algorithm: scheduled.key.algorithm(),
-        instance: instance.map(ToOwned::to_owned),
-        signs_from: scheduled.signs_from,
-        verifies_until: scheduled.verifies_until,
-        is_revoked: false,
-        sealed,
-    }
-}
-
-fn put(
-    scheduled: &ScheduledKey,
-    instance: Option<&str>,
-    sealed: Option<String>,
-) -> Result<Change, PublishFailure> {
-    change(scheduled, &document(scheduled, instance, sealed))
-}
-
-fn change(scheduled: &ScheduledKey, document: &KeyDocument) -> Result<Change, PublishFailure> {
-    Ok(Change::PutDocument {
-        kind: DocumentKind::Key,
-        id: scheduled.key.key_id().unwrap_or_default().to_owned(),
-        document: to_json(document)?,
-        expected: Expected::Any,
-    })
 }
 
 /// The algorithms that the builtin providers of an instance sign with.

@@ -73,6 +73,7 @@ async fn publisher(directory: &TempDir) -> Publisher {
     let workshop = Workshop {
         ledger,
         base_url: "http://127.0.0.1:8080".to_owned(),
+        certificate_url: None,
         store,
         plugin_host: Arc::new(PluginHost::new(limits, Compilation::default(), world).unwrap()),
         keyring: Arc::new(Keyring::new(vec![Arc::new(key)])),

@@ -37,6 +37,7 @@ use crate::{
     instance::{self, PublishedInstance, Shelf},
     publish_error::PublishError,
     store::Store,
+    used::UsedAssertions,
     vault::KeyStore,
 };
 
@@ -136,12 +137,14 @@ impl House {
         let fetch: Arc<dyn Fetch> = Arc::new(Nowhere);
         let shelf = Shelf {
             base_url: "http://127.0.0.1:8080",
+            certificate_url: None,
             keyring: &self.keyring,
             ledger: &self.ledger,
             saml: &self.bench,
             directory: &passwords,
             authenticator: &|_| None,
             fetch: &fetch,
+            used_grants: &UsedAssertions::of_grants(self.store.clone(), Handle::current()),
             sessions: &(Arc::new(cambist_token::NoSessions)
                 as Arc<dyn cambist_token::SessionDirectory>),
             issuer: &|_| None,

@@ -1,6 +1,6 @@
 //! The signing keys of published instances, each with its time.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
 use cambist_core::Timestamp;
@@ -30,27 +30,36 @@ impl ScheduledKey {
     }
 }
 
+type Parties = BTreeMap<String, Arc<Keyring>>;
+
 #[derive(Default)]
 struct Ring {
     keys: Vec<ScheduledKey>,
+    parties: Parties,
     verification: Arc<KeySet>,
 }
 
 impl Ring {
-    fn new(keys: Vec<ScheduledKey>) -> Self {
-        let asymmetric = keys
+    fn new(keys: Vec<ScheduledKey>, parties: Parties) -> Self {
+        let mut all = keys.clone();
+        all.extend(parties.values().flat_map(|ring| ring.scheduled()));
+        let asymmetric = all
             .iter()
             .filter(|scheduled| !scheduled.key.algorithm().is_symmetric());
         let verification = KeySet::of(asymmetric.map(|scheduled| scheduled.key.verification_key()));
         Self {
             verification: Arc::new(verification),
             keys,
+            parties,
         }
     }
 }
 
 /// Several signing keys, which may be replaced while they are in use. Of keys with one algorithm the one
 /// whose time to sign began last signs; the others verify, and are published, while what they signed lives.
+///
+/// It may hold a ring for each of several relying parties. Their keys verify and are published with its own, and
+/// sign only for whoever asks for that ring.
 #[derive(Default)]
 pub struct Keyring(ArcSwap<Ring>);
 
@@ -62,9 +71,33 @@ impl Keyring {
         ring
     }
 
-    /// Puts other keys in place. Who asks from now on gets these.
+    /// Puts other keys in place. Who asks from now on gets these. One change at a time.
     pub fn replace(&self, keys: Vec<ScheduledKey>) {
-        self.0.store(Arc::new(Ring::new(keys)));
+        let parties = self.0.load().parties.clone();
+        self.0.store(Arc::new(Ring::new(keys, parties)));
+    }
+
+    /// Holds `ring` for the relying party `name` from now on, with the keys that are in it at this moment. To be
+    /// repeated whenever these are replaced.
+    pub fn hold(&self, name: &str, ring: &Arc<Self>) {
+        let known = self.0.load_full();
+        let mut parties = known.parties.clone();
+        parties.insert(name.to_owned(), Arc::clone(ring));
+        self.0
+            .store(Arc::new(Ring::new(known.keys.clone(), parties)));
+    }
+
+    /// The ring for a relying party, if there is one.
+    pub fn of_party(&self, name: &str) -> Option<Arc<Self>> {
+        self.0.load().parties.get(name).cloned()
+    }
+
+    /// Whether a key of this algorithm waits for its time to sign, and none may sign yet.
+    pub fn is_waiting(&self, algorithm: Algorithm, now: Timestamp) -> bool {
+        let waits = |scheduled: &ScheduledKey| {
+            scheduled.key.algorithm() == algorithm && now < scheduled.signs_from
+        };
+        self.signing_at(algorithm, now).is_none() && self.0.load().keys.iter().any(waits)
     }
 
     /// The keys and their times.
@@ -99,14 +132,16 @@ impl Keyring {
             .map(|scheduled| Arc::clone(&scheduled.key))
     }
 
-    /// The public keys of these algorithms at this moment as a JWK Set. Shared secrets are never in it.
+    /// The public keys of these algorithms at this moment as a JWK Set, and all that it holds for relying
+    /// parties. Shared secrets are never in it.
     pub fn jwks(&self, algorithms: &[Algorithm], now: Timestamp) -> Value {
         let ring = self.0.load();
-        let keys: Vec<Value> = ring
-            .keys
-            .iter()
+        let own = ring.keys.iter().cloned();
+        let own = own.filter(|scheduled| algorithms.contains(&scheduled.key.algorithm()));
+        let of_parties = ring.parties.values().flat_map(|ring| ring.scheduled());
+        let keys: Vec<Value> = own
+            .chain(of_parties)
             .filter(|scheduled| now < scheduled.verifies_until)
-            .filter(|scheduled| algorithms.contains(&scheduled.key.algorithm()))
             .filter_map(|scheduled| scheduled.key.public_jwk())
             .collect();
         json!({ "keys": keys })

@@ -2,11 +2,11 @@
 
 use super::{
     super::{ForwardedCertificate, Role},
-    KIB, Key, Kind, MIB, is, number,
+    DAY, KIB, Key, Kind, MIB, is, number,
 };
 
 /// How many keys every listener has.
-const SHARED: usize = 19;
+const SHARED: usize = 20;
 
 macro_rules! shared {
     ($section:literal) => {
@@ -26,6 +26,7 @@ macro_rules! shared {
             number(concat!($section, ".limits.header_bytes"), 8 * KIB, MIB, "Most bytes of a request head here, instead of limits.header_bytes.").optional(),
             number(concat!($section, ".limits.header_count"), 8, 1000, "Most header fields in a request here, instead of limits.header_count.").optional(),
             number(concat!($section, ".limits.header_seconds"), 1, 3600, "Seconds for a request head here, instead of limits.header_seconds.").optional(),
+            number(concat!($section, ".limits.keep_alive_seconds"), 1, DAY, "Seconds an HTTP/1 connection may wait for its next request here, instead of limits.keep_alive_seconds.").optional(),
             number(concat!($section, ".limits.body_idle_seconds"), 1, 3600, "Seconds within which more of a request body must come here, instead of limits.body_idle_seconds.").optional(),
             number(concat!($section, ".limits.send_idle_seconds"), 1, 3600, "Seconds within which a client must take more of a response here, instead of limits.send_idle_seconds.").optional(),
             number(concat!($section, ".limits.http2_streams"), 1, 10_000, "Most HTTP/2 streams open at a time on a connection here, instead of limits.http2_streams.").optional(),
@@ -39,11 +40,17 @@ pub(super) const ADMIN: [Key; SHARED] = shared!("admin");
 pub(super) const FURTHER: [Key; SHARED] = shared!("listener.*");
 
 /// What a further listener has besides; its name takes the place of the star.
-pub(super) const FURTHER_OWN: [Key; 3] = [
+pub(super) const FURTHER_OWN: [Key; 4] = [
     is(
         "listener.*.listen",
         Kind::Address,
         "Address of a further listener. Port 0 picks a free one.",
+    )
+    .optional(),
+    is(
+        "listener.*.url",
+        Kind::Url,
+        "Base URL as clients see it, of a listener of the role sts that takes client certificates; the metadata of instances lists its endpoints (mtls_endpoint_aliases). Without it, https:// and the bound address.",
     )
     .optional(),
     is(

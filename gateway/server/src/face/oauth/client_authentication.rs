@@ -72,7 +72,7 @@ pub async fn authenticated_form<'i>(
     .map_err(|unknown| {
         tracing::info!(
             instance = instance.id,
-            correlation = circumstances.correlation,
+            correlation = &*circumstances.correlation,
             reason = %unknown.reason,
             "a client did not authenticate"
         );

@@ -12,6 +12,9 @@ use zeroize::Zeroizing;
 use super::{form::TokenForm, refusal::Refusal, saml_bearer};
 use crate::instance::{PublishedInstance, RegisteredClient};
 
+/// The grant type of RFC 7523 §2.1. As the type of a presented token it asks for what §3 demands of one.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
 /// A grant, by the name it has on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Grant {
@@ -43,16 +46,25 @@ impl Grant {
         match self {
             Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
             Self::ClientCredentials => "client_credentials",
-            Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            Self::JwtBearer => JWT_BEARER,
             Self::Saml2Bearer => saml_bearer::SAML2_BEARER,
         }
     }
 
-    /// The type of an assertion that is a grant by itself.
+    /// What an assertion that is a grant by itself is presented as.
     pub const fn assertion(self) -> Option<TokenType> {
         match self {
-            Self::JwtBearer => Some(TokenType::JWT),
+            Self::JwtBearer => Some(TokenType::from_static(JWT_BEARER)),
             Self::Saml2Bearer => Some(saml_bearer::PRESENTED_TYPE),
+            Self::TokenExchange | Self::ClientCredentials => None,
+        }
+    }
+
+    /// What it is when it is no grant: the type that the operator's validator reads.
+    pub const fn assertion_read_as(self) -> Option<TokenType> {
+        match self {
+            Self::JwtBearer => Some(TokenType::JWT),
+            Self::Saml2Bearer => Some(TokenType::SAML2),
             Self::TokenExchange | Self::ClientCredentials => None,
         }
     }
@@ -138,22 +150,8 @@ impl Grant {
                 };
                 (nothing, None, None)
             }
-            Self::JwtBearer => {
-                let subject = assertion(form, TokenType::JWT)?;
-                (
-                    subject,
-                    None,
-                    Some(TokenType::ACCESS_TOKEN.as_str().to_owned()),
-                )
-            }
-            Self::Saml2Bearer => {
-                let subject = assertion(form, saml_bearer::PRESENTED_TYPE)?;
-                (
-                    subject,
-                    None,
-                    Some(TokenType::ACCESS_TOKEN.as_str().to_owned()),
-                )
-            }
+            Self::JwtBearer => asserted(form, TokenType::from_static(JWT_BEARER))?,
+            Self::Saml2Bearer => asserted(form, saml_bearer::PRESENTED_TYPE)?,
         };
         Ok(ExchangeRequest {
             client,
@@ -207,8 +205,12 @@ impl Grant {
     }
 }
 
-/// The assertion that is the grant (RFC 7521 §4.1). Parameters of a token exchange have no place beside it.
-fn assertion(form: &mut TokenForm, token_type: TokenType) -> Result<Presented, Refusal> {
+/// The assertion that is the grant (RFC 7521 §4.1), nobody beside it, and what it always becomes. Parameters of
+/// a token exchange have no place beside it.
+fn asserted(
+    form: &mut TokenForm,
+    token_type: TokenType,
+) -> Result<(Presented, Option<Presented>, Option<String>), Refusal> {
     let of_an_exchange = form.subject_token.is_some()
         || form.subject_token_type.is_some()
         || form.actor_token.is_some()
@@ -223,10 +225,12 @@ fn assertion(form: &mut TokenForm, token_type: TokenType) -> Result<Presented, R
         .assertion
         .take()
         .ok_or(Refusal::InvalidRequest("assertion is missing"))?;
-    Ok(Presented {
+    let subject = Presented {
         token: Token::new(std::mem::take(&mut *assertion).into_bytes()),
         token_type,
-    })
+    };
+    let becomes = TokenType::ACCESS_TOKEN.as_str().to_owned();
+    Ok((subject, None, Some(becomes)))
 }
 
 /// Subject and actor of a token exchange (TX-02, TX-03).

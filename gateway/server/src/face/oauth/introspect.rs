@@ -1,5 +1,7 @@
 //! Introspection (RFC 7662), also as a signed answer (RFC 9701).
 
+pub mod budget;
+
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
@@ -53,12 +55,24 @@ async fn introspect(
         .as_ref()
         .ok_or(Refusal::InvalidRequest("token is missing"))?;
     let now = circumstances.now;
+    let rate = &gateway.config.introspection;
+    // Before anything is looked up: whether somebody must wait tells nothing about this token.
+    caller
+        .questions
+        .take(rate.per_second, now)
+        .map_err(Refusal::TooManyQuestions)?;
     let claims = issued::access_token(gateway, instance, token.as_bytes(), now)
         .await
         .map_err(|fault| refusal(&fault))?;
-    let answer = claims
-        .and_then(|claims| view(instance, caller, claims))
-        .unwrap_or_else(|| Map::from_iter([("active".to_owned(), Value::Bool(false))]));
+    let answer = claims.and_then(|claims| view(instance, caller, claims));
+    if answer.is_none() {
+        // What the answer shows and nothing else: tokens of others count as those that nobody has.
+        caller
+            .questions
+            .charge(rate.inactive_cost.saturating_sub(1), rate.per_second, now);
+    }
+    let answer =
+        answer.unwrap_or_else(|| Map::from_iter([("active".to_owned(), Value::Bool(false))]));
     if wants_signed(headers) {
         return signed(instance, caller, &answer, circumstances);
     }

@@ -17,6 +17,8 @@ use crate::{instance::RegisteredClient, ledger::Persistence};
 pub struct Offered<'a> {
     /// Its issuer identifier.
     pub issuer: &'a str,
+    /// What stands in its place in the endpoints for clients with a certificate.
+    pub certificate_base: Option<&'a str>,
     /// What its engine reads.
     pub engine: &'a Instance,
     /// The algorithms it signs with and publishes keys of.
@@ -99,5 +101,23 @@ pub fn document(offered: &Offered<'_>) -> Bytes {
             );
         }
     }
+    if let Some(base) = offered.certificate_base {
+        let aliases = aliases(&document, issuer, base);
+        document.insert("mtls_endpoint_aliases".to_owned(), aliases);
+    }
     Bytes::from(Value::Object(document).to_string())
+}
+
+/// RFC 8705 §5: the endpoints at which clients authenticate, where they can show a certificate.
+fn aliases(document: &Map<String, Value>, issuer: &str, base: &str) -> Value {
+    let endpoints = [
+        "token_endpoint",
+        "revocation_endpoint",
+        "introspection_endpoint",
+    ];
+    let aliased = endpoints.into_iter().filter_map(|name| {
+        let path = document.get(name)?.as_str()?.strip_prefix(issuer)?;
+        Some((name.to_owned(), json!(format!("{base}{path}"))))
+    });
+    Value::Object(aliased.collect())
 }

@@ -34,6 +34,8 @@ pub enum Refusal {
     TemporarilyUnavailable,
     /// Somebody has failed too often and has to wait so many seconds.
     TooManyFailures(u64),
+    /// Somebody asks too often and has to wait so many seconds.
+    TooManyQuestions(u64),
     /// The body is too large.
     TooLarge,
     /// The body is not a form.
@@ -141,6 +143,11 @@ impl Refusal {
                 "temporarily_unavailable",
                 "too many attempts have failed; try again later",
             ),
+            Self::TooManyQuestions(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "temporarily_unavailable",
+                "too many requests; try again later",
+            ),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "invalid_request",
@@ -207,7 +214,7 @@ impl Refusal {
             Self::MethodNotAllowed => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
             }
-            Self::TooManyFailures(seconds) => {
+            Self::TooManyFailures(seconds) | Self::TooManyQuestions(seconds) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             Self::TemporarilyUnavailable => {

@@ -1,7 +1,7 @@
 //! The token endpoint (RFC 8693 §2).
 
 use cambist_core::{ExchangeError, ExchangeRequest, Exchanged, Timestamp, TokenType, Usage};
-use cambist_token::dpop::{self, Proof};
+use cambist_token::dpop::{self, Proof, ProofError};
 use hyper::{HeaderMap, Method, Response, header::HeaderValue};
 use serde::Serialize;
 
@@ -108,13 +108,20 @@ fn proof(
     request: &ExchangeRequest<'_>,
     circumstances: &Circumstances,
 ) -> Result<Option<Proof>, Refusal> {
-    let wanted = Wanted {
-        method: "POST",
-        uri: &format!("{}/token", instance.issuer),
-        nonce_required: instance.dpop_nonce_required,
-        now: circumstances.now,
+    let check = |base: &str| {
+        let wanted = Wanted {
+            method: "POST",
+            uri: &format!("{base}/token"),
+            nonce_required: instance.dpop_nonce_required,
+            now: circumstances.now,
+        };
+        gateway.dpop.check(headers, &wanted)
     };
-    let proof = gateway.dpop.check(headers, &wanted)?;
+    let proof = match (check(&instance.issuer), &instance.certificate_base) {
+        // The endpoint has two URLs, and a proof names the one its client uses.
+        (Err(DpopRefusal::Proof(ProofError::Target)), Some(base)) => check(base)?,
+        (checked, _) => checked?,
+    };
     let named = proof.as_ref().and_then(|proof| proof.token_hash.as_deref());
     let is_presented = |hash: &str| {
         std::iter::once(&request.subject)

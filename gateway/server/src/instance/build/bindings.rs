@@ -126,7 +126,17 @@ pub(super) struct Binder<'a> {
     pub(super) uses: std::cell::RefCell<Uses>,
 }
 
-impl Binder<'_> {
+impl<'a> Binder<'a> {
+    /// One that has bound nothing.
+    pub(super) fn new(instance: &'a str, issuer: &'a str, shelf: &'a Shelf<'a>) -> Self {
+        Self {
+            instance,
+            issuer,
+            shelf,
+            uses: std::cell::RefCell::default(),
+        }
+    }
+
     /// The key store of this name.
     pub(super) fn key_store(&self, name: &str) -> Option<Arc<KeyStore>> {
         let found = (self.shelf.key_store)(name)?;

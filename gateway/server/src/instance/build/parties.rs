@@ -9,7 +9,7 @@ use cambist_core::{Actor, Binding, Client, Fetch, MayPresent, RelyingParty};
 
 use crate::{
     document::{ClientDocument, InstanceDocument},
-    face::oauth::resource,
+    face::oauth::{introspect::budget::Questions, resource},
     instance::{Authentication, ClientSecret, RegisteredClient},
     publish_error::PublishError,
 };
@@ -105,6 +105,7 @@ fn client(
         authentication: authentication(id, wanted, issuer, fetch)?,
         grants: wanted.grant_types.clone(),
         introspects: wanted.introspects.clone(),
+        questions: Questions::default(),
         client: Client {
             id: id.to_owned(),
             audiences: wanted.audiences.clone(),

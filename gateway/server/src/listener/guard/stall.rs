@@ -24,6 +24,11 @@ impl Stall {
         }
     }
 
+    /// Whether something is waited for.
+    pub(super) const fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
     /// Something moved.
     pub(super) fn clear(&mut self) {
         if self.waiting.is_some() {

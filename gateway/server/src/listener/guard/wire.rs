@@ -135,6 +135,11 @@ impl Wire {
         matches!(self.state, State::Fields)
     }
 
+    /// Whether all messages so far have ended and the next has not begun.
+    pub(super) fn is_between(&self) -> bool {
+        matches!(self.state, State::Start { .. }) && self.line.is_empty()
+    }
+
     /// Whether the next bytes belong to a body.
     pub(super) const fn is_within_body(&self) -> bool {
         matches!(
@@ -157,7 +162,7 @@ impl Wire {
                 State::Body(left) => at += self.skip(left, rest, State::Body),
                 State::ChunkData(left) => at += self.skip(left, rest, State::ChunkData),
                 _ => {
-                    let end = rest.iter().position(|byte| *byte == b'\n');
+                    let end = memchr::memchr(b'\n', rest);
                     self.section += end.map_or(rest.len(), |end| end + 1);
                     if self.section > self.longest_section {
                         let reason = Reason::Long;

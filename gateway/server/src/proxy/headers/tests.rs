@@ -19,7 +19,7 @@ fn sent_through(pairs: &[(&'static str, &'static str)], owned: &[&str]) -> Heade
         host: &host,
         granted: Some(&granted),
         owned: &owned,
-        client: "::ffff:192.0.2.7".parse().unwrap(),
+        client: &HeaderValue::from_static("192.0.2.7"),
         keeps_te: false,
         is_secure: true,
     };

@@ -107,9 +107,10 @@ pub(super) struct Gateway {
     pub(super) route: Arc<Route>,
 }
 
-fn caller(peer: SocketAddr) -> Caller<'static> {
+fn caller(peer: SocketAddr, address_text: &HeaderValue) -> Caller<'_> {
     Caller {
         address: peer.ip(),
+        address_text,
         is_secure: false,
         certificates: &[],
         correlation: "c-1",
@@ -186,8 +187,9 @@ impl Gateway {
                         Arc::clone(&route),
                     );
                     async move {
+                        let text = HeaderValue::try_from(peer.ip().to_string()).unwrap();
                         Ok::<_, Infallible>(
-                            forward(request, caller(peer), &route, &*fake, &upstreams).await,
+                            forward(request, caller(peer, &text), &route, &*fake, &upstreams).await,
                         )
                     }
                 });

@@ -2,11 +2,10 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
     time::timeout,
 };
@@ -14,14 +13,17 @@ use tokio_rustls::TlsConnector;
 
 use super::{
     UpstreamError,
+    broken::Broken,
     endpoint::Endpoint,
+    http1::{Single, UpstreamBytes},
     origin::{Origin, Protocol},
-    pool::{Multiplexed, Single},
+    pool::Multiplexed,
 };
+use crate::stream::Stream;
 
 /// A connection that is ready for its first request.
 pub(super) enum Opened {
-    One(Single),
+    One(Box<Single>),
     Many(Multiplexed),
 }
 
@@ -31,10 +33,10 @@ pub(super) async fn open(
     endpoint: &Endpoint,
     tls: &Arc<ClientConfig>,
 ) -> Result<Opened, UpstreamError> {
-    let tcp = reach(endpoint, origin.settings.connect).await?;
-    match &origin.tls {
-        None => start(tcp, origin.protocol, false).await,
-        Some(_) => start(encrypt(tcp, origin, tls).await?, origin.protocol, false).await,
+    let stream = reach(origin, endpoint, tls).await?;
+    match origin.protocol {
+        Protocol::Http1 => Ok(Opened::One(Box::new(Single::new(stream)))),
+        Protocol::Http2 => multiplex(stream).await.map(Opened::Many),
     }
 }
 
@@ -44,19 +46,23 @@ pub(super) async fn open_for_switch(
     endpoint: &Endpoint,
     tls: &Arc<ClientConfig>,
 ) -> Result<Single, UpstreamError> {
-    let tcp = reach(endpoint, origin.settings.connect).await?;
-    let opened = match &origin.tls {
-        None => start(tcp, Protocol::Http1, true).await?,
-        Some(_) => start(encrypt(tcp, origin, tls).await?, Protocol::Http1, true).await?,
-    };
-    match opened {
-        Opened::One(sender) => Ok(sender),
-        Opened::Many(_) => Err(UpstreamError::Switched),
+    reach(origin, endpoint, tls).await.map(Single::new)
+}
+
+async fn reach(
+    origin: &Origin,
+    endpoint: &Endpoint,
+    tls: &Arc<ClientConfig>,
+) -> Result<UpstreamBytes, UpstreamError> {
+    let tcp = dial(endpoint, origin.settings.connect).await?;
+    if origin.tls.is_none() {
+        return Ok(Stream::Plain(tcp));
     }
+    encrypt(tcp, origin, tls).await
 }
 
 /// Every connection resolves the name, and begins with the next of its addresses.
-async fn reach(endpoint: &Endpoint, patience: Duration) -> Result<TcpStream, UpstreamError> {
+async fn dial(endpoint: &Endpoint, patience: Duration) -> Result<TcpStream, UpstreamError> {
     let addresses: Vec<SocketAddr> = lookup_host((&*endpoint.host, endpoint.port))
         .await
         .map_err(UpstreamError::Connect)?
@@ -97,7 +103,7 @@ async fn encrypt(
     tcp: TcpStream,
     origin: &Origin,
     usual: &Arc<ClientConfig>,
-) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + 'static, UpstreamError> {
+) -> Result<UpstreamBytes, UpstreamError> {
     let Some(tls) = &origin.tls else {
         return Err(UpstreamError::Tls("nothing is said about it".to_owned()));
     };
@@ -110,40 +116,21 @@ async fn encrypt(
         let error = io::Error::other("the upstream does not speak HTTP/2");
         return Err(UpstreamError::Connect(error));
     }
-    Ok(stream)
+    Ok(Stream::Tls(Box::new(stream)))
 }
 
-pub(super) async fn start(
-    io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    protocol: Protocol,
-    may_switch: bool,
-) -> Result<Opened, UpstreamError> {
-    match protocol {
-        Protocol::Http1 => {
-            let (sender, connection) = http1::handshake(TokioIo::new(io))
-                .await
-                .map_err(UpstreamError::Http)?;
-            if may_switch {
-                tokio::spawn(async move { ended(connection.with_upgrades().await) });
-            } else {
-                tokio::spawn(async move { ended(connection.await) });
-            }
-            Ok(Opened::One(sender))
-        }
-        Protocol::Http2 => {
-            let (sender, connection) = http2::Builder::new(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .keep_alive_interval(Duration::from_secs(30))
-                .keep_alive_timeout(Duration::from_secs(10))
-                .initial_stream_window_size(1 << 20)
-                .initial_connection_window_size(4 << 20)
-                .handshake(TokioIo::new(io))
-                .await
-                .map_err(UpstreamError::Http)?;
-            tokio::spawn(async move { ended(connection.await) });
-            Ok(Opened::Many(sender))
-        }
-    }
+async fn multiplex(stream: UpstreamBytes) -> Result<Multiplexed, UpstreamError> {
+    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(4 << 20)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| UpstreamError::Http(Broken::Http2(error)))?;
+    tokio::spawn(async move { ended(connection.await) });
+    Ok(sender)
 }
 
 fn ended(outcome: hyper::Result<()>) {

@@ -27,7 +27,7 @@ impl Failure {
     /// The endpoint's part in an error; none if it has none. A request that broke off is not its fault.
     pub(super) fn of(error: &UpstreamError) -> Option<Self> {
         match error {
-            UpstreamError::Http(error) => (!error.is_user()).then_some(Self::Broken),
+            UpstreamError::Http(broken) => (!broken.is_clients()).then_some(Self::Broken),
             UpstreamError::Connect(_) => Some(Self::Connect),
             UpstreamError::Switched => Some(Self::Switched),
             UpstreamError::TooSlow => Some(Self::TooSlow),

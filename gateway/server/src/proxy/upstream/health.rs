@@ -72,20 +72,23 @@ async fn ask(
     *request.method_mut() = Method::GET;
     *request.uri_mut() = health.target.clone();
     let answered = match opened {
-        Opened::One(mut sender) => {
+        Opened::One(mut single) => {
             request.headers_mut().insert(HOST, origin.authority.clone());
-            sender.send_request(request).await
+            if single.begin(request).await.is_err() {
+                return false;
+            }
+            single.head().await.ok().map(|response| response.status())
         }
         Opened::Many(mut sender) => {
             *request.version_mut() = Version::HTTP_2;
             if let Some(target) = origin.absolute(&health.target) {
                 *request.uri_mut() = target;
             }
-            sender.send_request(request).await
+            let answered = sender.send_request(request).await;
+            answered.ok().map(|response| response.status())
         }
     };
-    answered
-        .is_ok_and(|response| response.status().is_success() || response.status().is_redirection())
+    answered.is_some_and(|status| status.is_success() || status.is_redirection())
 }
 
 /// Counts in a row what contradicts the present verdict, and turns it when that is enough.

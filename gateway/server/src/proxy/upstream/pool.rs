@@ -4,33 +4,32 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
 
-use hyper::client::conn::{http1, http2};
-use tokio::time::Instant;
+use hyper::client::conn::http2;
+use tokio::time::{Instant, sleep};
 
-use super::{endpoint::Lease, failures::Failure, stream::RequestStream};
+use super::{endpoint::Lease, failures::Failure, http1::Single, stream::RequestStream};
 
 /// Most idle connections per endpoint; more are closed.
 const IDLE: usize = 256;
 /// Longest a connection waits for its next request.
 const UNUSED: Duration = Duration::from_mins(1);
+/// How often idle connections are looked after.
+const SWEEP: Duration = Duration::from_secs(5);
 /// Requests on one HTTP/2 connection at a time. Peers allow a hundred or more.
 const STREAMS: usize = 100;
 
-/// A connection that takes one request at a time.
-pub(super) type Single = http1::SendRequest<RequestStream>;
 /// A connection that takes many.
 pub(super) type Multiplexed = http2::SendRequest<RequestStream>;
 
 /// A connection, and what bounds its use.
-#[derive(Debug)]
 pub(super) enum Connection {
     One {
-        sender: Single,
+        single: Box<Single>,
         until: Instant,
     },
     Many {
@@ -42,7 +41,11 @@ pub(super) enum Connection {
 
 /// Connections by the key of their endpoint. With one pool per core the lock is never waited for.
 #[derive(Default)]
-pub(super) struct Pool(Mutex<HashMap<Arc<str>, Connections>>);
+pub(super) struct Pool {
+    connections: Mutex<HashMap<Arc<str>, Connections>>,
+    /// Whether a task looks after idle connections.
+    is_swept: AtomicBool,
+}
 
 #[derive(Default)]
 struct Connections {
@@ -52,7 +55,7 @@ struct Connections {
 }
 
 struct Idle {
-    sender: Single,
+    single: Box<Single>,
     since: Instant,
     until: Instant,
 }
@@ -64,8 +67,8 @@ struct Shared {
 }
 
 impl Idle {
-    fn is_spent(&self, now: Instant) -> bool {
-        self.sender.is_closed() || now >= self.until || now.duration_since(self.since) > UNUSED
+    fn is_spent(&mut self, now: Instant) -> bool {
+        now >= self.until || now.duration_since(self.since) > UNUSED || !self.single.is_quiet()
     }
 }
 
@@ -82,15 +85,10 @@ impl Pool {
         let now = Instant::now();
         let mut all = self.lock();
         let known = all.get_mut(key)?;
-        let mut position = known.idle.len();
-        while let Some(last) = position.checked_sub(1) {
-            position = last;
-            let candidate = known.idle.get(position)?;
-            if candidate.is_spent(now) {
-                known.idle.remove(position);
-            } else if candidate.sender.is_ready() {
-                let Idle { sender, until, .. } = known.idle.remove(position)?;
-                return Some(Connection::One { sender, until });
+        while let Some(mut latest) = known.idle.pop_back() {
+            if !latest.is_spent(now) {
+                let Idle { single, until, .. } = latest;
+                return Some(Connection::One { single, until });
             }
         }
         known.shared.retain(|shared| !shared.is_spent(now));
@@ -124,10 +122,13 @@ impl Pool {
             .push(shared);
     }
 
-    fn put(&self, key: &Arc<str>, sender: Single, until: Instant) {
+    fn put(self: &Arc<Self>, key: &Arc<str>, single: Box<Single>, until: Instant) {
         let now = Instant::now();
-        if sender.is_closed() || now >= until {
+        if !single.is_free() || now >= until {
             return;
+        }
+        if !self.is_swept.swap(true, Relaxed) {
+            tokio::spawn(Arc::clone(self).keep_sweeping());
         }
         let mut all = self.lock();
         let known = match all.get_mut(key) {
@@ -136,32 +137,48 @@ impl Pool {
         };
         while known
             .idle
-            .front()
+            .front_mut()
             .is_some_and(|oldest| oldest.is_spent(now))
         {
             known.idle.pop_front();
         }
         if known.idle.len() < IDLE {
             known.idle.push_back(Idle {
-                sender,
+                single,
                 since: now,
                 until,
             });
         }
     }
 
-    /// Forgets what is closed or too old, of every endpoint.
-    pub(super) fn sweep(&self) {
+    /// Forgets what is closed or too old, of every endpoint. Says whether anything is left.
+    pub(super) fn sweep(&self) -> bool {
         let now = Instant::now();
-        self.lock().retain(|_, known| {
-            known.idle.retain(|idle| !idle.is_spent(now));
+        let mut all = self.lock();
+        all.retain(|_, known| {
+            known.idle.retain_mut(|idle| !idle.is_spent(now));
             known.shared.retain(|shared| !shared.is_spent(now));
             !known.idle.is_empty() || !known.shared.is_empty()
         });
+        !all.is_empty()
+    }
+
+    /// Nobody reads an idle connection, so that somebody must look whether the upstream has ended it.
+    async fn keep_sweeping(self: Arc<Self>) {
+        loop {
+            sleep(SWEEP).await;
+            if !self.sweep() {
+                // One that is given back right now is found by the next to be given back.
+                self.is_swept.store(false, Relaxed);
+                return;
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Connections>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -171,17 +188,10 @@ pub(super) struct Loan {
     pool: Arc<Pool>,
     lease: Lease,
     connection: Option<Connection>,
-    /// It serves nobody else afterwards.
-    is_last: bool,
 }
 
 impl Loan {
-    pub(super) fn new(
-        pool: &Arc<Pool>,
-        lease: Lease,
-        connection: Connection,
-        is_last: bool,
-    ) -> Self {
+    pub(super) fn new(pool: &Arc<Pool>, lease: Lease, connection: Connection) -> Self {
         if let Connection::Many { load, .. } = &connection {
             load.fetch_add(1, Relaxed);
         }
@@ -189,7 +199,6 @@ impl Loan {
             pool: Arc::clone(pool),
             lease,
             connection: Some(connection),
-            is_last,
         }
     }
 
@@ -203,10 +212,24 @@ impl Loan {
         let single = self
             .connection
             .take_if(|connection| matches!(connection, Connection::One { .. }));
-        if let Some(Connection::One { sender, until }) = single
-            && !self.is_last
-        {
-            self.pool.put(&self.lease.endpoint().key, sender, until);
+        if let Some(Connection::One { single, until }) = single {
+            self.pool.put(&self.lease.endpoint().key, single, until);
+        }
+    }
+
+    /// The connection, if it takes one request at a time.
+    pub(super) fn single(&self) -> Option<&Single> {
+        match &self.connection {
+            Some(Connection::One { single, .. }) => Some(single),
+            _ => None,
+        }
+    }
+
+    /// The same, to be driven.
+    pub(super) fn single_mut(&mut self) -> Option<&mut Single> {
+        match &mut self.connection {
+            Some(Connection::One { single, .. }) => Some(single),
+            _ => None,
         }
     }
 }

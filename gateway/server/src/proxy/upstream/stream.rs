@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    future::poll_fn,
     pin::Pin,
     sync::{
         Arc,
@@ -19,7 +20,9 @@ use hyper::{
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{Limits, UpstreamError, failures::Failure, origin::Protocol, pool::Loan};
+use super::{
+    Broken, Limits, UpstreamError, failures::Failure, http1::Single, origin::Protocol, pool::Loan,
+};
 use crate::{
     access_log::{Ending, Entry},
     body::BodyError,
@@ -101,6 +104,8 @@ impl Body for Outgoing {
 
 /// A body on its way to the upstream, with those trailers only that are listed (PX-12).
 pub(super) struct RequestStream {
+    /// Taken before, and given back since it could not be sent.
+    returned: Option<Bytes>,
     body: Outgoing,
     progress: Progress,
     trailers: Arc<[HeaderName]>,
@@ -121,6 +126,7 @@ impl RequestStream {
                 .insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         let request = request.map(|body| Self {
+            returned: None,
             body,
             progress: progress.clone(),
             trailers: Arc::clone(trailers),
@@ -131,10 +137,16 @@ impl RequestStream {
     /// A request of the gateway's own, without a body.
     pub(super) fn empty() -> Self {
         Self {
+            returned: None,
             body: Outgoing::Whole(Bytes::new()),
             progress: Progress(None),
             trailers: Arc::default(),
         }
+    }
+
+    /// Takes back a piece that could not be sent.
+    pub(super) fn give_back(&mut self, piece: Bytes) {
+        self.returned = Some(piece);
     }
 }
 
@@ -147,24 +159,38 @@ impl Body for RequestStream {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = &mut *self;
-        let frame = ready!(poll_allowed(&mut this.body, cx, &this.trailers));
+        if let Some(piece) = this.returned.take() {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
+        let next = Pin::new(&mut this.body).poll_frame(cx);
+        let frame = ready!(next).and_then(|frame| allowed(frame, &this.trailers));
         let is_done = frame.is_none() || self.body.is_end_stream();
         self.progress.advance(is_done);
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.returned.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let mut hint = self.body.size_hint();
+        if let (Some(piece), Some(rest)) = (&self.returned, hint.exact()) {
+            hint.set_exact(rest.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX)));
+        }
+        hint
     }
 }
 
+/// A timer that may run already.
+pub(super) type Timer = Pin<Box<Sleep>>;
+
 /// One timer for the whole of a request: first for the head of the response, then for its body.
 pub(super) struct Patience {
-    sleep: Pin<Box<Sleep>>,
+    /// Made when something has to be waited for, or taken over from an earlier request.
+    timer: Option<Timer>,
+    /// When the timer ends.
+    next: Instant,
     limit: Duration,
     /// When all of it must be over.
     end: Option<Instant>,
@@ -172,12 +198,12 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    pub(super) fn new(limits: Limits) -> Self {
-        let now = Instant::now();
+    pub(super) fn new(limits: Limits, now: Instant) -> Self {
         let end = limits.total.map(|total| now + total);
         let first = now + limits.head;
         Self {
-            sleep: Box::pin(sleep_until(end.map_or(first, |end| end.min(first)))),
+            timer: None,
+            next: end.map_or(first, |end| end.min(first)),
             limit: limits.head,
             end,
             waiting: false,
@@ -196,10 +222,28 @@ impl Patience {
         self.end.is_some_and(|end| Instant::now() >= end)
     }
 
+    /// Takes over a timer. Setting one that runs to a later time costs next to nothing.
+    pub(super) fn take_over(&mut self, timer: Option<Timer>) {
+        if let Some(mut timer) = timer {
+            timer.as_mut().reset(self.next);
+            self.timer = Some(timer);
+        }
+    }
+
     fn rest(&mut self) {
         let next = Instant::now() + self.limit;
-        let next = self.end.map_or(next, |end| end.min(next));
-        self.sleep.as_mut().reset(next);
+        self.next = self.end.map_or(next, |end| end.min(next));
+        if let Some(timer) = &mut self.timer {
+            timer.as_mut().reset(self.next);
+        }
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let next = self.next;
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(next)));
+        timer.as_mut().poll(cx)
     }
 
     /// Waits for the head as long as the request's body moves, and then `limit` more; up to twice that,
@@ -211,20 +255,21 @@ impl Patience {
     ) -> Result<T, UpstreamError> {
         let mut head = std::pin::pin!(head);
         let mut pieces = progress.pieces();
-        loop {
-            tokio::select! {
-                biased;
-                head = &mut head => return Ok(head),
-                () = &mut self.sleep => {
-                    let moved_to = progress.pieces();
-                    if moved_to == pieces || self.is_over() {
-                        return Err(UpstreamError::TooSlow);
-                    }
-                    pieces = moved_to;
-                    self.rest();
-                }
+        poll_fn(|cx| {
+            if let Poll::Ready(head) = head.as_mut().poll(cx) {
+                return Poll::Ready(Ok(head));
             }
-        }
+            while self.poll_timer(cx).is_ready() {
+                let moved_to = progress.pieces();
+                if moved_to == pieces || self.is_over() {
+                    return Poll::Ready(Err(UpstreamError::TooSlow));
+                }
+                pieces = moved_to;
+                self.rest();
+            }
+            Poll::Pending
+        })
+        .await
     }
 
     /// To be asked whenever there is nothing to read. Counts from the first such moment: while the client
@@ -234,14 +279,22 @@ impl Patience {
             self.waiting = true;
             self.rest();
         }
-        self.sleep.as_mut().poll(cx)
+        self.poll_timer(cx)
     }
+}
+
+/// Where a response's body comes from.
+pub(super) enum Arriving {
+    /// The connection itself, which takes one request at a time.
+    Single,
+    /// A stream of a connection that takes many.
+    Stream(Incoming),
 }
 
 /// An upstream's response body on its way to the client, with those trailers only that are listed (PX-12).
 /// It holds the connection, gives it back at its end, and closes it when it is dropped before.
 pub struct ResponseStream {
-    body: Incoming,
+    source: Arriving,
     loan: Option<Loan>,
     progress: Progress,
     patience: Patience,
@@ -252,29 +305,53 @@ pub struct ResponseStream {
 
 impl ResponseStream {
     pub(super) fn new(
-        body: Incoming,
+        source: Arriving,
         loan: Loan,
         progress: Progress,
         patience: Patience,
         trailers: &Arc<[HeaderName]>,
     ) -> Self {
         let mut stream = Self {
-            body,
+            source,
             loan: Some(loan),
             progress,
             patience,
             trailers: Arc::clone(trailers),
             entry: None,
         };
-        if stream.body.is_end_stream() {
+        if stream.is_whole() {
             stream.finish();
         }
         stream
     }
 
+    /// Whether nothing more comes.
+    fn is_whole(&self) -> bool {
+        match &self.source {
+            Arriving::Single => self.single().is_none_or(Single::is_whole),
+            Arriving::Stream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn single(&self) -> Option<&Single> {
+        self.loan.as_ref().and_then(Loan::single)
+    }
+
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match &mut self.source {
+            Arriving::Single => match self.loan.as_mut().and_then(Loan::single_mut) {
+                Some(single) => single.poll_frame(cx),
+                None => Poll::Ready(None),
+            },
+            Arriving::Stream(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map(|frame| frame.map(|frame| frame.map_err(Broken::Http2))),
+        }
+    }
+
     /// Notes in the access log what becomes of the body.
     pub(in crate::proxy) fn log(&mut self, mut entry: Box<Entry>) {
-        if self.body.is_end_stream() {
+        if self.is_whole() {
             entry.ended(Ending::Whole);
         }
         self.entry = Some(entry);
@@ -297,9 +374,12 @@ impl ResponseStream {
     /// An upstream may answer before it has read all: then the rest of the request is still under way on
     /// this connection, and nothing else may follow it (PX-15).
     fn finish(&mut self) {
-        if let Some(loan) = self.loan.take()
+        if let Some(mut loan) = self.loan.take()
             && self.progress.is_done()
         {
+            if let Some(single) = loan.single_mut() {
+                single.timer = self.patience.timer.take();
+            }
             loan.end();
         }
     }
@@ -314,7 +394,7 @@ impl Body for ResponseStream {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
-        let Poll::Ready(frame) = poll_allowed(&mut this.body, cx, &this.trailers) else {
+        let Poll::Ready(frame) = this.poll_source(cx) else {
             ready!(this.patience.poll_end(cx));
             this.give_up(Failure::Silent, Ending::Silent);
             return Poll::Ready(Some(Err(BodyError::Silent)));
@@ -324,16 +404,16 @@ impl Body for ResponseStream {
             return Poll::Ready(Some(Err(BodyError::Silent)));
         }
         this.patience.waiting = false;
-        match frame {
-            Some(Err(error)) => {
+        match frame.and_then(|frame| allowed(frame, &this.trailers)) {
+            Some(Err(broken)) => {
                 this.give_up(Failure::Cut, Ending::Broken);
-                Poll::Ready(Some(Err(BodyError::Broken(error))))
+                Poll::Ready(Some(Err(BodyError::Broken(broken))))
             }
             Some(Ok(frame)) => {
                 if let Some(entry) = &mut this.entry {
                     entry.sent(frame.data_ref().map_or(0, Bytes::len));
                 }
-                if this.body.is_end_stream() {
+                if this.is_whole() {
                     this.note(Ending::Whole);
                     this.finish();
                 }
@@ -348,47 +428,42 @@ impl Body for ResponseStream {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.is_whole()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.source {
+            Arriving::Single => self
+                .single()
+                .map_or_else(|| SizeHint::with_exact(0), Single::size_hint),
+            Arriving::Stream(body) => body.size_hint(),
+        }
     }
 }
 
 impl fmt::Debug for ResponseStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseStream")
-            .field("body", &self.body)
-            .finish_non_exhaustive()
+        f.debug_struct("ResponseStream").finish_non_exhaustive()
     }
 }
 
-/// The next piece of data, or those trailers that are listed.
-fn poll_allowed<B: Body<Data = Bytes, Error = hyper::Error> + Unpin>(
-    body: &mut B,
-    cx: &mut Context<'_>,
-    allowed: &[HeaderName],
-) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-    loop {
-        let frame = match ready!(Pin::new(&mut *body).poll_frame(cx)) {
-            Some(Ok(frame)) => frame,
-            other => return Poll::Ready(other),
-        };
-        let trailers = match frame.into_data() {
-            Ok(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-            Err(frame) => frame.into_trailers(),
-        };
-        let mut kept = HeaderMap::new();
-        if let Ok(trailers) = trailers {
-            for name in allowed {
-                for value in trailers.get_all(name) {
-                    kept.append(name.clone(), value.clone());
-                }
-            }
-        }
-        if !kept.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::trailers(kept))));
+/// The next piece, if it is data, or those trailers that are listed. Nothing follows trailers.
+fn allowed<E>(
+    frame: Result<Frame<Bytes>, E>,
+    listed: &[HeaderName],
+) -> Option<Result<Frame<Bytes>, E>> {
+    let Ok(frame) = frame else {
+        return Some(frame);
+    };
+    let trailers = match frame.into_data() {
+        Ok(data) => return Some(Ok(Frame::data(data))),
+        Err(frame) => frame.into_trailers().ok()?,
+    };
+    let mut kept = HeaderMap::new();
+    for name in listed {
+        for value in trailers.get_all(name) {
+            kept.append(name.clone(), value.clone());
         }
     }
+    (!kept.is_empty()).then(|| Ok(Frame::trailers(kept)))
 }

@@ -1,17 +1,17 @@
 use std::{future::pending, sync::Mutex};
 
 use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
-    net::TcpListener,
-    sync::{mpsc, oneshot},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
 };
 
-use hyper::{body::Incoming, client::conn::http1};
-use hyper_util::rt::TokioIo;
-
-use super::{connect::start, endpoint::Endpoint, pool::Single, *};
+use super::{endpoint::Endpoint, http1::Single, *};
+use crate::stream::Stream;
 
 fn origin(text: &str) -> Option<Origin> {
     Origin::parse(&text.parse().unwrap())
@@ -45,27 +45,26 @@ fn origins_know_where_to_connect() {
     assert_eq!(place("/a"), None);
 }
 
-/// A ready connection whose far end stays open as long as the second value lives.
-async fn connection() -> (Single, DuplexStream) {
-    let (near, far) = duplex(1024);
-    let opened = start(near, Protocol::Http1, false).await.unwrap();
-    let Opened::One(mut sender) = opened else {
-        panic!("HTTP/1 was asked for");
-    };
-    sender.ready().await.unwrap();
-    (sender, far)
+/// A ready connection and its far end.
+async fn connection() -> (Box<Single>, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    let (far, _) = listener.accept().await.unwrap();
+    (Box::new(Single::new(Stream::Plain(near))), far)
 }
 
-fn give(pool: &Arc<Pool>, key: &str, sender: Single) {
+fn give(pool: &Arc<Pool>, key: &str, single: Box<Single>) {
     let endpoint = Arc::new(Endpoint::new(key.into(), "a", 80));
     let until = Instant::now() + Duration::from_mins(5);
-    let connection = Connection::One { sender, until };
-    Loan::new(pool, Lease::new(&endpoint, 5), connection, false).end();
+    let connection = Connection::One { single, until };
+    Loan::new(pool, Lease::new(&endpoint, 5), connection).end();
 }
 
-fn take(pool: &Pool, key: &str) -> Option<Single> {
+fn take(pool: &Pool, key: &str) -> Option<Box<Single>> {
     pool.take(key).map(|connection| match connection {
-        Connection::One { sender, .. } => sender,
+        Connection::One { single, .. } => single,
         Connection::Many { .. } => panic!("there is none"),
     })
 }
@@ -73,15 +72,36 @@ fn take(pool: &Pool, key: &str) -> Option<Single> {
 #[tokio::test]
 async fn the_pool_keeps_upstreams_apart_and_forgets_closed_connections() {
     let pool = Arc::<Pool>::default();
-    let (sender, far) = connection().await;
-    give(&pool, "http://a", sender);
+    let (single, far) = connection().await;
+    give(&pool, "http://a", single);
     assert!(take(&pool, "http://b").is_none());
-    let sender = take(&pool, "http://a").unwrap();
+    let single = take(&pool, "http://a").unwrap();
     assert!(take(&pool, "http://a").is_none(), "lent to one at a time");
-    give(&pool, "http://a", sender);
+    give(&pool, "http://a", single);
     drop(far);
-    tokio::task::yield_now().await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(take(&pool, "http://a").is_none());
+}
+
+#[tokio::test]
+async fn px_15_a_connection_on_which_the_upstream_speaks_unasked_is_not_lent() {
+    let pool = Arc::<Pool>::default();
+    let (single, mut far) = connection().await;
+    give(&pool, "http://a", single);
+    far.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(take(&pool, "http://a").is_none());
+}
+
+#[tokio::test]
+async fn idle_connections_that_the_upstream_ended_are_closed_soon() {
+    let pool = Arc::<Pool>::default();
+    let (single, far) = connection().await;
+    give(&pool, "http://a", single);
+    let (_, mut write) = far.into_split();
+    write.shutdown().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!pool.sweep(), "none is left");
 }
 
 #[tokio::test]
@@ -89,8 +109,8 @@ async fn the_pool_is_bounded() {
     let pool = Arc::<Pool>::default();
     let mut far_ends = Vec::new();
     for _ in 0..300 {
-        let (sender, far) = connection().await;
-        give(&pool, "http://a", sender);
+        let (single, far) = connection().await;
+        give(&pool, "http://a", single);
         far_ends.push(far);
     }
     let taken: Vec<_> = std::iter::from_fn(|| take(&pool, "http://a")).collect();
@@ -100,14 +120,13 @@ async fn the_pool_is_bounded() {
 #[tokio::test]
 async fn a_connection_given_back_busy_is_not_lent() {
     let pool = Arc::<Pool>::default();
-    let (mut sender, _far) = connection().await;
-    // The far end never answers, so the connection stays busy.
-    let (_, request) = RequestStream::wrap(request("GET").await, Protocol::Http1, &Arc::default());
-    let answer = sender.try_send_request(request);
-    give(&pool, "http://a", sender);
-    tokio::task::yield_now().await;
+    let (mut single, _far) = connection().await;
+    // Three of its bytes never come.
+    let (request, _client) = arriving("POST", 7).await;
+    let (_, request) = RequestStream::wrap(request, Protocol::Http1, &Arc::default());
+    assert!(single.begin(request).await.is_ok());
+    give(&pool, "http://a", single);
     assert!(take(&pool, "http://a").is_none());
-    drop(answer);
 }
 
 /// A request whose body is `body`.
@@ -171,28 +190,17 @@ const LIMITS: Limits = Limits {
     total: None,
 };
 
-/// The pooled connection is taken while it looks alive and dies before it reads the request, so hyper
-/// hands it back unsent, whatever its method.
+/// The pooled connection looks alive when it is taken, and cannot be written to: nothing of the request
+/// was sent, so that it goes over another connection, whatever its method.
 #[tokio::test]
 async fn px_17_a_pooled_connection_that_died_is_replaced() {
     for method in ["GET", "POST"] {
         let (origin, requests) = upstream("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
         let upstreams = upstreams();
-        let (near, _far) = duplex(1024);
-        let (mut sender, connection) = http1::handshake(TokioIo::new(near)).await.unwrap();
-        let (die, told) = oneshot::channel::<()>();
-        tokio::spawn(async move {
-            tokio::select! {
-                biased;
-                _ = told => {}
-                _ = connection => {}
-            }
-        });
-        sender.ready().await.unwrap();
-        give(&upstreams.pool, &origin.endpoints[0].key, sender);
+        let (mut single, _far) = connection().await;
+        single.end_writing().await;
+        give(&upstreams.pool, &origin.endpoints[0].key, single);
         let request = request(method).await;
-        // On this one thread the connection's task runs only once the request waits for its answer.
-        die.send(()).unwrap();
         let response = upstreams.send(request, &origin, LIMITS).await.unwrap();
         assert_eq!(
             response.into_body().collect().await.unwrap().to_bytes(),
@@ -205,6 +213,22 @@ async fn px_17_a_pooled_connection_that_died_is_replaced() {
             "{requests:?}"
         );
     }
+}
+
+/// What was begun is never sent again, even when the upstream only closed an idle connection.
+#[tokio::test]
+async fn px_17_a_request_that_was_begun_is_not_sent_again() {
+    let (origin, requests) = upstream("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+    let upstreams = upstreams();
+    let (single, mut far) = connection().await;
+    give(&upstreams.pool, &origin.endpoints[0].key, single);
+    tokio::spawn(async move {
+        // Takes a byte of it and goes away.
+        let _ = far.read_u8().await;
+    });
+    let sent = upstreams.send(request("GET").await, &origin, LIMITS).await;
+    assert!(matches!(sent, Err(UpstreamError::Http(_))));
+    assert!(requests.lock().unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Version,
     header::{CONNECTION, HeaderValue, UPGRADE},
@@ -23,9 +24,10 @@ use super::{
     Limits, Outgoing, ResponseStream, UpstreamError, Upstreams, connect,
     endpoint::Lease,
     failures::Failure,
+    http1::UpstreamBytes,
     origin::{Origin, Protocol, Tried},
     pool::{Connection, Loan},
-    stream::{Patience, RequestStream},
+    stream::{Arriving, Patience, RequestStream},
 };
 use crate::proxy::hygiene::Malformed;
 
@@ -107,7 +109,7 @@ impl Upstreams {
         let headers = request.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, wish.protocol.clone());
-        let request = request.map(|()| Outgoing::Whole(bytes::Bytes::new()));
+        let request = request.map(|()| Outgoing::Whole(Bytes::new()));
         let (progress, request) =
             RequestStream::wrap(request, Protocol::Http1, &origin.settings.trailers);
         let lease = origin.lease(&mut Tried::default())?;
@@ -115,21 +117,25 @@ impl Upstreams {
         let opened = timeout(origin.settings.connect, opened)
             .await
             .unwrap_or_else(|_| Err(UpstreamError::Connect(io::ErrorKind::TimedOut.into())));
-        let mut sender = blame(opened, &lease)?;
-        let mut patience = Patience::new(limits);
-        let sent = patience
-            .wait_for_head(sender.send_request(request), &progress)
-            .await;
-        let response = blame(sent, &lease)?;
-        let mut response = blame(response.map_err(UpstreamError::Http), &lease)?;
+        let mut single = blame(opened, &lease)?;
+        let mut patience = Patience::new(limits, Instant::now());
+        let sent = async {
+            let begun = single.begin(request).await;
+            begun.map_err(|unsent| unsent.broken)?;
+            single.head().await
+        };
+        let response = blame(patience.wait_for_head(sent, &progress).await, &lease)?;
+        let response = blame(response.map_err(UpstreamError::Http), &lease)?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             lease.succeeded();
+            // It serves nobody else afterwards.
             let until = Instant::now();
-            let loan = Loan::new(&self.pool, lease, Connection::One { sender, until }, true);
+            let single = Box::new(single);
+            let loan = Loan::new(&self.pool, lease, Connection::One { single, until });
             let patience = patience.within(limits.idle);
             let trailers = &origin.settings.trailers;
-            return Ok(Switched::No(response.map(|body| {
-                ResponseStream::new(body, loan, progress, patience, trailers)
+            return Ok(Switched::No(response.map(|()| {
+                ResponseStream::new(Arriving::Single, loan, progress, patience, trailers)
             })));
         }
         let is_asked = response.headers().get(UPGRADE).is_some_and(|value| {
@@ -142,18 +148,15 @@ impl Upstreams {
             return Err(UpstreamError::Switched);
         }
         lease.succeeded();
-        let upstream = hyper::upgrade::on(&mut response);
+        let (upstream, first) = single.switched();
         tokio::spawn(async move {
-            let (client, upstream) = tokio::join!(wish.client, upstream);
-            match (client, upstream) {
-                (Ok(client), Ok(upstream)) => tunnel(client, upstream, limits).await,
-                (Err(error), _) | (_, Err(error)) => {
-                    tracing::debug!(%error, "a switch came to nothing");
-                }
+            match wish.client.await {
+                Ok(client) => tunnel(client, upstream, first, limits).await,
+                Err(error) => tracing::debug!(%error, "a switch came to nothing"),
             }
             drop(lease);
         });
-        Ok(Switched::Yes(response.map(drop)))
+        Ok(Switched::Yes(response))
     }
 }
 
@@ -166,9 +169,9 @@ fn blame<T>(outcome: Result<T, UpstreamError>, lease: &Lease) -> Result<T, Upstr
 }
 
 /// Passes bytes both ways, within the limits.
-async fn tunnel(client: Upgraded, upstream: Upgraded, limits: Limits) {
+async fn tunnel(client: Upgraded, upstream: UpstreamBytes, first: Bytes, limits: Limits) {
     let moved = AtomicU64::new(0);
-    let both = pass(client, upstream, &moved);
+    let both = pass(client, upstream, &first, &moved);
     let end = timeout(limits.total.unwrap_or(LONGEST), both);
     tokio::select! {
         outcome = end => if let Ok(Err(error)) = outcome {
@@ -178,13 +181,19 @@ async fn tunnel(client: Upgraded, upstream: Upgraded, limits: Limits) {
     }
 }
 
-async fn pass(client: Upgraded, upstream: Upgraded, moved: &AtomicU64) -> io::Result<((), ())> {
-    let (from_client, to_client) = split(TokioIo::new(client));
-    let (from_upstream, to_upstream) = split(TokioIo::new(upstream));
-    tokio::try_join!(
-        pump(from_client, to_upstream, moved),
-        pump(from_upstream, to_client, moved)
-    )
+/// `first` came of the upstream before all else.
+async fn pass(
+    client: Upgraded,
+    upstream: UpstreamBytes,
+    first: &[u8],
+    moved: &AtomicU64,
+) -> io::Result<((), ())> {
+    let (from_client, mut to_client) = split(TokioIo::new(client));
+    let (from_upstream, to_upstream) = split(upstream);
+    tokio::try_join!(pump(from_client, to_upstream, moved), async {
+        to_client.write_all(first).await?;
+        pump(from_upstream, to_client, moved).await
+    })
 }
 
 /// Until nothing has moved for this long, or up to twice as long.

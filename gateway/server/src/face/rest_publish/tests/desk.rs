@@ -84,6 +84,7 @@ pub(super) async fn desk() -> Desk {
         .unwrap();
     let workshop = Workshop {
         base_url: "http://127.0.0.1:8080".to_owned(),
+        certificate_url: None,
         ledger: crate::ledger::Ledger::open(
             store.clone(),
             tokio::runtime::Handle::current(),

@@ -1,0 +1,299 @@
+//! HTTP/1.1 to upstreams, one request at a time (RFC 9112).
+//!
+//! A connection is driven by the task of the request that it serves. hyper's client has a task for each
+//! connection, and requests, responses and bodies go through channels between the two: for one small
+//! request at a time that costs more than all the rest of forwarding it.
+
+mod body;
+mod head;
+mod output;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Body as _, Frame, SizeHint},
+};
+use tokio::{io::AsyncReadExt as _, net::TcpStream};
+use tokio_rustls::client::TlsStream;
+
+use self::{
+    body::{Left, Taken},
+    head::Framing,
+    output::Output,
+};
+use super::{
+    broken::Broken,
+    stream::{RequestStream, Timer},
+};
+use crate::stream::Stream;
+
+/// Most interim responses before the one that counts (RFC 9110 §15.2).
+const MOST_INTERIM: usize = 16;
+/// Room for what comes next, if nothing is known of it.
+const ROOM: usize = 8 * 1024;
+/// Less room than this is not read into.
+const LEAST_ROOM: usize = 2 * 1024;
+/// Most room for one piece of a body.
+const MOST_ROOM: usize = 64 * 1024;
+
+/// The bytes of a connection to an upstream.
+pub(super) type UpstreamBytes = Stream<TlsStream<TcpStream>>;
+
+/// A connection that takes one request at a time.
+pub(super) struct Single {
+    stream: UpstreamBytes,
+    /// What came and was not taken yet.
+    input: BytesMut,
+    output: Output,
+    /// What is still to be sent of the request's body, and where it comes from.
+    missing: Framing,
+    body: Option<RequestStream>,
+    left: Left,
+    /// Whether the response under way has no body whatever it says.
+    is_head: bool,
+    interim: usize,
+    /// Whether another request may follow this one.
+    is_reusable: bool,
+    /// What the last request was waited for with.
+    pub(super) timer: Option<Timer>,
+}
+
+/// Why a request could not be sent, and the request if none of it was.
+pub(super) struct Unsent {
+    pub(super) broken: Broken,
+    pub(super) request: Option<Request<RequestStream>>,
+}
+
+impl From<Broken> for Unsent {
+    fn from(broken: Broken) -> Self {
+        Self {
+            broken,
+            request: None,
+        }
+    }
+}
+
+impl Single {
+    pub(super) fn new(stream: UpstreamBytes) -> Self {
+        Self {
+            stream,
+            input: BytesMut::new(),
+            output: Output::default(),
+            missing: Framing::Nothing,
+            body: None,
+            left: Left::Nothing,
+            is_head: false,
+            interim: 0,
+            is_reusable: true,
+            timer: None,
+        }
+    }
+
+    /// Begins to send a request. Comes back once a part of it is on its way.
+    pub(super) async fn begin(&mut self, request: Request<RequestStream>) -> Result<(), Unsent> {
+        self.missing = head::write(&request, self.output.head());
+        self.is_head = *request.method() == Method::HEAD;
+        self.interim = 0;
+        let (parts, mut body) = request.into_parts();
+        let (mut first, mut is_returnable) = (None, matches!(self.stream, Stream::Plain(_)));
+        if self.missing != Framing::Nothing {
+            // What is there of the body goes along in the first write.
+            match poll_fn(|cx| Poll::Ready(Pin::new(&mut body).poll_frame(cx))).await {
+                Poll::Pending => {}
+                Poll::Ready(Some(Err(error))) => return Err(Broken::Request(Some(error)).into()),
+                Poll::Ready(Some(Ok(frame))) => {
+                    first = frame.data_ref().cloned();
+                    is_returnable &= first.is_some();
+                    self.queue(Some(frame))?;
+                }
+                Poll::Ready(None) => self.queue(None)?,
+            }
+        }
+        if let Err(error) = poll_fn(|cx| self.output.poll_begin(&mut self.stream, cx)).await {
+            self.is_reusable = false;
+            if let Some(data) = first {
+                body.give_back(data);
+            }
+            return Err(Unsent {
+                broken: error.into(),
+                request: is_returnable.then(|| Request::from_parts(parts, body)),
+            });
+        }
+        self.body = (self.missing != Framing::Nothing).then_some(body);
+        Ok(())
+    }
+
+    /// Waits for the head of the response, sending the rest of the request meanwhile. Its body follows by
+    /// [`Single::poll_frame`].
+    pub(super) async fn head(&mut self) -> Result<Response<()>, Broken> {
+        poll_fn(|cx| self.poll_head(cx)).await
+    }
+
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<()>, Broken>> {
+        if let Poll::Ready(Err(broken)) = self.poll_send(cx) {
+            return Poll::Ready(Err(broken));
+        }
+        loop {
+            if let Some(head) = head::read(&mut self.input, self.is_head)? {
+                let status = head.response.status();
+                if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
+                    self.interim += 1;
+                    if self.interim > MOST_INTERIM {
+                        return Poll::Ready(Err(Broken::Head));
+                    }
+                    continue;
+                }
+                self.left = head.left;
+                self.is_reusable &= head.is_persistent && !self.left.ends_with_connection();
+                return Poll::Ready(Ok(head.response));
+            }
+            if ready!(self.poll_fill(cx, ROOM))? == 0 {
+                return Poll::Ready(Err(Broken::Ended));
+            }
+        }
+    }
+
+    /// The next piece of the response's body, or its trailers.
+    pub(super) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if let Poll::Ready(Err(broken)) = self.poll_send(cx) {
+            return Poll::Ready(Some(Err(broken)));
+        }
+        loop {
+            let room = match self.left.take(&mut self.input) {
+                Err(broken) => return Poll::Ready(Some(Err(broken))),
+                Ok(Taken::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Ok(Taken::Trailers(trailers)) => {
+                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                }
+                Ok(Taken::End) => return Poll::Ready(None),
+                Ok(Taken::More(room)) => room,
+            };
+            match ready!(self.poll_fill(cx, room)) {
+                Ok(0) if self.left.ends_with_connection() => self.left = Left::Nothing,
+                Ok(0) => return Poll::Ready(Some(Err(Broken::Ended))),
+                Ok(_) => {}
+                Err(broken) => return Poll::Ready(Some(Err(broken))),
+            }
+        }
+    }
+
+    /// Whether all of the response's body was taken.
+    pub(super) const fn is_whole(&self) -> bool {
+        matches!(self.left, Left::Nothing)
+    }
+
+    pub(super) fn size_hint(&self) -> SizeHint {
+        self.left.size_hint()
+    }
+
+    /// Whether another request may follow: this one and its response are through, and both sides want to
+    /// go on.
+    pub(super) fn is_free(&self) -> bool {
+        self.is_reusable
+            && self.is_whole()
+            && self.input.is_empty()
+            && self.output.is_empty()
+            && self.body.is_none()
+    }
+
+    /// Whether the upstream has neither ended an idle connection nor said anything on it. Asks the system
+    /// only when something has come.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        let cx = &mut Context::from_waker(Waker::noop());
+        let tcp = match &self.stream {
+            Stream::Plain(tcp) => tcp,
+            Stream::Tls(tls) => tls.get_ref().0,
+        };
+        if tcp.poll_read_ready(cx).is_pending() {
+            return true;
+        }
+        // TLS has messages of its own, such as tickets.
+        let mut byte = [0];
+        let mut byte = tokio::io::ReadBuf::new(&mut byte);
+        tokio::io::AsyncRead::poll_read(Pin::new(&mut self.stream), cx, &mut byte).is_pending()
+    }
+
+    /// The connection after a switch of protocols, and what came behind the head of the response.
+    pub(super) fn switched(self) -> (UpstreamBytes, Bytes) {
+        (self.stream, self.input.freeze())
+    }
+
+    /// Ends the gateway's side, so that no request can be written.
+    #[cfg(test)]
+    pub(super) async fn end_writing(&mut self) {
+        use tokio::io::AsyncWriteExt as _;
+        self.stream.shutdown().await.unwrap();
+    }
+
+    /// Sends what is there to send. An upstream that reads no more may have answered, so that it counts as
+    /// sent; only the client's part can fail.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        loop {
+            if !self.output.is_empty()
+                && let Err(error) = ready!(self.output.poll_write(&mut self.stream, cx))
+            {
+                tracing::debug!(%error, "an upstream reads no more of a request");
+                self.is_reusable = false;
+                self.output.clear();
+                self.missing = Framing::Nothing;
+            }
+            if self.missing == Framing::Nothing {
+                self.body = None;
+            }
+            let Some(body) = &mut self.body else {
+                return Poll::Ready(Ok(()));
+            };
+            let frame = ready!(Pin::new(body).poll_frame(cx));
+            let frame = frame
+                .transpose()
+                .map_err(|error| Broken::Request(Some(error)))?;
+            self.queue(frame)?;
+        }
+    }
+
+    /// Makes the next piece of the request's body ready to be written.
+    fn queue(&mut self, frame: Option<Frame<Bytes>>) -> Result<(), Broken> {
+        self.missing = match (self.missing, frame.map(Frame::into_data)) {
+            (Framing::Length(missing), Some(Ok(data))) => {
+                let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
+                let missing = missing.checked_sub(length).ok_or(Broken::Request(None))?;
+                self.output.data(data);
+                match missing {
+                    0 => Framing::Nothing,
+                    missing => Framing::Length(missing),
+                }
+            }
+            (Framing::Length(_), _) => return Err(Broken::Request(None)),
+            (Framing::Chunked, Some(Ok(data))) => {
+                self.output.chunk(data);
+                Framing::Chunked
+            }
+            (Framing::Chunked, end) => {
+                let trailers = end.and_then(|end| end.err()?.into_trailers().ok());
+                self.output.last_chunk(trailers.as_ref());
+                Framing::Nothing
+            }
+            (Framing::Nothing, _) => Framing::Nothing,
+        };
+        Ok(())
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<Result<usize, Broken>> {
+        if self.input.capacity() - self.input.len() < LEAST_ROOM.min(room) {
+            self.input.reserve(room.clamp(ROOM, MOST_ROOM));
+        }
+        let read = pin!(self.stream.read_buf(&mut self.input));
+        read.poll(cx).map_err(Broken::Connection)
+    }
+}
