@@ -39,6 +39,9 @@ pub enum Rejection {
     /// No key of the issuer fits.
     #[error("unknown key")]
     UnknownKey,
+    /// It may only be presented from another address. From there it may well be acceptable.
+    #[error("wrong address")]
+    WrongAddress,
     /// Addressed to somebody else.
     #[error("wrong audience")]
     WrongAudience,
@@ -62,6 +65,7 @@ impl Rejection {
             Self::TooLarge => "too_large",
             Self::UnknownIssuer => "unknown_issuer",
             Self::UnknownKey => "unknown_key",
+            Self::WrongAddress => "wrong_address",
             Self::WrongAudience => "wrong_audience",
             Self::WrongType => "wrong_type",
         }

@@ -33,20 +33,22 @@ pub enum FetchError {
     Unreachable(String),
 }
 
-/// Gets a JSON document by URL, or as the answer to a form. Implementations hold the egress guard: schemes, addresses as connected
+/// Gets a JSON document by URL, or what answers a form. Implementations hold the egress guard: schemes, addresses as connected
 /// to, no redirects, size and time limits.
 pub trait Fetch: Send + Sync {
     /// Fetches `url`.
     fn get<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Fetched, FetchError>>;
 
-    /// Posts a form-encoded body to `url`, with this `Authorization` if any. By default nobody takes one.
+    /// Posts a form-encoded body to `url`, with this `Authorization` if any; the answer must be of the type
+    /// `media`. By default nobody takes one.
     fn post<'a>(
         &'a self,
         url: &'a str,
         authorization: Option<&'a str>,
         form: &'a str,
+        media: &'a str,
     ) -> BoxFuture<'a, Result<Fetched, FetchError>> {
-        let _ = (authorization, form);
+        let _ = (authorization, form, media);
         Box::pin(std::future::ready(Err(FetchError::Forbidden(
             url.to_owned(),
         ))))

@@ -188,6 +188,7 @@ impl From<Refusal> for Rejection {
             Refusal::WrongAudience
             | Refusal::Destination
             | Refusal::Unconfirmed(Unconfirmed::Recipient) => Self::WrongAudience,
+            Refusal::Unconfirmed(Unconfirmed::Address) => Self::WrongAddress,
             Refusal::Version | Refusal::WrongRoot => Self::WrongType,
             Refusal::InResponseTo
             | Refusal::Lifetime

@@ -93,8 +93,9 @@ impl Fetch for Egress {
         url: &'a str,
         authorization: Option<&'a str>,
         form: &'a str,
+        media: &'a str,
     ) -> BoxFuture<'a, Result<Fetched, FetchError>> {
-        Box::pin(self.post_form(url, authorization, form))
+        Box::pin(self.post_form(url, authorization, form, media))
     }
 }
 
@@ -156,7 +157,7 @@ fn check_head(
     status: StatusCode,
     is_compressed: bool,
     media: &str,
-    is_json: impl Fn(&str) -> bool,
+    is_expected: impl Fn(&str) -> bool,
 ) -> Result<(), FetchError> {
     let unexpected = |what: &str| Err(FetchError::Unexpected(what.to_owned()));
     if status != StatusCode::OK {
@@ -166,8 +167,8 @@ fn check_head(
         return unexpected("a compressed body");
     }
     let essence = media.split(';').next().unwrap_or_default().trim();
-    if !is_json(&essence.to_ascii_lowercase()) {
-        return unexpected("a body that is not JSON");
+    if !is_expected(&essence.to_ascii_lowercase()) {
+        return unexpected("a body of another media type");
     }
     Ok(())
 }

@@ -5,6 +5,8 @@
 //! exchange no I/O; the store holds the same, so that it outlives the process.
 
 mod at;
+#[cfg(test)]
+mod histories;
 mod mark;
 mod revoked;
 #[cfg(test)]
@@ -15,7 +17,7 @@ use std::{sync::Arc, time::Duration};
 
 use cambist_core::{Fault, Mark, Timestamp, TokenKey};
 use serde::{Deserialize, Serialize};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Mutex};
 
 pub use at::InstanceLedger;
 pub use mark::{identity_key, presented_key, token_hash};
@@ -113,6 +115,8 @@ pub struct Ledger {
     store: Store,
     handle: Handle,
     revoked: Revoked,
+    /// Held while what falls is looked for, until it has fallen in memory too.
+    falling: Mutex<()>,
     writer: Writer,
 }
 
@@ -129,6 +133,7 @@ impl Ledger {
             store,
             handle: handle.clone(),
             revoked,
+            falling: Mutex::new(()),
         });
         handle.spawn(sweep(Arc::downgrade(&ledger)));
         Ok(ledger)
@@ -263,6 +268,9 @@ impl Ledger {
         self.run(async move {
             let mut count = 0;
             loop {
+                // One look at a time, from what was taken down to what is in effect: another may have found the
+                // same in the store, and not be done with it.
+                let _turn = ledger.falling.lock().await;
                 if ledger.writer.flush().await.is_err() {
                     return Err(StoreError::Broken { source: None });
                 }

@@ -3,6 +3,7 @@
 
 mod answer;
 mod client;
+mod signed;
 
 use std::sync::Arc;
 
@@ -155,13 +156,8 @@ impl Introspection {
                 self.issuer.issuer()
             )));
         };
-        match self.client.ask(token, call).await {
-            Ok(body) => answer::read(&body).unwrap_or_else(|| {
-                let reason = "its introspection answer makes no sense";
-                self.unknown(reason)
-            }),
-            Err(reason) => self.unknown(&reason),
-        }
+        let answered = self.client.ask(token, call).await;
+        answered.unwrap_or_else(|reason| self.unknown(&reason))
     }
 
     fn unknown(&self, reason: &str) -> Known {

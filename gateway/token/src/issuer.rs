@@ -72,8 +72,9 @@ impl TrustedIssuer {
         url: &str,
         authorization: Option<&str>,
         form: &str,
+        media: &str,
     ) -> Result<Fetched, FetchError> {
-        self.fetch.post(url, authorization, form).await
+        self.fetch.post(url, authorization, form, media).await
     }
 
     /// The claim that names the client; none tries `client_id`, then `azp`.
@@ -146,5 +147,7 @@ impl fmt::Debug for TrustedIssuer {
     }
 }
 
+#[cfg(test)]
+mod histories;
 #[cfg(test)]
 mod tests;

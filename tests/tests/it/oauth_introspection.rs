@@ -132,6 +132,67 @@ async fn start() -> Result<(TestGateway, Remote, Issuer), Failure> {
     Ok((gateway, remote, partner))
 }
 
+#[tokio::test]
+async fn in_10_one_instance_believes_the_signed_answers_of_another() -> Outcome {
+    let gateway = TestGateway::start().await?;
+    gateway
+        .put_user("/alpha", "dana", "correct horse", json!({}))
+        .await?;
+    let secret = json!({"value": WEB.1});
+    gateway.put("/admin/v1/secrets/as-secret", &secret).await?;
+    let mut issuing = document();
+    issuing["validators"] = json!({"password": {"kind": "username", "scopes": ["orders:read"]}});
+    // One signs the answers, the other makes the tokens.
+    issuing["transformations"] = json!([{"subject": "password", "issue": "reference"}]);
+    issuing["relying_parties"]["remote"] = json!({"scopes": ["orders:read"]});
+    issuing["clients"]["web"]["audiences"] = json!(["remote"]);
+    issuing["clients"]["web"]["introspects"] = json!(["remote"]);
+    gateway.put(PATH, &issuing).await?;
+    let us = format!("{}/oauth2/{INSTANCE}", gateway.public);
+    let mut trusted = json!({
+        "issuer": us, "audiences": ["remote"], "subject_prefix": "alpha:",
+        "introspection": {
+            "endpoint": format!("{us}/introspect"), "client_id": WEB.0, "secret": "as-secret", "signed": true
+        }
+    });
+    let asking = json!({
+        "validators": {"remote": {"kind": "introspection", "issuers": ["alpha"]}},
+        "providers": {"access": {"kind": "access_token"}},
+        "transformations": [{"subject": "remote", "issue": "access"}],
+        "relying_parties": {ORDERS: {"scopes": ["orders:read"]}},
+        "clients": {WEB.0: {
+            "secret": WEB.1, "audiences": [ORDERS], "scopes": ["orders:read"], "subject_audiences": ["remote"]
+        }}
+    });
+    let token = gateway.exchange(INSTANCE, WEB, DANA, USERNAME, &[]).await?;
+    let token = token.json()["access_token"].as_str().map(ToOwned::to_owned);
+    let token = token.ok_or("no token")?;
+    let ask = async |gateway: &TestGateway| {
+        let asked = gateway.exchange("beta/orders", WEB, &token, ACCESS_TOKEN, &[]);
+        asked
+            .await
+            .map(|reply| (reply.status.as_u16(), reply.json()))
+    };
+    gateway.put("/admin/v1/issuers/alpha", &trusted).await?;
+    gateway
+        .put("/admin/v1/instances/beta/orders", &asking)
+        .await?;
+    let (status, body) = ask(&gateway).await?;
+    assert_eq!(status, 200, "{body}");
+    let issued = claims(body["access_token"].as_str().unwrap_or_default());
+    assert_eq!(issued["sub"], "alpha:dana");
+    // Signed by nobody whose keys are the issuer's.
+    let (stranger, _) = cambist_token::jose::SigningKey::generate(Algorithm::Es256)?;
+    trusted["jwks"] = json!({"keys": [stranger.public_jwk()]});
+    gateway.put("/admin/v1/issuers/alpha", &trusted).await?;
+    let (status, body) = ask(&gateway).await?;
+    assert_eq!(
+        (status, &body["error"]),
+        (503, &json!("temporarily_unavailable"))
+    );
+    Ok(())
+}
+
 async fn exchanged(gateway: &TestGateway, token: &str) -> Result<(u16, Value), Failure> {
     let reply = gateway
         .exchange(INSTANCE, WEB, token, ACCESS_TOKEN, &[])

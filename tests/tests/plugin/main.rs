@@ -4,7 +4,9 @@
 
 mod plugin_contract;
 mod plugin_examples;
+mod plugin_permission;
 mod plugin_ticket;
+mod plugin_twins;
 mod plugin_warm_up;
 
 use cambist_core::{Call, Timestamp};

@@ -162,6 +162,8 @@ impl Acceptance {
         for confirmation in confirmations {
             match self.check_confirmation(confirmation, presenter, now) {
                 Ok(()) => return Ok(confirmation),
+                // Whatever else is wrong with the others: elsewhere one of them might hold.
+                Err(_) if reason == Unconfirmed::Address => {}
                 Err(unconfirmed) => reason = unconfirmed,
             }
         }

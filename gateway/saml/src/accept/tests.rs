@@ -196,6 +196,10 @@ fn clients_learn_one_reason_only() {
         (Refusal::BadSignature, Rejection::BadSignature),
         (Refusal::Doctype, Rejection::Malformed),
         (Refusal::Replayed, Rejection::Refused),
+        (
+            Refusal::Unconfirmed(Unconfirmed::Address),
+            Rejection::WrongAddress,
+        ),
     ] {
         let error = ValidateError::from(AcceptError::from(refusal));
         assert_eq!(error.rejection(), Some(rejection));

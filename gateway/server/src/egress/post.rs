@@ -1,4 +1,4 @@
-//! Forms, and the JSON that answers them.
+//! Forms, and what answers them.
 
 use std::time::Duration;
 
@@ -10,17 +10,18 @@ use zeroize::Zeroizing;
 use super::{Egress, check_head};
 
 impl Egress {
-    /// Posts a form. Anything but 200 with JSON is a failure; a redirect is one too (KF-03).
+    /// Posts a form. Anything but 200 with a body of the type `media` is a failure; a redirect is one too (KF-03).
     pub(super) async fn post_form(
         &self,
         url: &str,
         authorization: Option<&str>,
         form: &str,
+        media: &str,
     ) -> Result<Fetched, FetchError> {
         let (limit, bytes) = (self.rules.timeout, self.rules.body_bytes);
         let text = |text: &str| Zeroizing::new(text.to_owned());
         let mut headers = vec![
-            (header::ACCEPT, text("application/json")),
+            (header::ACCEPT, text(media)),
             (
                 header::CONTENT_TYPE,
                 text("application/x-www-form-urlencoded"),
@@ -40,24 +41,22 @@ impl Egress {
             .send(request)
             .await
             .map_err(|error| failed(error, limit, bytes))?;
-        accepted(answer, bytes)
+        accepted(answer, bytes, media)
     }
 }
 
-fn accepted(answer: HttpResponse, limit: usize) -> Result<Fetched, FetchError> {
+fn accepted(answer: HttpResponse, limit: usize, wanted: &str) -> Result<Fetched, FetchError> {
     let status = StatusCode::from_u16(answer.status)
         .map_err(|_| FetchError::Unexpected(format!("status {}", answer.status)))?;
-    let named = |wanted: &str| {
+    let named = |header: &str| {
         let mut headers = answer.headers.iter();
         headers
-            .find(|(name, _)| name == wanted)
+            .find(|(name, _)| name == header)
             .map(|(_, value)| value.as_str())
     };
     let is_compressed = named("content-encoding").is_some();
     let media = named("content-type").unwrap_or_default();
-    check_head(status, is_compressed, media, |essence| {
-        essence == "application/json"
-    })?;
+    check_head(status, is_compressed, media, |essence| essence == wanted)?;
     if answer.body.len() > limit {
         return Err(FetchError::TooLarge(limit));
     }

@@ -232,7 +232,7 @@ impl<'r> Ask<'r> {
 
     fn check(&self, granted: &Granted, now: Timestamp) -> Result<(), Refusal> {
         if !granted.may_come_from(self.address) {
-            return Err(ExchangeError::Subject(Rejection::Refused.into()).into());
+            return Err(ExchangeError::Subject(Rejection::WrongAddress.into()).into());
         }
         match &self.target.step_up {
             Some(wanted) if !granted.meets(wanted, now) => Err(Refusal::StepUp),

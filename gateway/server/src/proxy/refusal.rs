@@ -1,6 +1,6 @@
 //! Every way a proxied request ends here instead of at the upstream, and what the client learns of it.
 
-use cambist_core::{ExchangeError, Fault, PolicyRefusal, TargetRefusal};
+use cambist_core::{ExchangeError, Fault, PolicyRefusal, Rejection, TargetRefusal};
 use hyper::{
     Response, StatusCode,
     header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
@@ -94,6 +94,12 @@ impl Refusal {
     /// The answer to the same credential for a moment, if there is no doubt about it.
     pub(super) fn lasting(&self) -> Option<Answer> {
         match self {
+            // The next to present it may come from where it holds, and addresses are not remembered.
+            Self::Exchange(ExchangeError::Subject(error) | ExchangeError::Actor(error))
+                if error.rejection() == Some(Rejection::WrongAddress) =>
+            {
+                None
+            }
             Self::Exchange(error) if error.fault().is_none() => match exchange_answer(error) {
                 answer @ (Answer::Challenge(_) | Answer::Forbidden) => Some(answer),
                 _ => None,

@@ -2,6 +2,7 @@
 
 mod connections;
 mod credentials;
+mod histories;
 mod reach;
 mod streams;
 mod support;

@@ -14,7 +14,11 @@ use crate::{
 
 /// Reads an answer. None unless it says whether the token is active.
 pub(super) fn read(body: &[u8]) -> Option<Known> {
-    let mut claims = json::object(body, json::MAX_DEPTH)?;
+    of(json::object(body, json::MAX_DEPTH)?)
+}
+
+/// The same of an answer that was taken apart already.
+pub(super) fn of(mut claims: Map<String, Value>) -> Option<Known> {
     match claims.remove("active")? {
         Value::Bool(true) => Some(Known::Active(Arc::new(claims))),
         Value::Bool(false) => Some(Known::Inactive),

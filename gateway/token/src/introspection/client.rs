@@ -7,6 +7,7 @@ use cambist_core::Call;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::{Known, answer, signed};
 use crate::{
     Bench, BuildError, TrustedIssuer,
     issuer::{Authentication, IntrospectionConfig},
@@ -15,6 +16,8 @@ use crate::{
 
 /// `client_assertion_type` of RFC 7523 §2.2.
 pub const JWT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// What answers are, unless they are signed (RFC 7662 §2.2).
+const JSON: &str = "application/json";
 /// How long an assertion lives, in seconds.
 const ASSERTION_LIFE: u64 = 60;
 
@@ -24,6 +27,7 @@ pub(super) struct Client {
     id: String,
     issuer: Arc<TrustedIssuer>,
     proof: Proof,
+    is_signed: bool,
 }
 
 enum Proof {
@@ -44,11 +48,12 @@ impl Client {
             id: config.client_id.clone(),
             issuer: Arc::clone(issuer),
             proof: proof(config, bench)?,
+            is_signed: config.signed,
         })
     }
 
-    /// The body of a 200. The reason of anything else is for operators.
-    pub(super) async fn ask(&self, token: &str, call: &Call<'_>) -> Result<Vec<u8>, String> {
+    /// What a 200 says. The reason of anything else is for operators.
+    pub(super) async fn ask(&self, token: &str, call: &Call<'_>) -> Result<Known, String> {
         let mut form = Zeroizing::new(String::with_capacity(token.len() + 256));
         append(&mut form, "token", token);
         append(&mut form, "token_type_hint", "access_token");
@@ -66,10 +71,20 @@ impl Client {
                 append(&mut form, "client_assertion", &assertion);
             }
         }
-        let answer = self.issuer.post(&self.endpoint, authorization, &form).await;
-        answer
-            .map(|answer| answer.body)
-            .map_err(|error| format!("introspection: {error}"))
+        let media = if self.is_signed { signed::MEDIA } else { JSON };
+        let answer = self
+            .issuer
+            .post(&self.endpoint, authorization, &form, media)
+            .await;
+        let body = answer
+            .map_err(|error| format!("introspection: {error}"))?
+            .body;
+        let known = if self.is_signed {
+            answer::of(signed::open(&body, &self.issuer, &self.id, call.now).await?)
+        } else {
+            answer::read(&body)
+        };
+        known.ok_or_else(|| "its introspection answer makes no sense".to_owned())
     }
 
     /// What its assertions are verified with.

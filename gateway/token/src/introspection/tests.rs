@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     IssuerConfig,
     fixture::{Fixture, NOW, SELF, call},
-    jose::{Expected, KeySet, verify},
+    jose::{Algorithm, Expected, KeySet, SigningKey, verify},
     session::NoSessions,
     username::PasswordDirectory,
 };
@@ -24,6 +24,8 @@ struct Server {
     answer: Mutex<Result<Vec<u8>, FetchError>>,
     asked: Mutex<Vec<(Option<String>, String)>>,
     count: AtomicUsize,
+    /// What the last question wanted to be answered with.
+    media: Mutex<String>,
 }
 
 impl Server {
@@ -32,6 +34,7 @@ impl Server {
             answer: Mutex::new(Ok(answer.to_string().into_bytes())),
             asked: Mutex::default(),
             count: AtomicUsize::new(0),
+            media: Mutex::default(),
         })
     }
 
@@ -60,9 +63,11 @@ impl Fetch for Server {
         url: &'a str,
         authorization: Option<&'a str>,
         form: &'a str,
+        media: &'a str,
     ) -> BoxFuture<'a, Result<Fetched, FetchError>> {
         assert_eq!(url, "https://as.example/introspect");
         let question = (authorization.map(ToOwned::to_owned), form.to_owned());
+        *self.media.lock().unwrap() = media.to_owned();
         Box::pin(async move {
             tokio::task::yield_now().await;
             self.count.fetch_add(1, Ordering::SeqCst);
@@ -94,11 +99,23 @@ fn configured(members: &Value) -> Value {
 }
 
 fn built(server: &Arc<Server>, members: &Value) -> Result<Introspection, BuildError> {
-    let config: IssuerConfig = serde_json::from_value(json!({
+    built_with(server, members, None)
+}
+
+/// With the keys of the authorization server.
+fn built_with(
+    server: &Arc<Server>,
+    members: &Value,
+    keys: Option<Value>,
+) -> Result<Introspection, BuildError> {
+    let mut config = json!({
         "issuer": AS, "audiences": ["us"], "subject_prefix": "as:",
         "introspection": configured(members)
-    }))
-    .unwrap();
+    });
+    if let Some(keys) = keys {
+        config["jwks"] = keys;
+    }
+    let config: IssuerConfig = serde_json::from_value(config).unwrap();
     let fetch: Arc<dyn Fetch> = server.clone();
     let issuer = Arc::new(TrustedIssuer::build(config, fetch)?);
     let fixture = Fixture::new();
@@ -319,7 +336,7 @@ async fn as_16_the_gateway_proves_itself_as_agreed() {
     let verified = verify(
         assertion.as_bytes(),
         &Expected {
-            algorithms: &[crate::jose::Algorithm::Es256],
+            algorithms: &[Algorithm::Es256],
             keys: &keys,
             types: &["client-authentication+jwt"],
             typ_may_be_absent: false,
@@ -350,6 +367,73 @@ impl Proof {
             audience: AS.to_owned(),
         }
     }
+}
+
+#[tokio::test]
+async fn in_10_in_11_only_a_signed_answer_for_us_is_believed_where_one_is_wanted() {
+    let (key, _) = SigningKey::generate(Algorithm::Es256).unwrap();
+    let (other, _) = SigningKey::generate(Algorithm::Es256).unwrap();
+    let keys = json!({"keys": [key.public_jwk()]});
+    let wanted = json!({"signed": true, "cache_seconds": 0});
+    let said = |at: u64, name: &str, value: Value| {
+        let mut claims = json!({
+            "iss": AS, "aud": "gate way", "iat": at, "token_introspection": active()
+        });
+        claims[name] = value;
+        claims
+    };
+    let typ = "token-introspection+jwt";
+    let server = Server::new(&json!({}));
+    let validator = built_with(&server, &wanted, Some(keys)).unwrap();
+    let good = |at: u64| said(at, "jti", json!("1"));
+    let sign = |typ: &str, claims: &Value| key.sign_jwt(typ, claims).unwrap();
+    // Each is judged at a moment of its own, so that nothing is remembered from one to the next.
+    let mut at = NOW;
+    for (before, name, value) in [
+        (0, "jti", json!("1")),
+        (0, "aud", json!(["gate way"])),
+        (30, "jti", json!("1")),
+    ] {
+        at += 10;
+        let made = at - before;
+        server.say(sign(typ, &said(made, name, value)));
+        let principal = judge(&validator, at).await.unwrap();
+        assert_eq!(principal.subject, "p:as:alice");
+        let media = server.media.lock().unwrap().clone();
+        assert_eq!(media, "application/token-introspection+jwt");
+    }
+    let bare = json!({"iss": AS, "aud": "gate way", "iat": NOW + 50, "active": true});
+    let with = |name: &str, value: Value| sign(typ, &said(NOW + 50, name, value));
+    for answer in [
+        active().to_string(),
+        other.sign_jwt(typ, &good(NOW + 50)).unwrap(),
+        sign("JWT", &good(NOW + 50)),
+        sign("at+jwt", &good(NOW + 50)),
+        with("iss", json!("https://other.example")),
+        with("aud", json!("another")),
+        with("aud", json!(["gate way", "another"])),
+        with("aud", json!([])),
+        with("aud", Value::Null),
+        with("iat", Value::Null),
+        with("iat", json!(NOW + 200)),
+        with("iat", json!(NOW - 100)),
+        with("token_introspection", json!("x")),
+        with("token_introspection", json!({"sub": "alice"})),
+        sign(typ, &bare),
+    ] {
+        let validator = built_with(&server, &wanted, Some(json!({"keys": [key.public_jwk()]})));
+        server.say(answer.clone());
+        let judged = judge(&validator.unwrap(), NOW + 50).await;
+        let error = judged.expect_err(&answer);
+        let is_ours = matches!(error, ValidateError::Fault(Fault::Unavailable(_)));
+        assert!(is_ours, "{answer}: {error}");
+    }
+    server.say(sign(
+        typ,
+        &said(NOW + 90, "token_introspection", json!({"active": false})),
+    ));
+    let judged = judge(&validator, NOW + 90).await;
+    assert_eq!(rejection(judged), Some(Rejection::Refused));
 }
 
 #[test]

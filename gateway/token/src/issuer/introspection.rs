@@ -31,6 +31,9 @@ pub struct IntrospectionConfig {
     /// The audience of tokens whose answer names none. Without it these are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_audience: Option<String>,
+    /// Whether answers are asked for as signed JWTs (RFC 9701), and no others believed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed: bool,
     /// How long an answer about an active token serves, in seconds: 0 to 300. Default 15. Never past its end.
     #[serde(default = "default_cache")]
     pub cache_seconds: u64,

@@ -15,6 +15,8 @@ use super::{
 
 /// Largest accepted token, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
+/// How long an answer is one, in seconds: it was asked for just now.
+const ANSWER_LIFE: u64 = 30;
 /// Most clock difference that is ever tolerated, in seconds.
 pub const MAX_LEEWAY: u64 = 60;
 
@@ -197,6 +199,30 @@ impl<'a> Unverified<'a> {
     pub fn verify_for_any_audience(self, expected: &Expected<'_>) -> Result<Verified, Rejection> {
         self.authenticate(expected)?;
         self.judge(expected, Issuer::Expected, Addressee::Anybody)
+    }
+
+    /// Verifies what is no token but an answer that its issuer gives one party (RFC 9701 §5): made just now, and
+    /// without a subject or an end of its own. Returns its claims.
+    pub(crate) fn verify_answer(
+        self,
+        expected: &Expected<'_>,
+    ) -> Result<Map<String, Value>, Rejection> {
+        self.authenticate(expected)?;
+        let claims = json::object(&self.payload, json::MAX_DEPTH).ok_or(Rejection::Malformed)?;
+        check_issuer(&claims, expected)?;
+        let audiences = audiences(&claims)?.unwrap_or_default();
+        if audiences.is_empty() || !audiences.iter().all(|one| expected.audiences.contains(one)) {
+            return Err(Rejection::WrongAudience);
+        }
+        let (_, made) = moment(&claims, "iat")?.ok_or(Rejection::Malformed)?;
+        let leeway = expected.leeway.min(MAX_LEEWAY);
+        if made > expected.now.plus(leeway) {
+            return Err(Rejection::NotYetValid);
+        }
+        if made.plus(ANSWER_LIFE + leeway) < expected.now {
+            return Err(Rejection::Expired);
+        }
+        Ok(claims)
     }
 
     /// Verifies a proof of possession: signed by the very key its header brings along, which must be a public

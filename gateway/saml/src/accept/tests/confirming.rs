@@ -102,6 +102,21 @@ fn an_address_confirms_whoever_comes_from_there() {
 }
 
 #[test]
+fn a_wrong_address_is_the_reason_whatever_comes_behind_it() {
+    let mut model = fixture::bearer();
+    confirmation(&mut model).address = Some("192.0.2.1".to_owned());
+    let ended = SubjectConfirmation {
+        address: None,
+        not_on_or_after: Some(NOW.minus(3_600)),
+        ..confirmation(&mut model).clone()
+    };
+    let subject = model.subject.as_mut().unwrap();
+    subject.confirmations.push(ended);
+    let refused = Err(Refusal::Unconfirmed(Unconfirmed::Address));
+    assert_eq!(examine(&signed(&model)), refused);
+}
+
+#[test]
 fn a_key_confirms_its_holder_only() {
     let (holder, other) = (RSA.key.certificate().der(), P256.key.certificate().der());
     let mut model = draft(Confirmation::HolderOfKey(holder)).assemble();

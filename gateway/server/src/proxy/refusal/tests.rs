@@ -113,6 +113,22 @@ fn px_01_doubtful_messages_end_the_connection() {
     );
 }
 
+#[test]
+fn ab_18_a_refusal_of_the_address_is_not_remembered_for_others() {
+    let of = |rejection: Rejection| Refusal::from(ExchangeError::Subject(rejection.into()));
+    assert_eq!(of(Rejection::WrongAddress).lasting(), None);
+    assert_eq!(
+        of(Rejection::Expired).lasting(),
+        Some(Answer::Challenge(Some("invalid_token")))
+    );
+    let (here, expired) = (of(Rejection::WrongAddress), of(Rejection::Expired));
+    assert_eq!(
+        here.answer(),
+        expired.answer(),
+        "the client sees no difference"
+    );
+}
+
 #[tokio::test]
 async fn the_client_learns_no_reason() {
     let secret = ValidateError::RefusedWith {

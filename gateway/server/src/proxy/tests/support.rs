@@ -107,7 +107,7 @@ pub(super) struct Gateway {
     pub(super) route: Arc<Route>,
 }
 
-fn caller(peer: SocketAddr, address_text: &HeaderValue) -> Caller<'_> {
+pub(super) fn caller(peer: SocketAddr, address_text: &HeaderValue) -> Caller<'_> {
     Caller {
         address: peer.ip(),
         address_text,
