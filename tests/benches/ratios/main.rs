@@ -18,6 +18,10 @@ mod swaps;
 
 use tests::http::Failure;
 
+/// As the program has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A measured ratio beside what was promised.
 pub struct Row {
     /// What was measured.
