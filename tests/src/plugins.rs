@@ -1,9 +1,10 @@
 //! The plugin host alone, without a gateway around it.
 
-use std::sync::Arc;
+use std::{fs, path::Path, sync::Arc};
 
 use cambist_plugin::{
-    Binding, Compilation, Config, Grants, HostLimits, Nowhere, Plugin, PluginHost, PluginKey,
+    Binding, Compilation, Config, Grants, HostLimits, Manifest, Nowhere, Plugin, PluginHost,
+    PluginKey, case::cases_from_toml,
 };
 use cambist_token::jose::{Algorithm, SigningKey};
 use serde_json::Value;
@@ -23,6 +24,24 @@ pub fn host() -> Result<PluginHost, Failure> {
 pub fn compiled(component: &[u8]) -> Result<Arc<Plugin>, Failure> {
     Ok(Arc::new(host()?.compile(component)?))
 }
+
+/// The validator of visitor passes built in `tests/interop/guests/{folder}`, and its manifest with its cases.
+/// None if nobody built it.
+pub fn visitor_pass(folder: &str) -> Result<Option<(Vec<u8>, Manifest)>, Failure> {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("interop/guests")
+        .join(folder);
+    let Ok(component) = fs::read(project.join("dist/plugin.wasm")) else {
+        return Ok(None);
+    };
+    let mut manifest =
+        Manifest::from_toml(&fs::read_to_string(project.join("cambist-plugin.toml"))?)?;
+    manifest.cases = cases_from_toml(&fs::read_to_string(project.join("cases.toml"))?)?;
+    Ok(Some((component, manifest)))
+}
+
+/// The secret that the cases of [`visitor_pass`] sign with.
+pub const VISITOR_PASS_KEY: &str = "the reception's key, 32 bytes or more";
 
 /// A binding of the plugin `name` with this configuration and these keys.
 pub fn binding(name: &str, config: &Value, keys: &[(&str, Arc<dyn PluginKey>)]) -> Binding {

@@ -35,6 +35,11 @@ impl ActorChain {
     }
 
     /// All parties, newest first.
+    pub fn as_slice(&self) -> &[Actor] {
+        &self.0
+    }
+
+    /// All parties, newest first.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Actor> {
         self.0.iter()
     }

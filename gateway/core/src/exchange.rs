@@ -23,10 +23,10 @@ pub struct Exchanged {
     /// Who acts, newest first.
     pub actors: Option<crate::ActorChain>,
     /// What the subject's token said, for faces that pass some of it on.
-    pub principal: Principal,
+    pub principal: Arc<Principal>,
     /// What it falls by: its own mark first, then those of the tokens it was made from. Empty without a
     /// ledger.
-    pub marks: Arc<[Mark]>,
+    pub marks: Arc<[Arc<Mark>]>,
     /// The keys it is bound to.
     pub confirmation: Option<crate::Confirmation>,
 }
@@ -63,7 +63,12 @@ pub async fn exchange_and_then(
     call: &Call<'_>,
 ) -> Result<Exchanged, ExchangeError> {
     let (transformation, subject) = validate_subject(instance, request, call, &mut Nobody).await?;
-    let outcome = decide_and_issue(instance, transformation, request, &subject, call).await;
+    let nobody = &mut Nobody;
+    let decided = decide(instance, transformation, request, &subject, call, nobody).await;
+    let outcome = match decided {
+        Ok(decided) => issue(instance, decided, Arc::clone(&subject), call).await,
+        Err(error) => Err(error),
+    };
     let ended = subject.session.as_ref().filter(|session| match ends {
         EndOfSession::Interim => session.is_interim,
         EndOfSession::Any => true,
@@ -72,10 +77,7 @@ pub async fn exchange_and_then(
     if let Some(session) = ended {
         transformation.validator.end_session(&session.token).await;
     }
-    outcome.map(|exchanged| Exchanged {
-        principal: subject,
-        ..exchanged
-    })
+    outcome
 }
 
 /// Decides as [`exchange()`] does, and tells `witness` each step. Nothing leaves and nothing is taken down; a
@@ -92,7 +94,11 @@ pub async fn explain(
         Ok(decided) => preview(decided, call, witness).await,
         Err(error) => Err(error),
     };
-    if let Some(session) = subject.session.filter(|session| session.is_interim) {
+    if let Some(session) = subject
+        .session
+        .as_ref()
+        .filter(|session| session.is_interim)
+    {
         transformation.validator.end_session(&session.token).await;
     }
     outcome
@@ -126,7 +132,7 @@ async fn validate_subject<'i>(
     request: &ExchangeRequest<'_>,
     call: &Call<'_>,
     witness: &mut impl Witness,
-) -> Result<(&'i Transformation, Principal), ExchangeError> {
+) -> Result<(&'i Transformation, Arc<Principal>), ExchangeError> {
     let transformation = instance.transformation(
         &request.subject.token_type,
         request.requested_token_type.as_ref(),
@@ -153,26 +159,7 @@ struct Decided<'a> {
     provider: &'a dyn Provider,
     issuance: Issuance<'a>,
     /// The tokens it is made from.
-    parents: Vec<Mark>,
-}
-
-async fn decide_and_issue(
-    instance: &Instance,
-    transformation: &Transformation,
-    request: &ExchangeRequest<'_>,
-    subject: &Principal,
-    call: &Call<'_>,
-) -> Result<Exchanged, ExchangeError> {
-    let decided = decide(
-        instance,
-        transformation,
-        request,
-        subject,
-        call,
-        &mut Nobody,
-    )
-    .await?;
-    issue(instance, decided, call).await
+    parents: Vec<Arc<Mark>>,
 }
 
 async fn decide<'a>(
@@ -199,7 +186,7 @@ async fn decide<'a>(
         None => None,
     };
     let provider = transformation.provider.as_ref();
-    let parties = (subject, actor.as_ref());
+    let parties = (subject, actor.as_deref());
     let issuance = grant(instance, provider, request, parties, call, witness).await?;
     Ok(Decided {
         provider,
@@ -217,7 +204,7 @@ pub async fn issue_to_client(
 ) -> Result<Exchanged, ExchangeError> {
     let subject = client_as_subject(instance, request)?;
     let decided = decide_for_client(instance, request, &subject, call, &mut Nobody).await?;
-    issue(instance, decided, call).await
+    issue(instance, decided, Arc::default(), call).await
 }
 
 fn client_as_subject(
@@ -293,6 +280,7 @@ async fn grant<'a>(
 async fn issue(
     instance: &Instance,
     decided: Decided<'_>,
+    principal: Arc<Principal>,
     call: &Call<'_>,
 ) -> Result<Exchanged, ExchangeError> {
     let Decided {
@@ -313,7 +301,7 @@ async fn issue(
         }
         None => Arc::default(),
     };
-    Ok(issuance.into_exchanged(issued, marks))
+    Ok(issuance.into_exchanged(issued, marks, principal))
 }
 
 fn admit(
@@ -322,7 +310,7 @@ fn admit(
     presented: &Presented,
     principal: &Principal,
     call: &Call<'_>,
-) -> Result<Option<Mark>, Rejection> {
+) -> Result<Option<Arc<Mark>>, Rejection> {
     let ledger = instance.ledger.as_ref();
     ledger
         .map(|ledger| ledger.admit(role, presented, principal, call))
@@ -340,7 +328,7 @@ async fn validate_actor(
     instance: &Instance,
     presented: &Presented,
     call: &Call<'_>,
-) -> Result<Principal, ExchangeError> {
+) -> Result<Arc<Principal>, ExchangeError> {
     let validator = instance
         .actors
         .get(&presented.token_type)

@@ -49,7 +49,7 @@ pub struct Entry<'a> {
     /// Who made it.
     pub provider: &'a dyn Provider,
     /// The tokens it was made from: the subject token, then the actor token if there was one.
-    pub parents: Vec<Mark>,
+    pub parents: Vec<Arc<Mark>>,
 }
 
 /// Knows what was revoked, and takes down what is issued. [`exchange`](crate::exchange()) asks it on every
@@ -62,7 +62,7 @@ pub trait Ledger: Send + Sync {
         presented: &Presented,
         principal: &Principal,
         call: &Call<'_>,
-    ) -> Result<Mark, Rejection>;
+    ) -> Result<Arc<Mark>, Rejection>;
 
     /// Takes a new token down. Only after this has returned `Ok` may it leave. The marks are those by which
     /// it falls: its own first, then its parents'.
@@ -70,7 +70,7 @@ pub trait Ledger: Send + Sync {
         &'a self,
         entry: Entry<'a>,
         call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Arc<[Mark]>, NotEntered>>;
+    ) -> BoxFuture<'a, Result<Arc<[Arc<Mark>]>, NotEntered>>;
 }
 
 /// Why a token may not leave.

@@ -139,15 +139,20 @@ impl<'a> Issuance<'a> {
         Ok(())
     }
 
-    /// Without the principal, which this only borrows.
-    pub(crate) fn into_exchanged(self, issued: IssuedToken, marks: Arc<[Mark]>) -> Exchanged {
+    /// What came of it. `principal` is what faces are shown of the subject, which this only borrows.
+    pub(crate) fn into_exchanged(
+        self,
+        issued: IssuedToken,
+        marks: Arc<[Arc<Mark>]>,
+        principal: Arc<Principal>,
+    ) -> Exchanged {
         Exchanged {
             issued,
             scope: self.scope,
             audiences: self.audiences,
             subject: self.subject.subject.clone(),
             actors: self.actors.map(Cow::into_owned),
-            principal: Principal::default(),
+            principal,
             marks,
             confirmation: self.confirmation,
         }

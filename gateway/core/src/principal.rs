@@ -1,10 +1,13 @@
 //! What a validator learned about the bearer of a token.
 
-use std::net::IpAddr;
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use serde_json::{Map, Value};
 
-use crate::{ActorChain, Confirmation, MayAct, Scope, Timestamp, Token};
+use crate::{ActorChain, Confirmation, Mark, MayAct, Scope, Timestamp, Token};
 
 /// A session that was used to validate a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +75,9 @@ pub struct Principal {
     pub never_actor: bool,
     /// Everything else that was verified, by claim name.
     pub claims: Map<String, Value>,
+    /// By what the token falls, once the ledger has been asked about it as a subject. It follows from the token's
+    /// own bytes and the rest of this.
+    pub mark: OnceLock<Arc<Mark>>,
 }
 
 /// Claims that carry meaning of their own. What they say is decided by the gateway or stands in a field of

@@ -1,15 +1,20 @@
 //! OAuth scope: a set of case-sensitive words (RFC 6749 §3.3).
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The most words a scope may hold; more is refused when it is parsed.
 pub const MAX_WORDS: usize = 128;
 
-/// A set of scope words. Empty means "no scope", never "any scope".
+/// A set of scope words. Empty means "no scope", never "any scope". A copy shares its words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scope(BTreeSet<Box<str>>);
+pub struct Scope(
+    /// None if there would be no word.
+    Option<Arc<Words>>,
+);
+
+type Words = BTreeSet<Box<str>>;
 
 /// Why text is not a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,28 +49,45 @@ impl Scope {
                 return Err(ScopeError::TooMany);
             }
         }
-        Ok(Self(set))
+        Ok(Self::of(set))
+    }
+
+    fn of(words: Words) -> Self {
+        Self((!words.is_empty()).then(|| Arc::new(words)))
     }
 
     /// Whether every word of `self` is in `other`.
     pub fn is_within(&self, other: &Self) -> bool {
-        self.0.is_subset(&other.0)
+        match (&self.0, &other.0) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(own), Some(others)) => Arc::ptr_eq(own, others) || own.is_subset(others),
+        }
     }
 
     /// The words both hold.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        Self(self.0.intersection(&other.0).cloned().collect())
+        if self.is_within(other) {
+            return self.clone();
+        }
+        match (&self.0, &other.0) {
+            (Some(own), Some(others)) => Self::of(own.intersection(others).cloned().collect()),
+            _ => Self::default(),
+        }
     }
 
     /// Whether it holds no word.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     /// The words, sorted.
     pub fn words(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(AsRef::as_ref)
+        self.0
+            .iter()
+            .flat_map(|words| words.iter())
+            .map(AsRef::as_ref)
     }
 }
 

@@ -3,16 +3,16 @@
 use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
+use zeroize::optimization_barrier;
 
 /// The bytes of a token or credential. They are wiped when dropped and never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(Zeroizing<Vec<u8>>);
+pub struct Token(Vec<u8>);
 
 impl Token {
     /// Takes ownership of the token's bytes.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(Zeroizing::new(bytes.into()))
+        Self(bytes.into())
     }
 
     /// The bytes as they were presented.
@@ -33,6 +33,15 @@ impl Token {
     /// Whether there is nothing at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl Drop for Token {
+    /// As `Zeroizing` does, a word at a time instead of a byte.
+    fn drop(&mut self) {
+        self.0.clear();
+        self.0.resize(self.0.capacity(), 0);
+        optimization_barrier(self.0.as_slice());
     }
 }
 

@@ -4,7 +4,10 @@ mod roles;
 mod saml;
 
 use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::{Arc, atomic::Ordering},
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -12,7 +15,8 @@ use cambist_core::{Call, Fault, Purpose};
 use crossbeam_queue::ArrayQueue;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{error::Elapsed, timeout, timeout_at},
+    task::unconstrained,
+    time::{sleep_until, timeout},
 };
 
 use crate::{
@@ -29,7 +33,7 @@ use crate::{
 /// Sandboxes kept between calls for one use of a plugin.
 const WORKERS: usize = 16;
 /// Calls of one worker, unless the manifest says otherwise.
-const WORKER_CALLS: u32 = 64;
+const WORKER_CALLS: u32 = 256;
 
 /// One use of a plugin. Cheap to clone; its clones share their workers.
 #[derive(Clone)]
@@ -46,8 +50,9 @@ struct Used {
     call_time: Duration,
 }
 
+/// It goes through many hands in a call, so it is small.
 struct Worker {
-    sandboxed: Sandboxed,
+    sandboxed: Box<Sandboxed>,
     calls_left: u32,
 }
 
@@ -112,7 +117,7 @@ impl Bound {
                 worker
             }
             None => Worker {
-                sandboxed: self.sandboxed(deadline).await?,
+                sandboxed: Box::pin(self.sandboxed(deadline)).await?,
                 calls_left: match workers {
                     None => 1,
                     Some(_) => plugin.manifest.worker_calls.unwrap_or(WORKER_CALLS),
@@ -145,21 +150,25 @@ impl Bound {
         })
     }
 
-    async fn sandboxed(&self, deadline: Instant) -> Result<Sandboxed, Fault> {
+    async fn sandboxed(&self, deadline: Instant) -> Result<Box<Sandboxed>, Fault> {
         let plugin = &self.used.plugin;
         if let Some(ready) = plugin.ready.as_ref().and_then(Ready::take) {
             return Ok(ready);
         }
         let mut store = Sandbox::store(plugin.engine(), &plugin.limits);
-        match timeout_at(deadline.into(), plugin.linked.instantiate(&mut store)).await {
-            Ok(Ok(instance)) => Ok(Sandboxed {
+        let made = {
+            let making = pin!(plugin.linked.instantiate(&mut store));
+            in_time(deadline, making).await
+        };
+        match made {
+            Some(Ok(instance)) => Ok(Box::new(Sandboxed {
                 idle: None,
                 store,
                 instance,
                 loaded: Loaded::default(),
-            }),
-            Ok(Err(trap)) => Err(self.failed(format!("{trap:#}"))),
-            Err(_) => Err(self.failed("its sandbox was not ready in time".to_owned())),
+            })),
+            Some(Err(trap)) => Err(self.failed(format!("{trap:#}"))),
+            None => Err(self.failed("its sandbox was not ready in time".to_owned())),
         }
     }
 
@@ -167,6 +176,10 @@ impl Bound {
         if let Ok(turn) = Arc::clone(turns).try_acquire_owned() {
             return Ok(turn);
         }
+        Box::pin(self.later_turn(turns)).await
+    }
+
+    async fn later_turn(&self, turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {
         let turn = Arc::clone(turns).acquire_owned();
         match timeout(self.used.plugin.limits.turn_wait, turn).await {
             Ok(Ok(turn)) => Ok(turn),
@@ -181,7 +194,7 @@ impl Bound {
     fn leave<T>(
         &self,
         visit: Visit,
-        outcome: Result<wasmtime::Result<Answer<T>>, Elapsed>,
+        outcome: Option<wasmtime::Result<Answer<T>>>,
         call: &Call<'_>,
     ) -> Result<Result<T, Refused>, Fault> {
         let last_words = || {
@@ -193,25 +206,25 @@ impl Bound {
             }
         };
         match outcome {
-            Ok(Ok(Ok(answer))) => {
+            Some(Ok(Ok(answer))) => {
                 self.keep(visit.worker, visit.turns);
                 if let Err(refused) = &answer {
                     self.note(refused, call);
                 }
                 Ok(answer)
             }
-            Ok(Ok(Err(Nonsense::NoSubject))) => {
+            Some(Ok(Err(Nonsense::NoSubject))) => {
                 self.count_failure();
                 Err(Fault::Nameless {
                     plugin: self.title().to_owned(),
                 })
             }
-            Ok(Ok(Err(nonsense))) => Err(self.failed(nonsense.to_string())),
-            Ok(Err(trap)) => {
+            Some(Ok(Err(nonsense))) => Err(self.failed(nonsense.to_string())),
+            Some(Err(trap)) => {
                 tracing::debug!(plugin = self.title(), trap = %format_args!("{trap:#}"), "a plugin trapped");
                 Err(self.failed(format!("{}{}", trap.root_cause(), last_words())))
             }
-            Err(_) => Err(self.failed(format!(
+            None => Err(self.failed(format!(
                 "no answer within {:?}{}",
                 self.used.call_time,
                 last_words()
@@ -300,13 +313,32 @@ impl Visit {
     }
 }
 
+/// Waits for `work` until `deadline`; none if it took longer. Most guests answer without waiting, and need no
+/// timer.
+async fn in_time<F: Future>(deadline: Instant, mut work: Pin<&mut F>) -> Option<F::Output> {
+    let mut timer = None;
+    poll_fn(|context| {
+        if let Poll::Ready(done) = work.as_mut().poll(context) {
+            return Poll::Ready(Some(done));
+        }
+        // However much the work did that tokio counts, the deadline is looked at.
+        let timer =
+            timer.get_or_insert_with(|| Box::pin(unconstrained(sleep_until(deadline.into()))));
+        timer.as_mut().poll(context).map(|()| None)
+    })
+    .await
+}
+
 /// Asks the guest `$guest` one question, within its deadline.
 macro_rules! ask {
     ($bound:expr, $call:expr, |$guest:ident| $question:expr) => {{
         let mut visit = $bound.enter($call).await?;
-        let deadline = visit.deadline.into();
-        let $guest = visit.guest(&$bound);
-        let outcome = tokio::time::timeout_at(deadline, $question).await;
+        let deadline = visit.deadline;
+        let outcome = {
+            let $guest = visit.guest(&$bound);
+            let question = std::pin::pin!($question);
+            $crate::bound::in_time(deadline, question).await
+        };
         $bound.leave(visit, outcome, $call)?
     }};
 }

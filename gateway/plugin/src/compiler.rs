@@ -106,12 +106,10 @@ pub(crate) enum Compiler {
 }
 
 impl Compiler {
-    /// Compiles a component for `engine`, whose linear memories are reservations of `memory_bytes`. Blocks
-    /// until it is done.
+    /// Compiles a component for `engine`. Blocks until it is done.
     pub(crate) fn compile(
         &self,
         engine: &Engine,
-        memory_bytes: usize,
         component: &[u8],
     ) -> Result<NativeCode, PluginRejected> {
         match self {
@@ -120,7 +118,7 @@ impl Compiler {
                 .map(NativeCode::of_compiler)
                 .map_err(|error| PluginRejected::Compile(format!("{error:#}"))),
             Self::Child { program, limits } => {
-                let job = Job::new(Task::Compile { memory_bytes }, limits);
+                let job = Job::new(Task::Compile, limits);
                 process::run(program, limits, &job, component).map(NativeCode::of_compiler)
             }
         }

@@ -113,7 +113,7 @@ impl PluginHost {
         let engine = engines
             .of(class)
             .map_err(|error| PluginRejected::NoRoom(error.to_string()))?;
-        let compiled = loader.load(engine, limits.memory_bytes, &upload.component)?;
+        let compiled = loader.load(engine, &upload.component)?;
         let linked = Arc::new(intake::link(&compiled, &upload.points, engine, &limits)?);
         drop(alone);
         let wants_stock = match upload.manifest.isolation {

@@ -34,7 +34,7 @@ pub(crate) struct Sandboxed {
 
 /// The stock of one plugin.
 pub(crate) struct Ready {
-    stock: Arc<ArrayQueue<Sandboxed>>,
+    stock: Arc<ArrayQueue<Box<Sandboxed>>>,
     linked: Arc<Linked>,
     engine: Engine,
     limits: ClassLimits,
@@ -66,7 +66,7 @@ impl Ready {
     }
 
     /// One instance, if there is one now. Another is ordered in its place.
-    pub(crate) fn take(&self) -> Option<Sandboxed> {
+    pub(crate) fn take(&self) -> Option<Box<Sandboxed>> {
         let mut taken = self.stock.pop();
         if let Some(sandboxed) = &mut taken {
             sandboxed.idle = None;
@@ -93,10 +93,10 @@ impl Ready {
                 return;
             }
             match make(&linked, &engine, &limits, rehearsal.as_deref()) {
-                Ok(made) => drop(stock.push(Sandboxed {
-                    idle: Some(idle),
-                    ..made
-                })),
+                Ok(mut made) => {
+                    made.idle = Some(idle);
+                    drop(stock.push(made));
+                }
                 Err(reason) => tracing::debug!(reason, "no instance ahead"),
             }
         });
@@ -114,7 +114,7 @@ fn make(
     engine: &Engine,
     limits: &ClassLimits,
     rehearsal: Option<&Rehearsal>,
-) -> Result<Sandboxed, String> {
+) -> Result<Box<Sandboxed>, String> {
     let mut store = Sandbox::store(engine, limits);
     let instance = drive(linked.instantiate(&mut store), limits.call_time)
         .ok_or("it was not ready in time")?
@@ -123,16 +123,16 @@ fn make(
         rehearsal.play(&mut store, &instance, limits)?;
     }
     let loaded = linked.load(&mut store, &instance);
-    Ok(Sandboxed {
+    Ok(Box::new(Sandboxed {
         idle: None,
         loaded: loaded.map_err(|error| format!("{error:#}"))?,
         store,
         instance,
-    })
+    }))
 }
 
 /// Clears a used instance away. Its turns count as taken until then.
-pub(crate) fn discard(used: Sandboxed, turns: [OwnedSemaphorePermit; 2]) {
+pub(crate) fn discard(used: Box<Sandboxed>, turns: [OwnedSemaphorePermit; 2]) {
     let order: Order = Box::new(move || {
         drop(used);
         drop(turns);

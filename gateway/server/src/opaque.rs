@@ -241,7 +241,11 @@ impl OpaqueValidator {
         &self.declared
     }
 
-    async fn principal(&self, token: &Token, call: &Call<'_>) -> Result<Principal, ValidateError> {
+    async fn principal(
+        &self,
+        token: &Token,
+        call: &Call<'_>,
+    ) -> Result<Arc<Principal>, ValidateError> {
         let claims = content(&self.ledger, &self.instance, token.as_bytes(), call.now)
             .await?
             .ok_or(Rejection::Refused)?;
@@ -251,7 +255,7 @@ impl OpaqueValidator {
             return Err(Rejection::WrongAudience.into());
         }
         self.declared.complete(&mut principal, Some(carried));
-        Ok(principal)
+        Ok(Arc::new(principal))
     }
 }
 
@@ -264,7 +268,7 @@ impl Validator for OpaqueValidator {
         &'a self,
         token: &'a Token,
         call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
+    ) -> BoxFuture<'a, Result<Arc<Principal>, ValidateError>> {
         Box::pin(self.principal(token, call))
     }
 }

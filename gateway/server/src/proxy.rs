@@ -83,7 +83,7 @@ pub trait RouteExchange: Sync {
     fn epoch(&self) -> u64;
 
     /// Whether nothing that these marks stand for was revoked.
-    fn stand(&self, marks: &[Mark]) -> bool;
+    fn stand(&self, marks: &[Arc<Mark>]) -> bool;
 }
 
 /// Who sent a request, and how.

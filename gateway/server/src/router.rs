@@ -410,7 +410,7 @@ impl RouteExchange for Exchange<'_> {
         self.gateway.ledger.epoch()
     }
 
-    fn stand(&self, marks: &[Mark]) -> bool {
+    fn stand(&self, marks: &[Arc<Mark>]) -> bool {
         self.instance.is_some_and(|instance| {
             marks
                 .iter()

@@ -150,8 +150,8 @@ impl Validator for X509Validator {
         &'a self,
         token: &'a Token,
         call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
-        let checked = self.check(token, call).map_err(Into::into);
+    ) -> BoxFuture<'a, Result<Arc<Principal>, ValidateError>> {
+        let checked = self.check(token, call).map(Arc::new).map_err(Into::into);
         Box::pin(std::future::ready(checked))
     }
 }

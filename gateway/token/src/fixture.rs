@@ -172,7 +172,7 @@ impl Fixture {
         kind: &str,
         typ: &str,
         claims: &Value,
-    ) -> Result<Principal, ValidateError> {
+    ) -> Result<Arc<Principal>, ValidateError> {
         let token = self.partner.sign_jwt(typ, claims).unwrap();
         self.partners(kind)
             .validate(&Token::new(token), &call())

@@ -110,7 +110,11 @@ impl Introspection {
         })
     }
 
-    async fn principal(&self, token: &Token, call: &Call<'_>) -> Result<Principal, ValidateError> {
+    async fn principal(
+        &self,
+        token: &Token,
+        call: &Call<'_>,
+    ) -> Result<Arc<Principal>, ValidateError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Rejection::TooLarge.into());
         }
@@ -129,7 +133,7 @@ impl Introspection {
                 let (mut principal, carried) =
                     answer::principal(&claims, &self.issuer, &self.audiences, call.now)?;
                 self.declared.complete(&mut principal, carried);
-                Ok(principal)
+                Ok(Arc::new(principal))
             }
             Known::Inactive => Err(Rejection::Refused.into()),
             Known::Unknown(fault) => Err(fault.into()),
@@ -172,7 +176,7 @@ impl Validator for Introspection {
         &'a self,
         token: &'a Token,
         call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
+    ) -> BoxFuture<'a, Result<Arc<Principal>, ValidateError>> {
         Box::pin(self.principal(token, call))
     }
 

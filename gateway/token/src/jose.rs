@@ -18,6 +18,7 @@ mod signing;
 mod verify;
 
 pub use algorithm::{Algorithm, UnsupportedAlgorithm};
+pub use header::key_id;
 pub use keyring::{Keyring, ScheduledKey};
 pub use keyset::{KeySet, KeySetError, MAX_KEY_SET_BYTES, MAX_KEYS};
 pub use signing::{KeyError, SigningKey};

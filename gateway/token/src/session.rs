@@ -110,8 +110,11 @@ impl Validator for OwnSession {
         &'a self,
         token: &'a Token,
         call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
-        let checked = self.check(token, call.now).map_err(Into::into);
+    ) -> BoxFuture<'a, Result<Arc<Principal>, ValidateError>> {
+        let checked = self
+            .check(token, call.now)
+            .map(Arc::new)
+            .map_err(Into::into);
         Box::pin(std::future::ready(checked))
     }
 

@@ -222,13 +222,13 @@ proptest! {
             let principal = validator.validate(&exchanged.issued.token, &call()).await.unwrap();
             (exchanged, principal)
         });
-        prop_assert_eq!(principal.subject, subject);
+        prop_assert_eq!(&principal.subject, &subject);
         prop_assert_eq!(&principal.claims["email"], &Value::from(mail));
         prop_assert_eq!(principal.expires_at, Some(exchanged.issued.expires_at));
-        prop_assert_eq!(principal.audiences, exchanged.audiences);
-        prop_assert_eq!(principal.actors, exchanged.actors);
+        prop_assert_eq!(&principal.audiences, &exchanged.audiences);
+        prop_assert_eq!(&principal.actors, &exchanged.actors);
         if kind == "access_token" {
-            prop_assert_eq!(principal.scope, exchanged.scope);
+            prop_assert_eq!(&principal.scope, &exchanged.scope);
         }
     }
 

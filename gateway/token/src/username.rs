@@ -120,7 +120,7 @@ impl Validator for Username {
         &'a self,
         token: &'a Token,
         call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
+    ) -> BoxFuture<'a, Result<Arc<Principal>, ValidateError>> {
         Box::pin(async move {
             let credential = Credential::read(token)?;
             let attempt = Attempt {
@@ -139,7 +139,7 @@ impl Validator for Username {
                 ..Principal::default()
             };
             self.declared.complete(&mut principal, None);
-            Ok(principal)
+            Ok(Arc::new(principal))
         })
     }
 

@@ -40,6 +40,26 @@ pub(crate) fn median_micros(count: u32, mut work: impl FnMut()) -> f64 {
     median(&mut runs)
 }
 
+/// The same of one `work` that a runtime drives, without what entering the runtime costs.
+pub(crate) fn median_driven_micros<W: Future>(
+    runtime: &tokio::runtime::Runtime,
+    count: u32,
+    work: impl Fn() -> W,
+) -> f64 {
+    runtime.block_on(async {
+        drop(work().await);
+        let mut runs = Vec::new();
+        for _ in 0..9 {
+            let began = thread_micros();
+            for _ in 0..count {
+                drop(work().await);
+            }
+            runs.push((thread_micros() - began) / f64::from(count));
+        }
+        median(&mut runs)
+    })
+}
+
 /// The median.
 pub(crate) fn median(runs: &mut [f64]) -> f64 {
     runs.sort_by(f64::total_cmp);

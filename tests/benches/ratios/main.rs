@@ -13,6 +13,7 @@ mod plugin;
 mod proxy;
 mod raw;
 mod rest;
+mod scale;
 mod swaps;
 
 use tests::http::Failure;
@@ -68,7 +69,7 @@ fn print(row: &Row) {
 type Section = (&'static str, fn() -> Result<Vec<Row>, Failure>);
 
 fn main() -> Result<(), Failure> {
-    let sections: [Section; 7] = [
+    let sections: [Section; 8] = [
         ("engine", engine::rows),
         ("http", http::rows),
         ("plugin", plugin::rows),
@@ -76,6 +77,7 @@ fn main() -> Result<(), Failure> {
         ("swaps", swaps::rows),
         ("proxy", proxy::rows),
         ("rest", rest::rows),
+        ("scale", scale::rows),
     ];
     let wanted: Vec<String> = std::env::args()
         .skip(1)

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,7 +14,7 @@ use serde_json::json;
 use tests::{
     guests,
     http::Failure,
-    plugins::{binding, compiled, host, mac_key},
+    plugins::{VISITOR_PASS_KEY, binding, compiled, host, mac_key, visitor_pass},
 };
 
 use crate::{Limit, Row, cpu};
@@ -79,14 +78,14 @@ impl Validator for Native {
         &'a self,
         token: &'a Token,
         call: &'a Call<'a>,
-    ) -> cambist_core::BoxFuture<'a, Result<Principal, cambist_core::ValidateError>> {
+    ) -> cambist_core::BoxFuture<'a, Result<Arc<Principal>, cambist_core::ValidateError>> {
         Box::pin(async move {
             let subject = token.as_str().ok_or(cambist_core::Rejection::Malformed)?;
-            Ok(Principal {
+            Ok(Arc::new(Principal {
                 subject: subject.to_owned(),
                 expires_at: Some(call.now.plus(60)),
                 ..Principal::default()
-            })
+            }))
         })
     }
 }
@@ -123,19 +122,12 @@ fn per_call(validator: &Arc<dyn Validator>) -> Result<f64, Failure> {
 }
 
 fn heavy(language: &str, folder: &str, limit: f64) -> Result<Vec<Row>, Failure> {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("interop/guests")
-        .join(folder);
-    let Ok(component) = fs::read(project.join("dist/plugin.wasm")) else {
+    let Some((component, manifest)) = visitor_pass(folder)? else {
         println!("(no {language} guest: `tests/interop/run plugins` builds it)");
         return Ok(Vec::new());
     };
-    let manifest = fs::read_to_string(project.join("cambist-plugin.toml"))?;
-    let mut manifest = cambist_plugin::Manifest::from_toml(&manifest)?;
-    let cases = fs::read_to_string(project.join("cases.toml"))?;
-    manifest.cases = cambist_plugin::case::cases_from_toml(&cases)?;
     let plugin = compiled(&cambist_plugin::manifest::embed(&component, &manifest)?)?;
-    let key = mac_key("the reception's key, 32 bytes or more")?;
+    let key = mac_key(VISITOR_PASS_KEY)?;
     let bound = plugin.bind(
         &[Point::Validator],
         binding("pass", &json!({}), &[("pass", key)]),

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use tests::{http::Failure, issuer::now};
 use tokio::runtime::Runtime;
 
-use crate::{Limit, Row, cpu::median_micros, raw};
+use crate::{Limit, Row, cpu::median_driven_micros, raw};
 
 const ID: &str = "alpha/orders";
 const AUDIENCE: &str = "orders-api";
@@ -140,7 +140,7 @@ impl Bench {
     fn engine_micros(&self) -> Result<f64, Failure> {
         let client = &self.instance.rest.as_ref().ok_or("no face")?.client;
         let call = Self::call();
-        let once = || {
+        let once = || async {
             let request = ExchangeRequest {
                 client,
                 subject: Presented {
@@ -156,11 +156,14 @@ impl Bench {
                 wanted_confirmation: None,
                 described: None,
             };
-            self.runtime
-                .block_on(exchange(&self.instance.engine, &request, &call))
+            exchange(&self.instance.engine, &request, &call).await
         };
-        assert_eq!(once()?.subject, "dana", "the exchange itself must be right");
-        Ok(median_micros(400, || drop(once())))
+        assert_eq!(
+            self.runtime.block_on(once())?.subject,
+            "dana",
+            "the exchange itself must be right"
+        );
+        Ok(median_driven_micros(&self.runtime, 400, once))
     }
 
     /// CPU microseconds from the JSON of a request to that of its answer.
@@ -181,12 +184,11 @@ impl Bench {
         let call = Self::call();
         let once = || {
             let published = Some((&self.instance.engine, face));
-            self.runtime
-                .block_on(rest_sts::answer(&request, published, &call, None))
+            rest_sts::answer(&request, published, &call, None)
         };
-        let (answer, _) = once();
+        let (answer, _) = self.runtime.block_on(once());
         assert_eq!(answer.status, 200, "the translation itself must be right");
-        Ok(median_micros(400, || drop(once())))
+        Ok(median_driven_micros(&self.runtime, 400, once))
     }
 }
 

@@ -19,7 +19,8 @@ use crate::{
 /// without what only builtins keep.
 async fn said(validator: &Arc<dyn Validator>, token: &Token) -> Result<Principal, Rejection> {
     match validator.validate(token, &call()).await {
-        Ok(mut principal) => {
+        Ok(principal) => {
+            let mut principal = Arc::unwrap_or_clone(principal);
             principal
                 .claims
                 .retain(|name, _| !RESERVED_CLAIMS.contains(&name.as_str()));

@@ -26,8 +26,8 @@ impl Validator for Always {
         &'a self,
         _token: &'a Token,
         _call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
-        Box::pin(std::future::ready(Ok(self.0.clone())))
+    ) -> BoxFuture<'a, Result<Arc<Principal>, ValidateError>> {
+        Box::pin(std::future::ready(Ok(Arc::new(self.0.clone()))))
     }
 }
 

@@ -52,7 +52,10 @@ fn ready(component: &[u8], config: &Value) -> Arc<dyn Validator> {
     validator(&plugin, config, &[("ticket", mac_key(KEY).unwrap())])
 }
 
-async fn ask(validator: &Arc<dyn Validator>, token: Token) -> Result<Principal, ValidateError> {
+async fn ask(
+    validator: &Arc<dyn Validator>,
+    token: Token,
+) -> Result<Arc<Principal>, ValidateError> {
     validator.validate(&token, &call()).await
 }
 
@@ -74,7 +77,7 @@ async fn legacy_ticket_becomes_a_principal() {
             .unwrap(),
         ..Principal::default()
     };
-    assert_eq!(ask(&validator, ticket(DANA)).await, Ok(expected));
+    assert_eq!(ask(&validator, ticket(DANA)).await, Ok(Arc::new(expected)));
 }
 
 #[tokio::test]

@@ -45,6 +45,7 @@ async fn asked(plugin: &Arc<Plugin>, token: &str) -> String {
         .await
         .unwrap()
         .subject
+        .clone()
 }
 
 #[tokio::test]

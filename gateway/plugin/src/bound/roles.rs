@@ -81,7 +81,7 @@ impl Validator for PluginValidator {
         &'a self,
         token: &'a Token,
         call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
+    ) -> BoxFuture<'a, Result<Arc<Principal>, ValidateError>> {
         Box::pin(async move {
             let bound = &self.bound;
             let answer = ask!(bound, call, |guest| guest.validate(
@@ -95,7 +95,7 @@ impl Validator for PluginValidator {
                         return Err(Rejection::Expired.into());
                     }
                     self.declared.complete(&mut principal, carried);
-                    Ok(*principal)
+                    Ok(Arc::from(principal))
                 }
                 Err(refused) => Err(not_accepted(bound.blamed(refused)?)),
             }

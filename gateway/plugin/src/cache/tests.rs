@@ -23,7 +23,7 @@ impl Shelf {
     fn new() -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
-            engine: Engine::new(&config(1 << 20)).unwrap(),
+            engine: Engine::new(&config()).unwrap(),
         }
     }
 
@@ -37,7 +37,7 @@ impl Shelf {
 
     fn keep(&self, cache: &Cache, component: &[u8]) -> PathBuf {
         let code = Compiler::InProcess
-            .compile(&self.engine, 1 << 20, component)
+            .compile(&self.engine, component)
             .unwrap();
         let name = Cache::name(&self.engine, component);
         cache.keep(&name, &code).unwrap();
@@ -119,17 +119,24 @@ fn wa_12_a_changed_cut_or_foreign_file_is_removed() {
     assert!(fs::symlink_metadata(&path).is_err());
 }
 
+/// Of an engine whose code relies on less room.
+fn other_config() -> Config {
+    let mut config = config();
+    config.memory_reservation(2 << 20);
+    config
+}
+
 #[test]
 fn another_configuration_has_another_name() {
     let component = component(1);
     let name = |engine: &Engine| Cache::name(engine, &component);
-    let small = Engine::new(&config(1 << 20)).unwrap();
-    let same = Engine::new(&config(1 << 20)).unwrap();
-    let large = Engine::new(&config(2 << 20)).unwrap();
+    let ours = Engine::new(&config()).unwrap();
+    let same = Engine::new(&config()).unwrap();
+    let other = Engine::new(&other_config()).unwrap();
     let plain = Engine::new(&Config::new()).unwrap();
-    assert_eq!(name(&small), name(&same));
-    assert_ne!(name(&small), name(&large));
-    assert_ne!(name(&small), name(&plain));
+    assert_eq!(name(&ours), name(&same));
+    assert_ne!(name(&ours), name(&other));
+    assert_ne!(name(&ours), name(&plain));
 }
 
 /// What a child compiles without a pool runs in the pool of its parent.
@@ -139,14 +146,12 @@ fn the_compilers_engine_and_the_hosts_agree() {
     for class in [Class::Light, Class::Heavy] {
         let limits = HostLimits::default().of(class);
         let serving = engine(&limits).unwrap();
-        let compiling = Engine::new(&config(limits.memory_bytes)).unwrap();
+        let compiling = Engine::new(&config()).unwrap();
         assert_eq!(
             Cache::name(&serving, &component),
             Cache::name(&compiling, &component)
         );
-        let code = Compiler::InProcess
-            .compile(&compiling, limits.memory_bytes, &component)
-            .unwrap();
+        let code = Compiler::InProcess.compile(&compiling, &component).unwrap();
         assert!(code.load(&serving).is_ok());
     }
 }
@@ -227,26 +232,26 @@ fn wa_12_a_loader_compiles_again_what_was_tampered_with() {
         .place(KEY)
         .directory
         .join(Cache::name(&shelf.engine, &one));
-    assert!(loader.load(&shelf.engine, 1 << 20, &one).is_ok());
+    assert!(loader.load(&shelf.engine, &one).is_ok());
     let good = fs::read(&path).unwrap();
     // Loading what is kept does not write.
     fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
-    assert!(loader.load(&shelf.engine, 1 << 20, &one).is_ok());
+    assert!(loader.load(&shelf.engine, &one).is_ok());
     assert_eq!(
         fs::metadata(&path).unwrap().permissions().mode() & 0o777,
         0o400
     );
     fs::remove_file(&path).unwrap();
     fs::write(&path, b"\x7fELF and no more").unwrap();
-    assert!(loader.load(&shelf.engine, 1 << 20, &one).is_ok());
+    assert!(loader.load(&shelf.engine, &one).is_ok());
     assert_eq!(fs::read(&path).unwrap().len(), good.len());
     // Authentic, and yet of no use to this engine.
     let cache = shelf.cache(KEY);
-    let other = Engine::new(&config(2 << 20)).unwrap();
-    let foreign = Compiler::InProcess.compile(&other, 2 << 20, &one).unwrap();
+    let other = Engine::new(&other_config()).unwrap();
+    let foreign = Compiler::InProcess.compile(&other, &one).unwrap();
     cache
         .keep(&Cache::name(&shelf.engine, &one), &foreign)
         .unwrap();
-    assert!(loader.load(&shelf.engine, 1 << 20, &one).is_ok());
+    assert!(loader.load(&shelf.engine, &one).is_ok());
     assert_eq!(fs::read(&path).unwrap().len(), good.len());
 }

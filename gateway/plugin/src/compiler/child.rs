@@ -41,7 +41,7 @@ pub fn compile_child(arguments: &[OsString]) -> ExitCode {
             &format!("standard input cannot be read: {error}"),
         );
     }
-    match work(&job.task, &input) {
+    match work(job.task, &input) {
         Ok(output) => {
             let mut out = io::stdout().lock();
             // A parent that does not listen any more has no use for a reason either.
@@ -56,9 +56,9 @@ pub fn compile_child(arguments: &[OsString]) -> ExitCode {
     }
 }
 
-fn work(task: &Task, input: &[u8]) -> Result<Vec<u8>, PluginRejected> {
+fn work(task: Task, input: &[u8]) -> Result<Vec<u8>, PluginRejected> {
     match task {
-        Task::Compile { memory_bytes } => Engine::new(&config(*memory_bytes))
+        Task::Compile => Engine::new(&config())
             .and_then(|engine| engine.precompile_component(input))
             .map_err(|error| {
                 if error.is::<wasmtime::OutOfMemory>() {

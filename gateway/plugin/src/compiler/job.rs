@@ -18,10 +18,7 @@ pub(super) const NOT_STARTED: u8 = 12;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Task {
     /// A component to native code.
-    Compile {
-        /// Bytes that the engine reserves for a linear memory, which the code relies upon.
-        memory_bytes: usize,
-    },
+    Compile,
     /// A core module to a component.
     Componentize,
 }
@@ -47,14 +44,15 @@ impl Job {
 
     /// The arguments behind [`COMMAND`].
     pub(super) fn arguments(&self) -> Vec<String> {
-        let mut arguments = vec![self.seconds.to_string(), self.memory_bytes.to_string()];
-        match self.task {
-            Task::Compile { memory_bytes } => {
-                arguments.extend(["compile".to_owned(), memory_bytes.to_string()]);
-            }
-            Task::Componentize => arguments.push("componentize".to_owned()),
-        }
-        arguments
+        let task = match self.task {
+            Task::Compile => "compile",
+            Task::Componentize => "componentize",
+        };
+        vec![
+            self.seconds.to_string(),
+            self.memory_bytes.to_string(),
+            task.to_owned(),
+        ]
     }
 
     /// Reads what [`arguments`](Self::arguments) wrote.
@@ -64,13 +62,7 @@ impl Job {
             .map(|argument| argument.to_str())
             .collect::<Option<_>>()?;
         let (seconds, memory_bytes, task) = match arguments.as_slice() {
-            [seconds, memory, "compile", reservation] => (
-                seconds,
-                memory,
-                Task::Compile {
-                    memory_bytes: reservation.parse().ok()?,
-                },
-            ),
+            [seconds, memory, "compile"] => (seconds, memory, Task::Compile),
             [seconds, memory, "componentize"] => (seconds, memory, Task::Componentize),
             _ => return None,
         };

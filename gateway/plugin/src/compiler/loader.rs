@@ -36,16 +36,14 @@ impl Loader {
         &self.compiler
     }
 
-    /// The component's code for `engine`, whose linear memories are reservations of `memory_bytes`. Blocks
-    /// until it is there.
+    /// The component's code for `engine`. Blocks until it is there.
     pub(crate) fn load(
         &self,
         engine: &Engine,
-        memory_bytes: usize,
         component: &[u8],
     ) -> Result<Component, PluginRejected> {
         let Some(cache) = &self.cache else {
-            let code = self.compiler.compile(engine, memory_bytes, component)?;
+            let code = self.compiler.compile(engine, component)?;
             return code.load(engine).map_err(unloadable);
         };
         let name = Cache::name(engine, component);
@@ -58,7 +56,7 @@ impl Loader {
                 }
             }
         }
-        let code = self.compiler.compile(engine, memory_bytes, component)?;
+        let code = self.compiler.compile(engine, component)?;
         if let Err(error) = cache.keep(&name, &code) {
             tracing::warn!(file = name, %error, "native code cannot be kept, the next start compiles it again");
         }

@@ -54,7 +54,7 @@ async fn claims_scope_and_end_arrive() {
     assert_eq!(principal.expires_at.map(|end| end.0), Some(NOW + 60));
     assert_eq!(principal.scope, Scope::parse("read").unwrap());
     assert_eq!(
-        serde_json::Value::Object(principal.claims),
+        serde_json::Value::Object(principal.claims.clone()),
         json!({"one": "one", "two": ["one", "two"]})
     );
 }

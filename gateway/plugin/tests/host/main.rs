@@ -56,12 +56,12 @@ fn call() -> Call<'static> {
     }
 }
 
-async fn ask(validator: &Arc<dyn Validator>, token: &str) -> Result<Principal, ValidateError> {
+async fn ask(validator: &Arc<dyn Validator>, token: &str) -> Result<Arc<Principal>, ValidateError> {
     validator.validate(&Token::new(token), &call()).await
 }
 
 /// The reason for which a call failed closed, as the plugin's fault.
-fn failure(answer: Result<Principal, ValidateError>) -> String {
+fn failure(answer: Result<Arc<Principal>, ValidateError>) -> String {
     match answer {
         Err(ValidateError::Fault(Fault::Plugin { plugin, reason })) => {
             assert!(plugin.starts_with("guest@sha256:"), "{plugin}");

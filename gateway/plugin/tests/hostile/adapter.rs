@@ -44,7 +44,7 @@ pub(crate) fn compile(
     Ok(bound.validator(TokenType::new("urn:example:ticket"), Declared::default()))
 }
 
-pub(crate) async fn ask(validator: &Arc<dyn Validator>) -> Result<Principal, ValidateError> {
+pub(crate) async fn ask(validator: &Arc<dyn Validator>) -> Result<Arc<Principal>, ValidateError> {
     let call = Call {
         now: Timestamp(1_900_000_000),
         instance: "alpha/orders",
@@ -57,7 +57,7 @@ pub(crate) async fn ask(validator: &Arc<dyn Validator>) -> Result<Principal, Val
 }
 
 /// The reason for which a call failed closed, as the plugin's fault.
-pub(crate) fn reason(answer: Result<Principal, ValidateError>) -> String {
+pub(crate) fn reason(answer: Result<Arc<Principal>, ValidateError>) -> String {
     match answer {
         Err(ValidateError::Fault(Fault::Plugin { plugin, reason })) => {
             assert!(plugin.starts_with("guest@sha256:"), "{plugin}");

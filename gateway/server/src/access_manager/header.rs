@@ -60,7 +60,7 @@ impl Validator for HeaderValidator {
         &'a self,
         token: &'a Token,
         call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
+    ) -> BoxFuture<'a, Result<Arc<Principal>, ValidateError>> {
         Box::pin(async move {
             let text = self.text(token, call)?;
             let headers = vec![(self.header.clone(), text)];
@@ -76,7 +76,7 @@ impl Validator for HeaderValidator {
                 ..Principal::default()
             };
             self.declared.complete(&mut principal, None);
-            Ok(principal)
+            Ok(Arc::new(principal))
         })
     }
 

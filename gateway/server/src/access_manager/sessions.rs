@@ -78,7 +78,7 @@ impl Validator for RemoteSessions {
         &'a self,
         token: &'a Token,
         call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
+    ) -> BoxFuture<'a, Result<Arc<Principal>, ValidateError>> {
         Box::pin(async move {
             let (session, claims) = self.learn(token, call.now).await?;
             let idle = session
@@ -92,7 +92,7 @@ impl Validator for RemoteSessions {
                 ..Principal::default()
             };
             self.declared.complete(&mut principal, None);
-            Ok(principal)
+            Ok(Arc::new(principal))
         })
     }
 

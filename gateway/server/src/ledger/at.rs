@@ -71,7 +71,7 @@ impl InstanceLedger {
         &self,
         entry: Entry<'_>,
         call: &Call<'_>,
-    ) -> Result<Arc<[Mark]>, NotEntered> {
+    ) -> Result<Arc<[Arc<Mark>]>, NotEntered> {
         let own = mark::of_issued(entry.issuance, entry.issued, entry.provider, call.now);
         if self.persistence.keeps_tokens() {
             let row = self.row(&entry, &own, call)?;
@@ -88,7 +88,9 @@ impl InstanceLedger {
         if has_fallen {
             return Err(NotEntered::Revoked);
         }
-        Ok(std::iter::once(own).chain(entry.parents).collect())
+        Ok(std::iter::once(Arc::new(own))
+            .chain(entry.parents)
+            .collect())
     }
 }
 
@@ -99,8 +101,18 @@ impl cambist_core::Ledger for InstanceLedger {
         presented: &Presented,
         principal: &Principal,
         _: &Call<'_>,
-    ) -> Result<Mark, Rejection> {
-        let mark = mark::of_presented(role, presented.token.as_bytes(), principal);
+    ) -> Result<Arc<Mark>, Rejection> {
+        let made = || {
+            Arc::new(mark::of_presented(
+                role,
+                presented.token.as_bytes(),
+                principal,
+            ))
+        };
+        let mark = match role {
+            Role::Subject => Arc::clone(principal.mark.get_or_init(made)),
+            Role::Actor => made(),
+        };
         if self.ledger.stands(&mark, &self.instance) {
             Ok(mark)
         } else {
@@ -112,7 +124,7 @@ impl cambist_core::Ledger for InstanceLedger {
         &'a self,
         entry: Entry<'a>,
         call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Arc<[Mark]>, NotEntered>> {
+    ) -> BoxFuture<'a, Result<Arc<[Arc<Mark>]>, NotEntered>> {
         Box::pin(self.enter_one(entry, call))
     }
 }

@@ -97,9 +97,10 @@ impl Revoked {
     /// Whether a token with this mark counts at `instance`.
     pub(super) fn stands(&self, mark: &Mark, instance: &str) -> bool {
         let snapshot = self.snapshot.load();
-        let is_revoked = mark
-            .key
-            .is_some_and(|key| snapshot.marks.contains_key(&key));
+        let is_revoked = !snapshot.marks.is_empty()
+            && mark
+                .key
+                .is_some_and(|key| snapshot.marks.contains_key(&key));
         !is_revoked && (snapshot.cut_offs.is_empty() || !snapshot.is_cut_off(mark, instance))
     }
 }

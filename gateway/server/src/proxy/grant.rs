@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use cambist_core::{Exchanged, Principal, Timestamp, Usage};
+use cambist_core::{Exchanged, Timestamp, Usage};
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde_json::Value;
 
@@ -141,20 +141,14 @@ impl Granted {
             marks,
             ..
         } = exchanged;
-        let Principal {
-            authentication_context,
-            authenticated_at,
-            only_from,
-            ..
-        } = principal;
         Ok(Self {
             token,
             claims,
             subject,
             basis: Basis::new(marks, epoch),
-            only_from,
-            context: authentication_context,
-            authenticated_at,
+            only_from: principal.only_from,
+            context: principal.authentication_context.clone(),
+            authenticated_at: principal.authenticated_at,
         })
     }
 

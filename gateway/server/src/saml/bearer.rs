@@ -18,7 +18,7 @@ impl Validator for BearerGrant {
         &'a self,
         token: &'a Token,
         call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
+    ) -> BoxFuture<'a, Result<Arc<Principal>, ValidateError>> {
         let presenter = Presenter {
             address: call.proofs.address,
             recipient_required: true,

@@ -1,6 +1,6 @@
 //! Assertions in.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use cambist_core::{
     BoxFuture, Call, Confirmation, Declared, Principal, RESERVED_CLAIMS, Rejection, Scope, Token,
@@ -344,7 +344,7 @@ impl SamlValidator {
         token: &Token,
         presenter: Presenter<'_>,
         call: &Call<'_>,
-    ) -> Result<Principal, ValidateError> {
+    ) -> Result<Arc<Principal>, ValidateError> {
         let document = transport::decode_token(token.as_bytes()).map_err(refused)?;
         let replay = self.used.at(call.now).during(call.purpose);
         let accepted = self
@@ -371,7 +371,7 @@ impl SamlValidator {
         let issued_at = accepted.assertion.issued_at.0.into();
         principal.claims.insert("iat".to_owned(), issued_at);
         self.declared.complete(&mut principal, None);
-        Ok(principal)
+        Ok(Arc::new(principal))
     }
 }
 
@@ -389,7 +389,7 @@ impl Validator for SamlValidator {
         &'a self,
         token: &'a Token,
         call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
+    ) -> BoxFuture<'a, Result<Arc<Principal>, ValidateError>> {
         Box::pin(self.accept(token, self.presenter(call), call))
     }
 }

@@ -1,6 +1,8 @@
 //! Rows of the ledger: issued tokens, revocations, cut-offs.
 
 mod row;
+#[cfg(test)]
+mod tests;
 
 use cambist_core::{Timestamp, TokenKey};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
@@ -31,10 +33,8 @@ impl Store {
         token_hash: &TokenKey,
     ) -> Result<Option<LedgerRow>, StoreError> {
         let mut query = select();
-        query
-            .push("token_hash = ")
-            .push_bind(token_hash.as_slice())
-            .push(" ORDER BY seq DESC LIMIT 1");
+        has_key(&mut query, "token_hash", token_hash);
+        query.push(" ORDER BY seq DESC LIMIT 1");
         let row = query.build().fetch_optional(&*self.pool()).await?;
         row.as_ref().map(read).transpose()
     }
@@ -46,7 +46,7 @@ impl Store {
         instance: Option<&str>,
     ) -> Result<Option<LedgerRow>, StoreError> {
         let mut query = select();
-        query.push("token_id = ").push_bind(token_id);
+        has_id(&mut query, token_id);
         if let Some(instance) = instance {
             query.push(" AND instance = ").push_bind(instance);
         }
@@ -105,13 +105,11 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<LedgerRow>, StoreError> {
         let mut query = select();
-        query
-            .push("(parent = ")
-            .push_bind(mark.as_slice())
-            .push(" OR actor_parent = ")
-            .push_bind(mark.as_slice())
-            .push(") ORDER BY seq DESC LIMIT ")
-            .push_bind(limit);
+        query.push("(");
+        has_key(&mut query, "parent", mark);
+        query.push(" OR ");
+        has_key(&mut query, "actor_parent", mark);
+        query.push(") ORDER BY seq DESC LIMIT ").push_bind(limit);
         let rows = query.build().fetch_all(&*self.pool()).await?;
         rows.iter().map(read).collect()
     }
@@ -196,6 +194,32 @@ fn select() -> QueryBuilder<Sqlite> {
     QueryBuilder::new(format!("SELECT {COLUMNS} FROM ledger WHERE "))
 }
 
+/// Whatever was made from what is in `fallen`.
+const CHILDREN: &str = " UNION SELECT child.seq, child.mark FROM fallen JOIN ledger AS child \
+     ON substr(child.parent, 1, 8) = substr(fallen.mark, 1, 8) AND child.parent = fallen.mark \
+     UNION SELECT child.seq, child.mark FROM fallen JOIN ledger AS child \
+     ON substr(child.actor_parent, 1, 8) = substr(fallen.mark, 1, 8) AND child.actor_parent = fallen.mark";
+
+/// A condition on a digest. Its index holds the first eight bytes.
+fn has_key(query: &mut QueryBuilder<Sqlite>, column: &'static str, key: &TokenKey) {
+    query
+        .push(format_args!("(substr({column}, 1, 8) = substr("))
+        .push_bind(key.as_slice())
+        .push(format_args!(", 1, 8) AND {column} = "))
+        .push_bind(key.as_slice())
+        .push(")");
+}
+
+/// A condition on a token's identifier, whose index holds the first twelve characters. Without the sign `SQLite`
+/// would put the value into the expression, and then miss the index.
+fn has_id(query: &mut QueryBuilder<Sqlite>, token_id: &str) {
+    query
+        .push("substr(token_id, 1, 12) = substr(")
+        .push_bind(token_id.to_owned())
+        .push(", 1, 12) AND +token_id = ")
+        .push_bind(token_id.to_owned());
+}
+
 async fn append(
     connection: &mut SqliteConnection,
     rows: &[NewLedgerRow],
@@ -247,10 +271,8 @@ async fn fell(
     match roots {
         Roots::Mark(mark) => {
             for (index, column) in ["mark", "parent", "actor_parent"].into_iter().enumerate() {
-                query
-                    .push(if index == 0 { "" } else { " OR " })
-                    .push(format_args!("{column} = "))
-                    .push_bind(mark.as_slice());
+                query.push(if index == 0 { "" } else { " OR " });
+                has_key(&mut query, column, mark);
             }
             remember(connection, &[(*mark, until)], reason, now).await?;
         }
@@ -260,11 +282,8 @@ async fn fell(
         }
     }
     query
-        .push(
-            " UNION SELECT child.seq, child.mark FROM fallen JOIN ledger AS child ON child.parent = fallen.mark
-              UNION SELECT child.seq, child.mark FROM fallen JOIN ledger AS child ON child.actor_parent = fallen.mark)
-              UPDATE ledger SET state = ",
-        )
+        .push(CHILDREN)
+        .push(") UPDATE ledger SET state = ")
         .push_bind(state.number())
         .push(", state_at = ")
         .push_bind(integer(now.0))

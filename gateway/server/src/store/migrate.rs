@@ -29,6 +29,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "rest_tokens",
         include_str!("../../migrations/0006_rest_tokens.sql"),
     ),
+    (
+        7,
+        "ledger_prefixes",
+        include_str!("../../migrations/0007_ledger_prefixes.sql"),
+    ),
 ];
 
 /// Applies what is missing. One transaction from the first look on: two processes that start together

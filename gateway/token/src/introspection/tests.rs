@@ -134,7 +134,7 @@ fn built_with(
     Introspection::build(settings.as_object().unwrap(), &bench)
 }
 
-async fn judge(validator: &Introspection, at: u64) -> Result<Principal, ValidateError> {
+async fn judge(validator: &Introspection, at: u64) -> Result<Arc<Principal>, ValidateError> {
     let call = Call {
         now: Timestamp(at),
         ..call()
@@ -142,7 +142,7 @@ async fn judge(validator: &Introspection, at: u64) -> Result<Principal, Validate
     validator.principal(&Token::new(TOKEN), &call).await
 }
 
-fn rejection(judged: Result<Principal, ValidateError>) -> Option<Rejection> {
+fn rejection(judged: Result<Arc<Principal>, ValidateError>) -> Option<Rejection> {
     judged.unwrap_err().rejection()
 }
 
@@ -173,8 +173,11 @@ async fn sx_12_bindings_and_actors_of_an_answer_count() {
     let server = Server::new(&answer);
     let validator = built(&server, &json!({})).unwrap();
     let principal = judge(&validator, NOW).await.unwrap();
-    assert_eq!(principal.confirmation.unwrap().key.as_deref(), Some("k"));
-    let actors = principal.actors.unwrap();
+    assert_eq!(
+        principal.confirmation.clone().unwrap().key.as_deref(),
+        Some("k")
+    );
+    let actors = principal.actors.clone().unwrap();
     assert_eq!(actors.current().unwrap().subject, "svc");
 }
 
@@ -283,7 +286,7 @@ async fn sixteen_at_once_ask_once() {
     let tasks: Vec<_> = (0..16)
         .map(|_| {
             let validator = Arc::clone(&validator);
-            tokio::spawn(async move { judge(&validator, NOW).await.unwrap().subject })
+            tokio::spawn(async move { judge(&validator, NOW).await.unwrap().subject.clone() })
         })
         .collect();
     for task in tasks {

@@ -1,6 +1,6 @@
 //! The protected header of a compact JWS (RFC 7515 §4), read without keeping more than is used.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, cell::RefCell, fmt, sync::Arc};
 
 use cambist_core::Rejection;
 use serde::{
@@ -10,11 +10,16 @@ use serde::{
 
 use serde_json::{Map, Value};
 
-use super::json::Strict;
+use super::{base64url, json::Strict};
 
 const MAX_BYTES: usize = 4 * 1024;
 const MAX_DEPTH: usize = 4;
 const MAX_MEMBERS: usize = 32;
+
+/// Headers that one thread remembers. An issuer's tokens have few different ones.
+const REMEMBERED: usize = 8;
+/// Longest header, as encoded, that is remembered, in bytes.
+const LONGEST_REMEMBERED: usize = 1024;
 
 /// What a header says, in the words that matter.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -32,8 +37,59 @@ pub(super) struct Header {
     pub(super) is_steering: bool,
 }
 
+thread_local! {
+    static KNOWN: RefCell<Known> = const { RefCell::new(Known { headers: Vec::new(), next: 0 }) };
+}
+
+/// The headers that were read last, as encoded. What a header says follows from its bytes alone.
+struct Known {
+    headers: Vec<(Box<[u8]>, Arc<Header>)>,
+    /// Whose place is taken next.
+    next: usize,
+}
+
+impl Known {
+    fn find(&self, encoded: &[u8]) -> Option<Arc<Header>> {
+        let mut headers = self.headers.iter();
+        let found = headers.find(|(known, _)| **known == *encoded);
+        found.map(|(_, header)| Arc::clone(header))
+    }
+
+    fn remember(&mut self, encoded: &[u8], header: &Arc<Header>) {
+        let known = (Box::from(encoded), Arc::clone(header));
+        match self.headers.get_mut(self.next) {
+            Some(place) => *place = known,
+            None => self.headers.push(known),
+        }
+        self.next = (self.next + 1) % REMEMBERED;
+    }
+}
+
+/// Reads a header as it stands in a token.
+pub(super) fn of(encoded: &[u8]) -> Result<Arc<Header>, Rejection> {
+    if let Some(header) = KNOWN.with_borrow(|known| known.find(encoded)) {
+        return Ok(header);
+    }
+    let decoded = base64url::decode(encoded).ok_or(Rejection::Malformed)?;
+    let header = Arc::new(read(&decoded)?);
+    // A key in a header is one caller's own, and would take the place of those that come again.
+    if header.key.is_none() && encoded.len() <= LONGEST_REMEMBERED {
+        KNOWN.with_borrow_mut(|known| known.remember(encoded, &header));
+    }
+    Ok(header)
+}
+
+/// The `kid` of a token with a JOSE header that no verification would refuse. Nothing of it has been verified.
+pub fn key_id(token: &[u8]) -> Result<Option<String>, Rejection> {
+    let mut segments = token.split(|byte| *byte == b'.');
+    let (Some(header), Some(_)) = (segments.next(), segments.next()) else {
+        return Err(Rejection::Malformed);
+    };
+    of(header).map(|header| header.key_id.clone())
+}
+
 /// Reads a decoded header.
-pub(super) fn read(text: &[u8]) -> Result<Header, Rejection> {
+fn read(text: &[u8]) -> Result<Header, Rejection> {
     if text.len() > MAX_BYTES {
         return Err(Rejection::TooLarge);
     }

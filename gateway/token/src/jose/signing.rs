@@ -17,6 +17,9 @@ use super::{
 /// Header types whose encoding is kept beside every key.
 const USUAL_TYPES: [&str; 2] = ["at+jwt", "JWT"];
 
+/// Bytes of an RSA signature of 2048 bits.
+const LONG_SIGNATURE: usize = 256;
+
 /// A private or secret key with the one algorithm it signs with, parsed once.
 pub struct SigningKey {
     algorithm: Algorithm,
@@ -212,7 +215,10 @@ impl SigningKey {
         let mut json = Vec::with_capacity(512);
         serde_json::to_writer(&mut json, claims)
             .map_err(|error| KeyError::Claims(error.to_string()))?;
-        let mut token = String::with_capacity(header.len() + json.len() / 3 * 4 + 4 + 350);
+        let encoded = |bytes: usize| bytes.div_ceil(3) * 4;
+        let signature = self.algorithm.signature_len().unwrap_or(LONG_SIGNATURE);
+        let length = header.len() + encoded(json.len()) + encoded(signature) + 2;
+        let mut token = String::with_capacity(length);
         token.push_str(header);
         token.push('.');
         base64url::append(&json, &mut token);

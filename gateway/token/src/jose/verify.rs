@@ -1,6 +1,6 @@
 //! Verification of signed tokens: one order of steps, each a refusal unless passed.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use cambist_core::{Rejection, Timestamp};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -80,7 +80,7 @@ pub struct Unverified<'a> {
     signing_input: &'a [u8],
     payload: Vec<u8>,
     signature: Vec<u8>,
-    header: Header,
+    header: Arc<Header>,
     algorithm: Algorithm,
 }
 
@@ -103,7 +103,7 @@ impl<'a> Unverified<'a> {
             .get(..header.len() + 1 + payload.len())
             .ok_or(Rejection::Malformed)?;
         let decode = |segment| base64url::decode(segment).ok_or(Rejection::Malformed);
-        let header = header::read(&decode(header)?)?;
+        let header = header::of(header)?;
         let (payload, signature) = (decode(payload)?, decode(signature)?);
         if signature.is_empty() || signature.len() > MAX_SIGNATURE_BYTES {
             return Err(Rejection::Malformed);
@@ -140,8 +140,11 @@ impl<'a> Unverified<'a> {
     }
 
     fn claimed(&self, name: &'static str) -> Option<String> {
+        let mut found = None;
         let mut deserializer = serde_json::Deserializer::from_slice(&self.payload);
-        deserializer.deserialize_map(Only(name)).ok().flatten()
+        // That reading ended there is no error; whether all of it is JSON is found out by `json`.
+        let _ = deserializer.deserialize_map(Only(name, &mut found));
+        found
     }
 
     /// What the header alone says, checked: algorithm, steering members, `typ`, form of the `kid`. Cheap,
@@ -289,7 +292,7 @@ impl<'a> Unverified<'a> {
         Ok(Verified {
             claims,
             names_its_kind,
-            key_id: self.header.key_id,
+            key_id: self.header.key_id.clone(),
             algorithm: self.algorithm,
             valid_from,
             expires_at,
@@ -419,26 +422,25 @@ pub(crate) fn moment(
     Ok(Some((whole(seconds.floor()), whole(seconds.ceil()))))
 }
 
-/// The text of one claim.
-struct Only(&'static str);
+/// Looks for the text of one claim, and no further.
+struct Only<'f>(&'static str, &'f mut Option<String>);
 
-impl<'de> Visitor<'de> for Only {
-    type Value = Option<String>;
+impl<'de> Visitor<'de> for Only<'_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object of claims")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Option<String>, A::Error> {
-        let mut found = None;
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         while let Some(name) = members.next_key::<Name<'de>>()? {
             if name.0 == self.0 {
-                found = Some(members.next_value::<String>()?);
-            } else {
-                members.next_value::<IgnoredAny>()?;
+                *self.1 = Some(members.next_value::<String>()?);
+                break;
             }
+            members.next_value::<IgnoredAny>()?;
         }
-        Ok(found)
+        Ok(())
     }
 }
 

@@ -133,11 +133,6 @@ impl JwtOutput {
             azp: wording.authorized_party.as_deref().or(special.azp),
             ..special
         };
-        let actors: Vec<&Actor> = issuance
-            .actors()
-            .into_iter()
-            .flat_map(ActorChain::iter)
-            .collect();
         let claims = Claims {
             iss: &self.issuer,
             sub: &subject.subject,
@@ -149,7 +144,7 @@ impl JwtOutput {
             auth_time,
             acr,
             amr,
-            act: Act(&actors),
+            act: Act(issuance.actors().map_or(&[], ActorChain::as_slice)),
             cnf: issuance.confirmation().map(Cnf::of),
             mapped: Mapped {
                 names: &self.mapped,
@@ -335,7 +330,7 @@ impl<'a> Cnf<'a> {
 }
 
 /// The actors, newest outermost, by identity alone (RFC 8693 §4.1).
-struct Act<'a>(&'a [&'a Actor]);
+struct Act<'a>(&'a [Actor]);
 
 impl Act<'_> {
     const fn is_empty(&self) -> bool {

@@ -24,7 +24,7 @@ pub(super) fn read(
 
 /// The same of claims that were learned in another way.
 pub(crate) fn of_claims(
-    mut claims: Map<String, Value>,
+    claims: Map<String, Value>,
     audiences: Vec<String>,
     expires_at: Timestamp,
     client_claim: Option<&str>,
@@ -37,44 +37,34 @@ pub(crate) fn of_claims(
         },
     };
     let authenticated_at = moment(&claims, "auth_time")?.map(|(at, _)| at);
-    let (scope, scp) = (claims.remove("scope"), claims.remove("scp"));
-    let carried = scope.or(scp).map(|claim| scope_of(&claim)).transpose()?;
-    let principal = Principal {
-        subject: take_text(&mut claims, "sub")?.ok_or(Rejection::Malformed)?,
-        issuer: take_text(&mut claims, "iss")?,
+    let (mut scope, mut scp, mut subject) = (None, None, None);
+    let mut principal = Principal {
         audiences,
         client,
-        scope: Scope::default(),
         expires_at: Some(expires_at),
         authenticated_at,
-        authentication_context: take_text(&mut claims, "acr")?,
-        authentication_methods: claims
-            .remove("amr")
-            .map(words)
-            .transpose()?
-            .unwrap_or_default(),
-        actors: claims
-            .remove("act")
-            .map(|act| ActorChain::from_claim(&act, MAX_ACTORS))
-            .transpose()?,
-        may_act: claims
-            .remove("may_act")
-            .map(|may_act| MayAct::from_claim(&may_act))
-            .transpose()?,
-        session: None,
-        confirmation: claims
-            .remove("cnf")
-            .map(|cnf| Confirmation::from_claim(&cnf))
-            .transpose()?,
-        only_from: None,
-        never_actor: false,
-        claims: {
-            for consumed in ["aud", "auth_time", "exp"] {
-                claims.remove(consumed);
-            }
-            claims
-        },
+        ..Principal::default()
     };
+    // Once over all of them: taking them out one by one would look for each and mend the map behind it.
+    let mut rest = Vec::with_capacity(claims.len());
+    for (name, value) in claims {
+        match name.as_str() {
+            "sub" => subject = Some(string(value)?),
+            "iss" => principal.issuer = Some(string(value)?),
+            "acr" => principal.authentication_context = Some(string(value)?),
+            "amr" => principal.authentication_methods = words(value)?,
+            "act" => principal.actors = Some(ActorChain::from_claim(&value, MAX_ACTORS)?),
+            "may_act" => principal.may_act = Some(MayAct::from_claim(&value)?),
+            "cnf" => principal.confirmation = Some(Confirmation::from_claim(&value)?),
+            "scope" => scope = Some(value),
+            "scp" => scp = Some(value),
+            "aud" | "auth_time" | "exp" => {}
+            _ => rest.push((name, value)),
+        }
+    }
+    principal.subject = subject.ok_or(Rejection::Malformed)?;
+    principal.claims = rest.into_iter().collect();
+    let carried = scope.or(scp).map(|claim| scope_of(&claim)).transpose()?;
     Ok((principal, carried))
 }
 
@@ -86,11 +76,10 @@ fn text(claims: &Map<String, Value>, name: &str) -> Result<Option<String>, Rejec
     }
 }
 
-fn take_text(claims: &mut Map<String, Value>, name: &str) -> Result<Option<String>, Rejection> {
-    match claims.remove(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Rejection::Malformed),
+fn string(value: Value) -> Result<String, Rejection> {
+    match value {
+        Value::String(text) => Ok(text),
+        _ => Err(Rejection::Malformed),
     }
 }
 

@@ -56,7 +56,7 @@ impl Name {
 
 /// What a token said.
 pub(crate) struct Remembered {
-    pub(crate) principal: Principal,
+    pub(crate) principal: Arc<Principal>,
     pub(crate) key_id: Option<String>,
     /// The keys that its own was chosen from.
     pub(crate) keys: Arc<KeySet>,

@@ -153,14 +153,14 @@ impl JwtValidator {
     }
 
     /// What is remembered of a token, if verifying it now would give the same.
-    async fn recall(&self, name: &Name, now: Timestamp) -> Result<Option<Principal>, Fault> {
+    async fn recall(&self, name: &Name, now: Timestamp) -> Result<Option<Arc<Principal>>, Fault> {
         for source in &self.sources {
             if let Keys::Fetched(issuer) = &source.keys
                 && let Some(known) = issuer.verified().find(name)
             {
                 let keys = issuer.keys(known.key_id.as_deref(), now).await?;
                 let holds = known.holds(&keys, source.leeway, now);
-                return Ok(holds.then(|| known.principal.clone()));
+                return Ok(holds.then(|| Arc::clone(&known.principal)));
             }
         }
         Ok(None)
@@ -181,7 +181,11 @@ impl JwtValidator {
         }
     }
 
-    async fn principal(&self, token: &Token, call: &Call<'_>) -> Result<Principal, ValidateError> {
+    async fn principal(
+        &self,
+        token: &Token,
+        call: &Call<'_>,
+    ) -> Result<Arc<Principal>, ValidateError> {
         let bytes = token.as_bytes();
         if bytes.len() > MAX_TOKEN_BYTES {
             return Err(Rejection::TooLarge.into());
@@ -225,9 +229,10 @@ impl JwtValidator {
             issuer.vouch(&mut principal);
         }
         self.declared.complete(&mut principal, carried);
+        let principal = Arc::new(principal);
         if let (Keys::Fetched(issuer), Some(name)) = (&source.keys, name) {
             issuer.verified().insert(name, || Remembered {
-                principal: principal.clone(),
+                principal: Arc::clone(&principal),
                 key_id,
                 keys,
                 valid_from,
@@ -244,7 +249,7 @@ impl Validator for JwtValidator {
         &'a self,
         token: &'a Token,
         call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
+    ) -> BoxFuture<'a, Result<Arc<Principal>, ValidateError>> {
         Box::pin(self.principal(token, call))
     }
 

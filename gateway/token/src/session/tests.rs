@@ -26,7 +26,7 @@ impl SessionDirectory for One {
     }
 }
 
-async fn validate(realm: &str, token: &str) -> Result<Principal, ValidateError> {
+async fn validate(realm: &str, token: &str) -> Result<Arc<Principal>, ValidateError> {
     let (validator, _) = validator(realm);
     let call = Call {
         now: Timestamp(5),

@@ -19,17 +19,17 @@ impl Validator for Passwords {
         &'a self,
         token: &'a Token,
         _: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
+    ) -> BoxFuture<'a, Result<Arc<Principal>, ValidateError>> {
         Box::pin(async move {
             let credential: Value = serde_json::from_slice(token.as_bytes()).unwrap();
             if credential["password"] != "S3cr3t-42" {
                 return Err(Rejection::BadSignature.into());
             }
             let subject = credential["username"].as_str().unwrap().to_owned();
-            Ok(Principal {
+            Ok(Arc::new(Principal {
                 subject,
                 ..Principal::default()
-            })
+            }))
         })
     }
 }

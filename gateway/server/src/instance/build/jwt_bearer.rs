@@ -24,7 +24,11 @@ struct Once {
 }
 
 impl Once {
-    async fn accept(&self, token: &Token, call: &Call<'_>) -> Result<Principal, ValidateError> {
+    async fn accept(
+        &self,
+        token: &Token,
+        call: &Call<'_>,
+    ) -> Result<Arc<Principal>, ValidateError> {
         // Nobody uses up what is not valid.
         let principal = self.inner.validate(token, call).await?;
         let (key, _) = presented_key(token.as_bytes());
@@ -56,7 +60,7 @@ impl Validator for Once {
         &'a self,
         token: &'a Token,
         call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
+    ) -> BoxFuture<'a, Result<Arc<Principal>, ValidateError>> {
         Box::pin(self.accept(token, call))
     }
 }

@@ -45,7 +45,7 @@ impl Validator for OneOf {
         &'a self,
         token: &'a Token,
         call: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Principal, ValidateError>> {
+    ) -> BoxFuture<'a, Result<Arc<Principal>, ValidateError>> {
         match self.of(token) {
             Some(validator) => validator.validate(token, call),
             None => Box::pin(std::future::ready(Err(Rejection::UnknownIssuer.into()))),

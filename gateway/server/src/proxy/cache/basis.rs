@@ -12,13 +12,13 @@ use crate::proxy::RouteExchange;
 /// What a token stands on, and when it was last seen to stand.
 #[derive(Debug)]
 pub(in crate::proxy) struct Basis {
-    marks: Arc<[Mark]>,
+    marks: Arc<[Arc<Mark>]>,
     seen: AtomicU64,
 }
 
 impl Basis {
     /// These marks, which stood at this epoch.
-    pub(in crate::proxy) const fn new(marks: Arc<[Mark]>, epoch: u64) -> Self {
+    pub(in crate::proxy) const fn new(marks: Arc<[Arc<Mark>]>, epoch: u64) -> Self {
         Self {
             marks,
             seen: AtomicU64::new(epoch),

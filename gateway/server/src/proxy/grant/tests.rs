@@ -1,4 +1,6 @@
-use cambist_core::{IssuedToken, Scope, Token, TokenType};
+use std::sync::Arc;
+
+use cambist_core::{IssuedToken, Principal, Scope, Token, TokenType};
 use serde_json::json;
 
 use super::*;
@@ -20,14 +22,14 @@ fn exchanged(token: &str, usage: Usage) -> Exchanged {
         audiences: vec!["orders".to_owned()],
         subject: "partner:dana".to_owned(),
         actors: None,
-        marks: std::sync::Arc::default(),
+        marks: Arc::default(),
         confirmation: None,
-        principal: Principal {
+        principal: Arc::new(Principal {
             claims: claims.as_object().unwrap().clone(),
             authentication_context: Some("gold".to_owned()),
             authenticated_at: Some(Timestamp(1_000)),
             ..Principal::default()
-        },
+        }),
     }
 }
 
@@ -122,7 +124,7 @@ fn rfc_9470_what_is_not_known_is_not_met() {
         Granted::new(exchanged, 0, &Delivery::Nothing, &[]).unwrap()
     };
     let known = granted(|_| {});
-    let unknown = granted(|exchanged| exchanged.principal = Principal::default());
+    let unknown = granted(|exchanged| exchanged.principal = Arc::default());
     let contexts = |values: &[&str]| StepUpDocument {
         acr_values: values.iter().map(|v| (*v).to_owned()).collect(),
         max_age_seconds: None,

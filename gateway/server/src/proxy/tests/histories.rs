@@ -223,11 +223,11 @@ impl RouteExchange for Visit {
             audiences: route.audience().iter().map(|&a| a.to_owned()).collect(),
             subject: credential,
             actors: None,
-            principal: Principal {
+            principal: Arc::new(Principal {
                 expires_at: Some(ends.unwrap_or(expires_at)),
                 ..Principal::default()
-            },
-            marks: Arc::new([own, parent]),
+            }),
+            marks: Arc::new([Arc::new(own), Arc::new(parent)]),
             confirmation: None,
         })
     }
@@ -248,7 +248,7 @@ impl RouteExchange for Visit {
         self.world.ledger.epoch()
     }
 
-    fn stand(&self, marks: &[Mark]) -> bool {
+    fn stand(&self, marks: &[Arc<Mark>]) -> bool {
         marks.iter().all(|mark| self.world.ledger.stands(mark, "i"))
     }
 }

@@ -72,7 +72,7 @@ impl RouteExchange for Fake {
             audiences: route.audience().iter().map(|&a| a.to_owned()).collect(),
             subject: "alice".to_owned(),
             actors: None,
-            principal: self.principal.lock().unwrap().clone(),
+            principal: Arc::new(self.principal.lock().unwrap().clone()),
             marks: Arc::default(),
             confirmation: None,
         })
@@ -94,7 +94,7 @@ impl RouteExchange for Fake {
         0
     }
 
-    fn stand(&self, _: &[Mark]) -> bool {
+    fn stand(&self, _: &[Arc<Mark>]) -> bool {
         true
     }
 }

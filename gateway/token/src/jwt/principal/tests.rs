@@ -1,10 +1,12 @@
+use std::sync::Arc;
+
 use cambist_core::{Actor, Timestamp, ValidateError};
 use serde_json::json;
 
 use super::*;
 use crate::fixture::{Fixture, NOW, PARTNER, access_claims, id_claims, with};
 
-async fn read(claims: &Value) -> Result<Principal, Option<Rejection>> {
+async fn read(claims: &Value) -> Result<Arc<Principal>, Option<Rejection>> {
     Fixture::new()
         .judge("jwt", "JWT", claims)
         .await
@@ -49,7 +51,7 @@ async fn every_known_claim_has_its_place_and_the_rest_is_kept() {
         MayAct::from_claim(&json!({"sub": "bot"})).ok()
     );
     assert_eq!(
-        Value::Object(principal.claims),
+        Value::Object(principal.claims.clone()),
         json!({"iat": NOW, "jti": "id", "azp": "other", "client_id": "app", "org": {"id": 1}})
     );
 }
@@ -127,6 +129,7 @@ async fn sx_07_tx_57_act_is_an_object_of_bounded_depth() {
             .await
             .unwrap()
             .actors
+            .as_ref()
             .unwrap()
             .iter()
             .len(),
@@ -198,6 +201,6 @@ async fn sx_12_the_keys_of_a_bound_token_are_told() {
     let principal = read(&with(access_claims(), "cnf", cnf.clone()))
         .await
         .unwrap();
-    assert_eq!(principal.confirmation.unwrap().to_claim(), cnf);
+    assert_eq!(principal.confirmation.as_ref().unwrap().to_claim(), cnf);
     assert!(!principal.claims.contains_key("cnf"));
 }
