@@ -33,7 +33,8 @@ pub struct Audit {
 }
 
 struct Shared {
-    queue: ArrayQueue<Event>,
+    /// Boxed: an empty place would take as much memory as an event.
+    queue: ArrayQueue<Box<Event>>,
     is_healthy: AtomicBool,
     is_closing: AtomicBool,
     counters: Counters,
@@ -69,7 +70,10 @@ impl Audit {
         if !self.is_healthy() {
             return Err(AuditUnavailable);
         }
-        self.shared.queue.push(event).map_err(|_| AuditUnavailable)
+        self.shared
+            .queue
+            .push(Box::new(event))
+            .map_err(|_| AuditUnavailable)
     }
 
     /// Whether the last write worked.
