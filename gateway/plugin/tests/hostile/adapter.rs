@@ -10,7 +10,7 @@ use cambist_plugin::{
 };
 
 /// How long a call may take: long enough for a busy machine, short enough for many attacks.
-pub(crate) const CALL_TIME: Duration = Duration::from_millis(250);
+pub(crate) const CALL_TIME: Duration = Duration::from_millis(500);
 
 pub(crate) fn host(compilation: Compilation) -> PluginHost {
     let limits = HostLimits {
