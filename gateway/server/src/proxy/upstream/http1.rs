@@ -161,6 +161,14 @@ impl Single {
         }
     }
 
+    /// Sends the rest of the request, whose response is there already.
+    pub(super) async fn send_rest(&mut self) {
+        let sent = poll_fn(|cx| self.poll_send(cx)).await;
+        if let Err(broken) = sent {
+            tracing::debug!(%broken, "the rest of an answered request did not come");
+        }
+    }
+
     /// The next piece of the response's body, or its trailers.
     pub(super) fn poll_frame(
         &mut self,

@@ -374,14 +374,24 @@ impl ResponseStream {
     /// An upstream may answer before it has read all: then the rest of the request is still under way on
     /// this connection, and nothing else may follow it (PX-15).
     fn finish(&mut self) {
-        if let Some(mut loan) = self.loan.take()
-            && self.progress.is_done()
-        {
-            if let Some(single) = loan.single_mut() {
-                single.timer = self.patience.timer.take();
+        let Some(mut loan) = self.loan.take() else {
+            return;
+        };
+        if !self.progress.is_done() {
+            if loan.single().is_some() {
+                // The client goes on to send, and is read: it is not cut off within its message.
+                tokio::spawn(async move {
+                    if let Some(single) = loan.single_mut() {
+                        single.send_rest().await;
+                    }
+                });
             }
-            loan.end();
+            return;
         }
+        if let Some(single) = loan.single_mut() {
+            single.timer = self.patience.timer.take();
+        }
+        loan.end();
     }
 }
 
