@@ -19,6 +19,8 @@ mod exposition;
 pub mod face;
 pub mod gateway;
 pub mod heavy;
+#[cfg(test)]
+mod history;
 pub mod instance;
 pub mod ldap;
 pub mod ledger;

@@ -11,32 +11,15 @@ use std::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::NewLedgerRow;
+use crate::{
+    history::{Chance, Span},
+    store::NewLedgerRow,
+};
 
 const NOW: Timestamp = Timestamp(1_700_000_000);
 const INSTANCE: &str = "alpha/orders";
 const CLIENTS: u64 = 16;
 const STEPS: usize = 40;
-
-/// A sequence that is different for every seed.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (self.0 >> 33) % bound
-    }
-}
-
-/// When something began and ended, in the order of all things.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    begun: u64,
-    done: u64,
-}
 
 /// A token that was let out.
 #[derive(Clone)]

@@ -112,7 +112,7 @@ impl Upstreams {
         origin: &Origin,
         limits: Limits,
     ) -> Result<Response<ResponseStream>, UpstreamError> {
-        let mut patience = Patience::new(limits, Instant::now());
+        let mut patience = Patience::new(limits);
         let (progress, mut request) =
             RequestStream::wrap(request, origin.protocol, &origin.settings.trailers);
         if origin.protocol == Protocol::Http2 {
@@ -202,7 +202,6 @@ impl Upstreams {
     }
 
     async fn connect(&self, origin: &Origin, lease: &Lease) -> Result<Connection, UpstreamError> {
-        self.pool.sweep();
         let until = Instant::now() + origin.settings.age;
         let opened = connect::open(origin, lease.endpoint(), &self.tls);
         match timeout(origin.settings.connect, opened).await {

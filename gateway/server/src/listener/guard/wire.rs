@@ -1,5 +1,7 @@
 //! The framing of HTTP/1 requests (RFC 9112), read as strictly as it is written.
 
+use crate::proxy::hygiene::decimal;
+
 /// Most digits of a chunk's size: no body has more than 2⁶⁰ bytes.
 const SIZE_DIGITS: usize = 15;
 
@@ -272,7 +274,7 @@ impl Wire {
     fn field(&mut self, line: &[u8]) -> Result<(), Reason> {
         let (name, value) = field(line)?;
         if name.eq_ignore_ascii_case(b"content-length") {
-            let length = number(value).ok_or(Reason::Length)?;
+            let length = decimal(value).ok_or(Reason::Length)?;
             if self.framing.length.replace(length).is_some() {
                 return Err(Reason::Length);
             }
@@ -353,14 +355,6 @@ fn trailer(line: &[u8]) -> Result<(), Reason> {
         return Err(Reason::Trailer);
     }
     Ok(())
-}
-
-/// One number, in digits only.
-fn number(value: &[u8]) -> Option<u64> {
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    str::from_utf8(value).ok()?.parse().ok()
 }
 
 /// Whether every quote is closed and nothing beyond ASCII stands outside.

@@ -25,6 +25,7 @@ use tokio::{
 use super::*;
 use crate::{
     egress::tls::trusting,
+    history::{Chance, Span},
     ledger::{Ledger, identity_key},
     store::{LedgerState, Store},
 };
@@ -39,32 +40,6 @@ const SPARE: u64 = 5;
 const KEPT: u64 = 40;
 /// How far time may go on while a request is under way.
 const DRIFT: u64 = 10;
-
-/// A sequence that is different for every seed.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (self.0 >> 33) % bound
-    }
-}
-
-/// When something began and ended, in the order of all things.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    begun: u64,
-    done: u64,
-}
-
-impl Span {
-    const fn meets(&self, other: &Self) -> bool {
-        self.begun < other.done && other.begun < self.done
-    }
-}
 
 #[derive(Debug)]
 struct Exchange {

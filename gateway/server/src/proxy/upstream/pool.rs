@@ -104,7 +104,7 @@ impl Pool {
 
     /// Keeps a connection that takes many requests for others to find.
     pub(super) fn share(
-        &self,
+        self: &Arc<Self>,
         key: &Arc<str>,
         sender: &Multiplexed,
         load: &Arc<AtomicUsize>,
@@ -115,6 +115,7 @@ impl Pool {
             load: Arc::clone(load),
             until,
         };
+        self.look_after();
         self.lock()
             .entry(Arc::clone(key))
             .or_default()
@@ -127,9 +128,7 @@ impl Pool {
         if !single.is_free() || now >= until {
             return;
         }
-        if !self.is_swept.swap(true, Relaxed) {
-            tokio::spawn(Arc::clone(self).keep_sweeping());
-        }
+        self.look_after();
         let mut all = self.lock();
         let known = match all.get_mut(key) {
             Some(known) => known,
@@ -161,6 +160,12 @@ impl Pool {
             !known.idle.is_empty() || !known.shared.is_empty()
         });
         !all.is_empty()
+    }
+
+    fn look_after(self: &Arc<Self>) {
+        if !self.is_swept.swap(true, Relaxed) {
+            tokio::spawn(Arc::clone(self).keep_sweeping());
+        }
     }
 
     /// Nobody reads an idle connection, so that somebody must look whether the upstream has ended it.

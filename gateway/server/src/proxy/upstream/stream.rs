@@ -198,7 +198,8 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    pub(super) fn new(limits: Limits, now: Instant) -> Self {
+    pub(super) fn new(limits: Limits) -> Self {
+        let now = Instant::now();
         let end = limits.total.map(|total| now + total);
         let first = now + limits.head;
         Self {

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode, Version,
+    Method, Request, Response, StatusCode, Version,
     header::{CONNECTION, HeaderValue, UPGRADE},
     http::request::Parts,
     upgrade::{OnUpgrade, Upgraded},
@@ -29,7 +29,7 @@ use super::{
     pool::{Connection, Loan},
     stream::{Arriving, Patience, RequestStream},
 };
-use crate::proxy::hygiene::Malformed;
+use crate::proxy::{headers::lists, hygiene::Malformed};
 
 /// Bytes that are on their way in each direction.
 const BUFFER: usize = 16 * 1024;
@@ -64,7 +64,7 @@ impl Wish {
         };
         let is_sound = parts.version == Version::HTTP_11
             && parts.method == Method::GET
-            && lists_upgrade(&parts.headers)
+            && lists(&parts.headers, b"upgrade")
             && !parts.headers.contains_key(hyper::header::TRANSFER_ENCODING)
             && !parts.headers.contains_key(hyper::header::CONTENT_LENGTH);
         let client = parts.extensions.remove::<OnUpgrade>();
@@ -77,15 +77,6 @@ impl Wish {
             _ => Err(Malformed::Upgrade),
         }
     }
-}
-
-fn lists_upgrade(headers: &HeaderMap) -> bool {
-    headers.get_all(CONNECTION).iter().any(|value| {
-        value
-            .as_bytes()
-            .split(|b| *b == b',')
-            .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
-    })
 }
 
 /// What the upstream made of a wish.
@@ -118,7 +109,7 @@ impl Upstreams {
             .await
             .unwrap_or_else(|_| Err(UpstreamError::Connect(io::ErrorKind::TimedOut.into())));
         let mut single = blame(opened, &lease)?;
-        let mut patience = Patience::new(limits, Instant::now());
+        let mut patience = Patience::new(limits);
         let sent = async {
             let begun = single.begin(request).await;
             begun.map_err(|unsent| unsent.broken)?;

@@ -7,11 +7,11 @@ use httparse::ParserConfig;
 use hyper::{
     HeaderMap, Request, Response, StatusCode,
     body::Body as _,
-    header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING},
+    header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING},
 };
 
 use super::{super::stream::RequestStream, body::Left};
-use crate::proxy::upstream::broken::Broken;
+use crate::proxy::{headers::lists, hygiene::decimal, upstream::broken::Broken};
 
 /// Most bytes of a response's head.
 const LONGEST: usize = 128 * 1024;
@@ -161,7 +161,7 @@ fn left(
         return Err(Broken::Length);
     }
     let length = length
-        .map(|value| number(value).ok_or(Broken::Length))
+        .map(|value| decimal(value.as_bytes()).ok_or(Broken::Length))
         .transpose()?;
     let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
     let is_chunked = match (encodings.next(), encodings.next()) {
@@ -185,28 +185,7 @@ fn left(
     })
 }
 
-/// One number, in digits only.
-fn number(value: &HeaderValue) -> Option<u64> {
-    let digits = value.as_bytes();
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    str::from_utf8(digits).ok()?.parse().ok()
-}
-
 /// RFC 9112 §9.3.
 fn is_persistent(headers: &HeaderMap, is_old: bool) -> bool {
-    let lists = |wanted: &[u8]| {
-        headers.get_all(CONNECTION).iter().any(|value| {
-            value
-                .as_bytes()
-                .split(|byte| *byte == b',')
-                .any(|option| option.trim_ascii().eq_ignore_ascii_case(wanted))
-        })
-    };
-    if is_old {
-        lists(b"keep-alive") && !lists(b"close")
-    } else {
-        !lists(b"close")
-    }
+    !lists(headers, b"close") && (!is_old || lists(headers, b"keep-alive"))
 }
