@@ -232,7 +232,7 @@ async fn switch(
         .switch(request, wish, &route.origin, limits)
         .await?;
     let response = match switched {
-        Switched::No(response) => return Ok(answer(response)),
+        Switched::No(response) => return Ok(answer(*response)),
         Switched::Yes(response) => response,
     };
     let protocol = response.headers().get(UPGRADE).cloned();

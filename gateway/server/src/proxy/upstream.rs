@@ -168,7 +168,7 @@ impl Upstreams {
         origin: &Origin,
         patience: &mut Patience,
     ) -> Result<(Response<()>, Arriving, Connection), Missed> {
-        if let Some(mut connection) = self.pool.take(&lease.endpoint().key) {
+        if let Some(mut connection) = self.pool.take(&lease.endpoint().key, patience.began()) {
             if let Connection::One { single, .. } = &mut connection {
                 patience.take_over(single.timer.take());
             }

@@ -27,7 +27,7 @@ use super::{
     stream::{RequestStream, Timer},
 };
 use crate::{
-    http1::{Framing, Left, Output, Peer, ROOM, Taken, make_room},
+    http1::{Framing, Left, Output, Peer, ROOM, Taken, leave_room, make_room, poll_read},
     stream::Stream,
 };
 
@@ -237,6 +237,11 @@ impl Single {
             && self.body.is_none()
     }
 
+    /// Keeps nothing that others have use for, until the next request.
+    pub(super) fn rest(&mut self) {
+        leave_room(&mut self.input);
+    }
+
     /// Whether the upstream has neither ended an idle connection nor said anything on it. Asks the system
     /// only when something has come.
     pub(super) fn is_quiet(&mut self) -> bool {
@@ -299,8 +304,13 @@ impl Single {
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<Result<usize, Broken>> {
-        make_room(&mut self.input, room);
-        let read = pin!(self.stream.read_buf(&mut self.input));
-        read.poll(cx).map_err(Broken::Connection)
+        let read = match &mut self.stream {
+            Stream::Plain(tcp) => poll_read(tcp, &mut self.input, room, cx),
+            Stream::Tls(tls) => {
+                make_room(&mut self.input, room);
+                pin!(tls.read_buf(&mut self.input)).poll(cx)
+            }
+        };
+        read.map_err(Broken::Connection)
     }
 }

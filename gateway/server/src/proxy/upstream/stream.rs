@@ -185,6 +185,7 @@ pub(super) struct Patience {
     waiting: bool,
     /// How far the request's body got.
     progress: Progress,
+    began: Instant,
 }
 
 impl Patience {
@@ -199,7 +200,13 @@ impl Patience {
             end,
             waiting: false,
             progress,
+            began: now,
         }
+    }
+
+    /// When the request was about to be sent.
+    pub(super) const fn began(&self) -> Instant {
+        self.began
     }
 
     /// The same timer with another limit, for what comes next.

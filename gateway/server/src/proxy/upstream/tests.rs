@@ -63,10 +63,11 @@ fn give(pool: &Arc<Pool>, key: &str, single: Box<Single>) {
 }
 
 fn take(pool: &Pool, key: &str) -> Option<Box<Single>> {
-    pool.take(key).map(|connection| match connection {
-        Connection::One { single, .. } => single,
-        Connection::Many { .. } => panic!("there is none"),
-    })
+    pool.take(key, Instant::now())
+        .map(|connection| match connection {
+            Connection::One { single, .. } => single,
+            Connection::Many { .. } => panic!("there is none"),
+        })
 }
 
 #[tokio::test]

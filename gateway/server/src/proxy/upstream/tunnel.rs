@@ -94,7 +94,7 @@ pub(in crate::proxy) enum Switched {
     /// From now on both sides talk past HTTP. The response is to be sent as it is.
     Yes(Response<()>),
     /// It answered as to any other request.
-    No(Response<ResponseStream>),
+    No(Box<Response<ResponseStream>>),
 }
 
 impl Upstreams {
@@ -132,9 +132,9 @@ impl Upstreams {
             let loan = Loan::new(&self.pool, lease, Connection::One { single, until });
             let patience = patience.within(limits.idle);
             let trailers = &origin.settings.trailers;
-            return Ok(Switched::No(response.map(|()| {
+            return Ok(Switched::No(Box::new(response.map(|()| {
                 ResponseStream::new(Arriving::Single, loan, patience, trailers)
-            })));
+            }))));
         }
         let is_asked = response.headers().get(UPGRADE).is_some_and(|value| {
             value
