@@ -3,11 +3,11 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use cambist::{
-    body::Body,
+    body::{Body, Incoming},
     config::{ClientCertificates, Hops, Http2, Limits, Tls},
     listener::{Connection, Door, Drain, Handler, Roles, bind_alone, serve, tls::Terminator},
 };
-use hyper::{Request, Response, body::Incoming};
+use hyper::{Request, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

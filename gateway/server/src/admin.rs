@@ -15,15 +15,13 @@ mod tokens;
 use std::sync::Arc;
 
 use cambist_core::Timestamp;
-use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue,
-};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, header, header::HeaderValue};
 
 pub use problem::Problem;
 
 use crate::{
     access_log::AccessLog,
-    body::Body,
+    body::{Body, Incoming},
     config::{Config, Limits},
     face::{rest, rest_publish, rest_sts::common_rest::Caller, rest_tokens, session},
     gateway::{Circumstances, Gateway, now},

@@ -1,5 +1,6 @@
 //! The one response body type of the public listener.
 
+mod incoming;
 mod read;
 
 use std::{
@@ -10,7 +11,10 @@ use std::{
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
-pub use self::read::{Unread, read};
+pub use self::{
+    incoming::{Cut, Incoming},
+    read::{Unread, read},
+};
 use crate::proxy::{Broken, ResponseStream};
 
 /// What a response carries: bytes made here, or an upstream's response passed through as it arrives.

@@ -21,6 +21,7 @@ pub mod gateway;
 pub mod heavy;
 #[cfg(test)]
 mod history;
+mod http1;
 pub mod instance;
 pub mod ldap;
 pub mod ledger;

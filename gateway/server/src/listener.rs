@@ -3,25 +3,27 @@
 
 mod connection;
 mod door;
-mod guard;
-mod head_timer;
 mod hops;
 mod http1;
 mod message;
+mod patient;
 mod serving;
 mod socket;
+mod stall;
 pub mod tls;
 mod worker;
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use tokio::sync::watch;
 
 pub use connection::Connection;
 pub use door::{Door, Roles, Seen};
+pub use http1::Streamed;
+pub(crate) use http1::{OnSwitch, Switched};
 pub use serving::{Handler, serve};
 pub use socket::{bind_alone, bind_shared};
 pub use worker::{Opened, Workers, start};
@@ -30,6 +32,8 @@ pub use worker::{Opened, Workers, start};
 #[derive(Clone)]
 pub struct Drain {
     signal: watch::Sender<bool>,
+    /// The same, for who asks often.
+    has_begun: Arc<AtomicBool>,
     open: Arc<AtomicUsize>,
 }
 
@@ -50,6 +54,7 @@ impl Default for Drain {
     fn default() -> Self {
         Self {
             signal: watch::Sender::new(false),
+            has_begun: Arc::default(),
             open: Arc::default(),
         }
     }
@@ -58,6 +63,7 @@ impl Default for Drain {
 impl Drain {
     /// Starts draining.
     pub fn begin(&self) {
+        self.has_begun.store(true, Ordering::Release);
         self.signal.send_replace(true);
     }
 
@@ -70,7 +76,7 @@ impl Drain {
 
     /// Whether draining has begun.
     pub fn has_begun(&self) -> bool {
-        *self.signal.borrow()
+        self.has_begun.load(Ordering::Acquire)
     }
 
     /// Connections that are open now.

@@ -21,7 +21,6 @@ use std::{net::IpAddr, sync::Arc};
 use cambist_core::{ExchangeError, Exchanged, Mark, Presented, Timestamp};
 use hyper::{
     Request, Response, StatusCode, Version,
-    body::Incoming,
     header::{CONNECTION, HeaderValue, UPGRADE},
     http::request::Parts,
 };
@@ -53,7 +52,7 @@ pub use self::{
 };
 use crate::{
     access_log::AccessLog,
-    body::Body,
+    body::{Body, Incoming},
     dpop::{Dpop, NONCE},
 };
 

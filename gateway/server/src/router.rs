@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use cambist_core::{ExchangeError, ExchangeRequest, Exchanged, Mark, Presented, Timestamp};
 use cambist_token::PasswordDirectory;
-use hyper::{Request, Response, StatusCode, body::Incoming, header};
+use hyper::{Request, Response, StatusCode, header};
 
 use crate::{
     audit::Event,
     authenticator,
-    body::{self, Body},
+    body::{self, Body, Incoming},
     dpop::Dpop,
     face::{
         oauth::{self, protected_resource, refusal::Refusal},

@@ -2,15 +2,14 @@
 
 use cambist_token::{IssuerConfig, issuer::preset::expand};
 use hyper::{
-    Method, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue,
-    http::request::Parts,
+    Method, Request, Response, StatusCode, header, header::HeaderValue, http::request::Parts,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{Problem, authenticators, etag, keys, plugins, realms, secrets, tokens};
 use crate::{
-    body::{self, Body},
+    body::{self, Body, Incoming},
     config::Limits,
     directory::UserError,
     document::{self, InstanceDocument},

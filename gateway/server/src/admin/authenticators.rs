@@ -1,6 +1,6 @@
 //! `/admin/v1/authenticators` and `/admin/v1/sessions`: who checks credentials, and who is signed in.
 
-use hyper::{Method, StatusCode, body::Incoming, http::request::Parts};
+use hyper::{Method, StatusCode, http::request::Parts};
 use serde_json::{Value, json};
 
 use super::{
@@ -8,6 +8,7 @@ use super::{
     api::{Answer, json_response, method_not_allowed, read},
     etag, status,
 };
+use crate::body::Incoming;
 use crate::gateway::{Gateway, now};
 
 /// All ids.

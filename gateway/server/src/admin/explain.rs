@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use hyper::{Method, Request, StatusCode, body::Incoming};
+use hyper::{Method, Request, StatusCode};
 
 use super::{
     Problem,
     api::{Answer, json_response, method_not_allowed, read},
 };
 use crate::{
+    body::Incoming,
     explain::{Asked, Question, explain},
     gateway::{Circumstances, Gateway},
     publish_error::PublishError,

@@ -1,7 +1,7 @@
 //! `/admin/v1/keys`: the signing keys and their life.
 
 use cambist_token::jose::Algorithm;
-use hyper::{Method, StatusCode, body::Incoming, http::request::Parts};
+use hyper::{Method, StatusCode, http::request::Parts};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -11,6 +11,7 @@ use super::{
     tokens::{clock, problem},
 };
 use crate::{
+    body::Incoming,
     gateway::Gateway,
     publish_error::PublishError,
     publisher::{KeyOwner, USUAL_WAIT},

@@ -1,6 +1,6 @@
 //! `/admin/v1/plugins`: uploads, their history, and the way back.
 
-use hyper::{Method, Response, StatusCode, body::Incoming, http::request::Parts};
+use hyper::{Method, Response, StatusCode, http::request::Parts};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -9,7 +9,11 @@ use super::{
     api::{Answer, bytes, json_response, method_not_allowed},
     etag, status, upload_limits,
 };
-use crate::{body::Body, document, gateway::Gateway};
+use crate::{
+    body::{Body, Incoming},
+    document,
+    gateway::Gateway,
+};
 
 /// Answers a request to `path`, below `/admin/v1/plugins/`.
 pub(super) async fn handle(gateway: &Gateway, head: &Parts, body: Incoming, path: &str) -> Answer {

@@ -1,6 +1,6 @@
 //! `/admin/v1/realms`.
 
-use hyper::{Method, StatusCode, body::Incoming, http::request::Parts};
+use hyper::{Method, StatusCode, http::request::Parts};
 use serde_json::json;
 
 use super::{
@@ -8,6 +8,7 @@ use super::{
     api::{Answer, json_response, method_not_allowed, read},
     etag,
 };
+use crate::body::Incoming;
 use crate::gateway::Gateway;
 
 /// All of them.

@@ -1,6 +1,6 @@
 //! `/admin/v1/secrets`: the vault. What goes in never comes out.
 
-use hyper::{Method, StatusCode, body::Incoming, http::request::Parts};
+use hyper::{Method, StatusCode, http::request::Parts};
 use serde_json::json;
 
 use super::{
@@ -8,7 +8,7 @@ use super::{
     api::{Answer, json_response, method_not_allowed, read},
     etag, status,
 };
-use crate::{gateway::Gateway, vault::SecretDocument};
+use crate::{body::Incoming, gateway::Gateway, vault::SecretDocument};
 
 /// All names, and what may be known of each.
 pub(super) fn list(gateway: &Gateway) -> Answer {

@@ -1,7 +1,7 @@
 //! `/admin/v1/tokens`, `/admin/v1/tokens:revoke`, `/admin/v1/cut-offs`: the ledger.
 
 use cambist_core::{Timestamp, TokenKey};
-use hyper::{Method, StatusCode, body::Incoming, http::request::Parts};
+use hyper::{Method, StatusCode, http::request::Parts};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -11,6 +11,7 @@ use super::{
     api::{Answer, json_response, method_not_allowed, read},
 };
 use crate::{
+    body::Incoming,
     gateway::{Gateway, now},
     ledger::{CutOffKind, LedgerError, identity_key, presented_key},
     store::{CutOffRow, LedgerQuery, LedgerRow, LedgerState},

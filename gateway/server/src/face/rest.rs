@@ -1,10 +1,10 @@
 //! Between HTTP and the two REST faces.
 
-use hyper::{Request, Response, StatusCode, body::Incoming, header, header::HeaderValue};
+use hyper::{Request, Response, StatusCode, header, header::HeaderValue};
 
 use super::rest_sts::common_rest::{Caller, RestError, RestRequest, RestResponse, render};
 use crate::{
-    body::{self, Body, Unread},
+    body::{self, Body, Incoming, Unread},
     config::Limits,
 };
 

@@ -1,8 +1,17 @@
-//! HTTP/1 connections. One that waits for its next request is parked: hyper and its buffers go, and come
-//! back when the client says something.
+//! HTTP/1 connections, one request after the other (RFC 9112).
+//!
+//! Clients are read as strictly as RFC 9112 is written, by one reader: what another server could read
+//! differently is refused. A connection that waits holds no buffer.
+
+mod body;
+mod deadline;
+mod head;
+mod response;
+#[cfg(test)]
+mod tests;
+mod wire;
 
 use std::{
-    convert::Infallible,
     future::poll_fn,
     io,
     pin::{Pin, pin},
@@ -12,259 +21,206 @@ use std::{
 };
 
 use bytes::Bytes;
-use hyper::{
-    Request, Response, StatusCode,
-    body::{Body as HttpBody, Frame, Incoming, SizeHint},
-    header::UPGRADE,
-    server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, sleep, timeout},
-};
+use hyper::{Response, StatusCode};
+use tokio::{sync::oneshot, time::Instant};
 
+pub use self::body::Streamed;
+pub(super) use self::head::Reason;
+use self::{
+    body::SharedWire,
+    deadline::Deadline,
+    head::{Asked, Head, Reader},
+    response::{Sending, Unsent},
+    wire::{Next, Wire},
+};
 use super::{
     Drain, Handler,
-    guard::{Gate, Guarded},
-    head_timer::HeadTimer,
+    message::Flaw,
     serving::{Shared, Stream},
 };
-use crate::{
-    body::{Body, BodyError},
-    stream,
-};
+use crate::body::{Body, Incoming};
 
-/// How long nothing must be under way before a connection is parked; up to twice that.
-const PARK_AFTER: Duration = Duration::from_secs(2);
+/// A client's connection after a switch of protocols.
+pub(crate) struct Switched {
+    /// The connection.
+    pub(crate) stream: Stream,
+    /// What came of it already.
+    pub(crate) first: Bytes,
+}
+
+/// An extension of a request that wishes to switch protocols: gives the connection once the answer was that
+/// it does.
+#[derive(Clone)]
+pub(crate) struct OnSwitch(Arc<Mutex<Option<oneshot::Receiver<Switched>>>>);
+
+impl OnSwitch {
+    fn new() -> (oneshot::Sender<Switched>, Self) {
+        let (sender, receiver) = oneshot::channel();
+        (sender, Self(Arc::new(Mutex::new(Some(receiver)))))
+    }
+
+    /// None for anybody but the first who asks.
+    pub(crate) fn take(&self) -> Option<oneshot::Receiver<Switched>> {
+        let mut receiver = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        receiver.take()
+    }
+}
 
 /// Serves a connection until it ends.
 pub(super) async fn answer<H: Handler>(
-    stream: Guarded<Stream>,
+    stream: Stream,
     shared: Arc<Shared<H>>,
     drain: &Drain,
-) -> hyper::Result<()> {
-    let mut stream = Box::new(stream);
+) -> io::Result<()> {
+    let limits = &shared.door.limits;
+    let wire = SharedWire::new(Wire::new(stream, limits));
+    let mut heads = Reader::new(limits.header_bytes, limits.header_count);
+    let mut waiting = Waiting {
+        drain,
+        limit: limits.header_time(),
+        deadline: Deadline::new(Instant::now() + limits.header_time()),
+        is_watched: false,
+        has_begun: true,
+    };
+    let mut begun = pin!(drain.begun());
     loop {
-        match Box::pin(answer_until_idle(stream, &shared, drain)).await {
-            Until::Ended(outcome) => return outcome,
-            Until::Idle(idle) => stream = idle,
-        }
-        let limit = shared.door.limits.keep_alive_time();
-        let spoken = tokio::select! {
-            spoken = timeout(limit, readable(stream.inner())) => spoken,
-            () = drain.begun() => return Ok(()),
+        let next = poll_fn(|cx| waiting.poll(&wire, &mut heads, begun.as_mut(), cx));
+        let head = match next.await? {
+            Some(Ok(head)) => head,
+            None => return Ok(()),
+            Some(Err(reason)) => {
+                let refused = refuse(reason, &shared);
+                let mut sending = Sending::begin(refused, Asked::LAST);
+                if poll_fn(|cx| sending.poll(&wire, cx)).await.is_err() {
+                    return Ok(());
+                }
+                return poll_fn(|cx| wire.lock().poll_close(cx)).await;
+            }
         };
-        if !matches!(spoken, Ok(Ok(()))) {
+        let Some((mut sending, switch)) = respond(head, &wire, &shared, drain).await else {
+            return Ok(());
+        };
+        if let Err(unsent) = poll_fn(|cx| sending.poll(&wire, cx)).await {
+            if !matches!(unsent, Unsent::Connection(_)) && sending.looks_whole() {
+                wire.lock().reset();
+            }
+            tracing::debug!(%unsent, "an answer was not sent whole");
             return Ok(());
         }
+        if let Some(switch) = switch {
+            if let Some((stream, first)) = wire.lock().switched() {
+                // Whoever was to go on may have gone.
+                let _ = switch.send(Switched { stream, first });
+            }
+            return Ok(());
+        }
+        let keeps = sending.keeps;
+        drop(sending);
+        let is_through = poll_fn(|cx| wire.lock().poll_rest(cx)).await;
+        if let Some(reason) = wire.lock().doubt() {
+            note(reason, &shared);
+        }
+        if !keeps || !is_through {
+            return poll_fn(|cx| wire.lock().poll_close(cx)).await;
+        }
+        waiting.has_begun = false;
+        let limit = shared.door.limits.keep_alive_time();
+        waiting.deadline.set(Instant::now() + limit);
     }
 }
 
-/// Waits until the client says something, or ends.
-async fn readable(stream: &Stream) -> io::Result<()> {
-    match stream {
-        stream::Stream::Plain(tcp) => tcp.readable().await,
-        stream::Stream::Tls(tls) => tls.get_ref().0.readable().await,
-    }
-}
-
-/// Why hyper serves a connection no longer.
-enum Until {
-    Ended(hyper::Result<()>),
-    /// Nothing is under way on it.
-    Idle(Box<Guarded<Stream>>),
-}
-
-async fn answer_until_idle<H: Handler>(
-    stream: Box<Guarded<Stream>>,
+/// Answers a request. None when the client has gone meanwhile; what was under way for it ends then.
+async fn respond<H: Handler>(
+    head: Head,
+    wire: &SharedWire,
     shared: &Arc<Shared<H>>,
     drain: &Drain,
-) -> Until {
-    let home = Home::default();
-    let serving = Arc::clone(shared);
-    let service = service_fn(move |request| {
-        let shared = Arc::clone(&serving);
-        async move { Ok::<_, Infallible>(shared.answer_http1(request).await) }
+) -> Option<(Sending, Option<oneshot::Sender<Switched>>)> {
+    let Head {
+        mut request,
+        left,
+        asked,
+        waits,
+        is_upgrade,
+    } = head;
+    wire.lock().begin(left, waits);
+    let body = match left {
+        crate::http1::Left::Nothing => Incoming::Empty,
+        _ => Incoming::Http1(wire.body()),
+    };
+    let switch = is_upgrade.then(|| {
+        let (sender, switch) = OnSwitch::new();
+        request.extensions_mut().insert(switch);
+        sender
     });
-    let limits = &shared.door.limits;
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(HeadTimer::default())
-        .header_read_timeout(limits.header_time())
-        .max_buf_size(limits.header_bytes.max(8 * 1024))
-        .max_headers(limits.header_count)
-        .half_close(false);
-    let lent = Lent {
-        stream: Some(stream),
-        home: Arc::clone(&home),
+    // Large, and soon over: its memory serves the next request, whoever sends it.
+    let mut answer = Box::pin(shared.answer(request.map(|()| body)));
+    let response = poll_fn(|cx| match answer.as_mut().poll(cx) {
+        Poll::Ready(response) => Poll::Ready(Some(response)),
+        Poll::Pending => wire.lock().poll_gone(cx).map(|()| None),
+    });
+    let response = response.await?;
+    drop(answer);
+    let is_switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let asked = {
+        let wire = wire.lock();
+        Asked {
+            keeps: asked.keeps && !drain.has_begun() && !wire.waits() && wire.doubt().is_none(),
+            ..asked
+        }
     };
-    let connection = builder.serve_connection(TokioIo::new(lent), service);
-    // A route may let clients switch protocols.
-    let outcome = {
-        let mut connection = pin!(connection.with_upgrades());
-        let mut begun = pin!(drain.begun());
-        let mut look = pin!(sleep(PARK_AFTER));
-        let (mut is_watched, mut is_draining) = (false, false);
-        let mut idle_after = None;
-        poll_fn(|cx| {
-            // Once it was asked, it wakes this task; until then there is no need to ask again.
-            if !is_draining && (!is_watched || drain.has_begun()) {
-                is_watched = true;
-                is_draining = begun.as_mut().poll(cx).is_ready();
-                if is_draining {
-                    connection.as_mut().graceful_shutdown();
+    let sending = Sending::begin(response, asked);
+    Some((sending, switch.filter(|_| is_switched)))
+}
+
+/// What is waited for between requests.
+struct Waiting<'d> {
+    drain: &'d Drain,
+    /// How long a head may take.
+    limit: Duration,
+    deadline: Deadline,
+    /// Whether the end of all serving wakes the task.
+    is_watched: bool,
+    /// Whether something of the next head must have come by the deadline, or all of it.
+    has_begun: bool,
+}
+
+impl Waiting<'_> {
+    fn poll(
+        &mut self,
+        wire: &SharedWire,
+        heads: &mut Reader,
+        begun: Pin<&mut impl Future<Output = ()>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Next>> {
+        let mut wire = wire.lock();
+        if let Poll::Ready(next) = wire.poll_head(heads, cx) {
+            return Poll::Ready(next);
+        }
+        if wire.is_silent() {
+            if self.drain.has_begun() {
+                return Poll::Ready(Ok(None));
+            }
+            if !self.is_watched {
+                self.is_watched = true;
+                if begun.poll(cx).is_ready() {
+                    return Poll::Ready(Ok(None));
                 }
             }
-            if let Poll::Ready(outcome) = connection.as_mut().poll(cx) {
-                return Poll::Ready(Some(outcome));
-            }
-            if is_draining || (idle_after.is_some() && !look.is_elapsed()) {
-                return Poll::Pending;
-            }
-            while look.as_mut().poll(cx).is_ready() {
-                let now = shared.gate.idle_after();
-                if now.is_some() && now == idle_after.flatten() {
-                    return Poll::Ready(None);
-                }
-                idle_after = Some(now);
-                look.as_mut().reset(Instant::now() + PARK_AFTER);
-            }
-            idle_after.get_or_insert(None);
-            Poll::Pending
-        })
-        .await
-    };
-    if let Some(outcome) = outcome {
-        return Until::Ended(outcome);
-    }
-    let stream = home.lock().unwrap_or_else(PoisonError::into_inner).take();
-    stream.map_or(Until::Ended(Ok(())), Until::Idle)
-}
-
-impl<H: Handler> Shared<H> {
-    /// Answers a request, telling the guard how long it takes and whether the connection goes on as
-    /// something else.
-    async fn answer_http1(&self, request: Request<Incoming>) -> Response<Counted> {
-        let is_upgrade = request.headers().contains_key(UPGRADE);
-        let counted = Counted::begin(&self.gate);
-        let response = self.answer(request).await;
-        if is_upgrade {
-            self.gate
-                .answered(response.status() == StatusCode::SWITCHING_PROTOCOLS);
+        } else if !self.has_begun {
+            self.has_begun = true;
+            self.deadline.set(Instant::now() + self.limit);
         }
-        response.map(|body| counted.with(body))
+        self.deadline.poll(cx).map(|()| Ok(None))
     }
 }
 
-/// A response's body. The request counts as under way as long as this lives.
-struct Counted {
-    body: Body,
-    gate: Arc<Gate>,
+fn note<H>(reason: Reason, shared: &Shared<H>) {
+    tracing::info!(reason = reason.name(), "a message was refused");
+    shared.door.refused(reason.name());
 }
 
-impl Counted {
-    fn begin(gate: &Arc<Gate>) -> Self {
-        gate.begin();
-        Self {
-            body: Body::Empty,
-            gate: Arc::clone(gate),
-        }
-    }
-
-    fn with(mut self, body: Body) -> Self {
-        self.body = body;
-        self
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.gate.end();
-    }
-}
-
-impl HttpBody for Counted {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// Where a stream goes when hyper is done with it.
-type Home = Arc<Mutex<Option<Box<Guarded<Stream>>>>>;
-
-/// A stream in hyper's hands.
-struct Lent {
-    stream: Option<Box<Guarded<Stream>>>,
-    home: Home,
-}
-
-impl Lent {
-    fn stream(&mut self) -> io::Result<Pin<&mut Guarded<Stream>>> {
-        let stream = self.stream.as_deref_mut().map(Pin::new);
-        stream.ok_or_else(|| io::ErrorKind::NotConnected.into())
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        *self.home.lock().unwrap_or_else(PoisonError::into_inner) = self.stream.take();
-    }
-}
-
-impl AsyncRead for Lent {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.stream()?.poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Lent {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.stream()?.poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.stream()?.poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream
-            .as_deref()
-            .is_some_and(AsyncWrite::is_write_vectored)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_shutdown(cx)
-    }
+fn refuse<H: Handler>(reason: Reason, shared: &Shared<H>) -> Response<Body> {
+    note(reason, shared);
+    shared.refuse(&Flaw::Unclear(reason))
 }

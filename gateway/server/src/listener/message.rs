@@ -7,7 +7,7 @@ use hyper::{
 };
 use serde_json::json;
 
-use super::Connection;
+use super::{Connection, http1::Reason};
 use crate::{
     body::Body,
     gateway::Circumstances,
@@ -20,9 +20,12 @@ pub(super) enum Flaw {
     /// Readers could disagree about it.
     #[error("{0}")]
     Malformed(#[from] Malformed),
-    /// It has more headers than allowed. hyper refuses them in HTTP/1.
+    /// It has more headers than allowed, in HTTP/2.
     #[error("there are more than {0} header fields")]
     Headers(usize),
+    /// Its bytes could be read in two ways, or are too many.
+    #[error("{0}")]
+    Unclear(#[from] Reason),
     /// A trusted hop sent what it is not configured to send.
     #[error("a trusted hop sent what cannot be read: {0}")]
     Hop(String),
@@ -75,8 +78,10 @@ impl Flaw {
     fn status(&self) -> StatusCode {
         match self {
             Self::Malformed(Malformed::Connect | Malformed::Trace) => StatusCode::NOT_IMPLEMENTED,
-            Self::Headers(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::Malformed(_) | Self::Hop(_) => StatusCode::BAD_REQUEST,
+            Self::Headers(_) | Self::Unclear(Reason::Long | Reason::Many) => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
+            Self::Malformed(_) | Self::Unclear(_) | Self::Hop(_) => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -84,6 +89,7 @@ impl Flaw {
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Malformed(malformed) => malformed.name(),
+            Self::Unclear(reason) => reason.name(),
             Self::Headers(_) => "header_count",
             Self::Hop(_) => "hop",
         }

@@ -1,8 +1,8 @@
 //! Serving connections.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use hyper::{Request, Response, body::Incoming, server::conn::http2, service::service_fn};
+use hyper::{Request, Response, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -11,13 +11,16 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 
 use super::{
-    Connection, Door, Drain,
-    guard::{Gate, Guarded},
-    hops, http1,
+    Connection, Door, Drain, hops, http1,
     message::{self, Flaw},
+    patient::Patient,
     tls::Terminator,
 };
-use crate::{body::Body, config::Http2, stream};
+use crate::{
+    body::{Body, Incoming},
+    config::Http2,
+    stream,
+};
 
 /// What an HTTP/2 connection begins with (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -78,7 +81,7 @@ pub async fn serve<H: Handler>(
 }
 
 /// The bytes of a client's connection.
-pub(super) type Stream = stream::Stream<TlsStream<TcpStream>>;
+pub(crate) type Stream = stream::Stream<TlsStream<TcpStream>>;
 
 /// A connection that is ready for requests.
 struct Opened {
@@ -165,14 +168,13 @@ pub(super) struct Shared<H> {
     pub(super) door: Arc<Door>,
     connection: Connection,
     is_hop: bool,
-    pub(super) gate: Arc<Gate>,
 }
 
 impl<H: Handler> Shared<H> {
     pub(super) async fn answer(&self, mut request: Request<Incoming>) -> Response<Body> {
         if let Err(flaw) = message::prepare(&mut request, self.door.limits.header_count) {
             self.door.refused(flaw.name());
-            return flaw.response(&self.connection);
+            return self.refuse(&flaw);
         }
         let believed = hops::believe(&mut request, &self.connection, &self.door, self.is_hop);
         match believed {
@@ -181,46 +183,50 @@ impl<H: Handler> Shared<H> {
             Err(error) => {
                 let flaw = Flaw::Hop(error.to_string());
                 self.door.refused(flaw.name());
-                flaw.response(&self.connection)
+                self.refuse(&flaw)
             }
         }
+    }
+
+    pub(super) fn refuse(&self, flaw: &Flaw) -> Response<Body> {
+        flaw.response(&self.connection)
     }
 }
 
 async fn answer<H: Handler>(opened: Opened, door: Arc<Door>, handler: Arc<H>, drain: &Drain) {
     let peer = opened.connection.peer;
-    let gate = Arc::new(Gate::default());
     let shared = Arc::new(Shared {
         handler,
         is_hop: hops::is_trusted(&door.hops, peer.ip()),
         connection: opened.connection,
-        gate: Arc::clone(&gate),
         door: Arc::clone(&door),
     });
     let outcome = if opened.is_http2 {
-        let guarded = Guarded::transparent(opened.stream, &door.limits);
-        answer_http2(guarded, shared, &door, drain).await
+        let limit = Duration::from_secs(door.limits.send_idle_seconds);
+        let patient = Patient::new(opened.stream, limit);
+        let outcome = answer_http2(patient, shared, &door, drain).await;
+        outcome.map_err(io::Error::other)
     } else {
-        let guarded = Guarded::http1(opened.stream, Arc::clone(&gate), &door.limits);
-        http1::answer(guarded, shared, drain).await
+        http1::answer(opened.stream, shared, drain).await
     };
-    if let Some(reason) = gate.doubt() {
-        door.refused(reason);
-    }
     if let Err(error) = outcome {
         tracing::debug!(%error, %peer, "connection ended");
     }
 }
 
 async fn answer_http2<H: Handler>(
-    stream: Guarded<Stream>,
+    stream: Patient<Stream>,
     shared: Arc<Shared<H>>,
     door: &Door,
     drain: &Drain,
 ) -> hyper::Result<()> {
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(shared.answer(request).await) }
+        // hyper moves it from place to place.
+        Box::pin(async move {
+            let request = request.map(Incoming::Http2);
+            Ok::<_, Infallible>(shared.answer(request).await)
+        })
     });
     let limits = &door.limits;
     let mut builder = http2::Builder::new(TokioExecutor::new());

@@ -6,6 +6,7 @@ use hyper::{
 };
 
 use super::grant::Granted;
+use crate::http1::listed;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -101,24 +102,10 @@ pub(super) fn towards_client(headers: &mut HeaderMap) {
     strip(headers, is_hop_by_hop);
 }
 
-/// What `Connection` lists (RFC 9110 §7.6.1).
-fn listed(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
-    headers
-        .get_all(CONNECTION)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|b| *b == b','))
-        .map(<[u8]>::trim_ascii)
-}
-
-/// Whether `Connection` lists this.
-pub(super) fn lists(headers: &HeaderMap, option: &[u8]) -> bool {
-    listed(headers).any(|one| one.eq_ignore_ascii_case(option))
-}
-
 /// Removes what `unwanted` says, and what `Connection` lists. Only the length stays though listed:
 /// without it the body would be framed another way, and not be another body.
 fn strip(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
-    let listed = listed(headers)
+    let listed = listed(headers, &CONNECTION)
         .filter_map(|name| HeaderName::from_bytes(name).ok())
         .filter(|name| *name != CONTENT_LENGTH);
     let names: Vec<HeaderName> = headers

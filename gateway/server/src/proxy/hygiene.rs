@@ -110,14 +110,6 @@ pub(super) fn check(parts: &Parts) -> Result<(), Malformed> {
     }
 }
 
-/// A length as a header says it: one number, in digits only (RFC 9110 §8.6).
-pub(crate) fn decimal(value: &[u8]) -> Option<u64> {
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    str::from_utf8(value).ok()?.parse().ok()
-}
-
 fn count(headers: &HeaderMap, name: &HeaderName) -> usize {
     headers.get_all(name).iter().count()
 }

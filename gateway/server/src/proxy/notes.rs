@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use hyper::{Request, Response, StatusCode, Version, body::Incoming, header::HOST};
+use hyper::{Request, Response, StatusCode, Version, header::HOST};
 
 use super::{
     Caller,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     access_log::{Asked, Ending, Entry},
-    body::Body,
+    body::{Body, Incoming},
 };
 
 /// A request on its way. One that is dropped without an end was abandoned by its client.

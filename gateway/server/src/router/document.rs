@@ -2,10 +2,10 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
-use hyper::{Method, Request, Response, StatusCode, body::Incoming, header, header::HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, header, header::HeaderValue};
 
 use super::plain;
-use crate::body::Body;
+use crate::body::{Body, Incoming};
 
 /// How long it may be kept, and served while it cannot be fetched again.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static(

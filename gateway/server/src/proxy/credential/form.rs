@@ -5,12 +5,12 @@ use form_urlencoded::Serializer;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::{
     HeaderMap, Method,
-    body::Incoming,
     header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
 };
 use zeroize::Zeroizing;
 
 use super::{Carrier, Credential, Place, Refusal};
+use crate::body::Incoming;
 
 /// Most bytes of a form with a credential in it.
 pub(in crate::proxy) const LONGEST: usize = 256 * 1024;

@@ -1,5 +1,6 @@
 //! Which connection a request takes, and what happens when there is none.
 
+use hyper::body::Incoming;
 use std::{sync::Mutex, time::Duration};
 
 use http_body_util::{BodyExt as _, Full};

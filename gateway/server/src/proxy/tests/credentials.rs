@@ -1,6 +1,7 @@
 //! What a route takes from a request, and what it puts in its place.
 
 use cambist_core::{Principal, Scope, TokenType};
+use hyper::body::Incoming;
 
 use super::*;
 

@@ -3,7 +3,6 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    convert::Infallible,
     net::SocketAddr,
     sync::{
         Mutex,
@@ -13,7 +12,7 @@ use std::{
 
 use cambist_core::{IssuedToken, Principal, Scope, Token};
 use http_body_util::BodyExt as _;
-use hyper::{client::conn::http1::SendRequest, header::HeaderValue, service::service_fn};
+use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use proptest::prelude::*;
 use rustls::RootCertStore;
@@ -27,6 +26,7 @@ use crate::{
     egress::tls::trusting,
     history::{Chance, Span},
     ledger::{Ledger, identity_key},
+    listener::{Connection, Handler},
     store::{LedgerState, Store},
 };
 
@@ -293,36 +293,36 @@ impl History {
     }
 }
 
+struct Front {
+    world: Arc<World>,
+    route: Arc<Route>,
+    upstreams: Arc<Upstreams>,
+}
+
+impl Handler for Front {
+    async fn handle(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
+        let now = Timestamp(self.world.clock.lock().unwrap().now);
+        let visit = Visit {
+            revision: self.world.revision.load(Ordering::SeqCst),
+            world: Arc::clone(&self.world),
+            now,
+        };
+        let caller = support::caller(connection.peer, &connection.client_text);
+        forward(request, caller, &self.route, &visit, &self.upstreams).await
+    }
+}
+
 /// Serves the route; every request begins with what is published and with the time.
 async fn serve(world: Arc<World>, route: Arc<Route>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let upstreams = Arc::new(Upstreams::new(trusting(RootCertStore::empty()).unwrap()));
-    tokio::spawn(async move {
-        loop {
-            let (stream, peer) = listener.accept().await.unwrap();
-            let (world, route) = (Arc::clone(&world), Arc::clone(&route));
-            let upstreams = Arc::clone(&upstreams);
-            let service = service_fn(move |request: Request<Incoming>| {
-                let (world, route) = (Arc::clone(&world), Arc::clone(&route));
-                let upstreams = Arc::clone(&upstreams);
-                async move {
-                    let now = Timestamp(world.clock.lock().unwrap().now);
-                    let visit = Visit {
-                        revision: world.revision.load(Ordering::SeqCst),
-                        world,
-                        now,
-                    };
-                    let text = HeaderValue::from_static("127.0.0.1");
-                    let caller = support::caller(peer, &text);
-                    let answer = forward(request, caller, &route, &visit, &upstreams).await;
-                    Ok::<_, Infallible>(answer)
-                }
-            });
-            let connection = hyper::server::conn::http1::Builder::new();
-            tokio::spawn(connection.serve_connection(TokioIo::new(stream), service));
-        }
-    });
+    let front = Front {
+        world,
+        route,
+        upstreams,
+    };
+    support::listen(listener, front);
     address
 }
 

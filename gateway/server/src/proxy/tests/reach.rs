@@ -2,6 +2,7 @@
 
 use http_body_util::BodyExt as _;
 use hyper::HeaderMap;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},

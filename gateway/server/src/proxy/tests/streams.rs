@@ -1,5 +1,6 @@
 //! Bodies: passed on as they come, in both directions, and not for ever.
 
+use hyper::body::Incoming;
 use std::{
     pin::Pin,
     sync::atomic::{AtomicUsize, Ordering},

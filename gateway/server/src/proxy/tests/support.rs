@@ -13,7 +13,7 @@ use std::{
 use cambist_core::{IssuedToken, Principal, Scope, Token, TokenType, Usage};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
-    body::Body as HttpBody,
+    body::{Body as HttpBody, Incoming},
     header::{HOST, HeaderValue},
     service::service_fn,
 };
@@ -27,7 +27,11 @@ use tokio::{
 };
 
 use super::super::*;
-use crate::egress::tls::trusting;
+use crate::{
+    config::{Hops, Http2},
+    egress::tls::trusting,
+    listener::{self, Connection, Door, Drain, Handler, Roles},
+};
 
 /// The token clients present.
 pub(super) const ORIGINAL: &str = "original.token";
@@ -118,6 +122,41 @@ pub(super) fn caller(peer: SocketAddr, address_text: &HeaderValue) -> Caller<'_>
     }
 }
 
+/// The proxy as the listener knows it.
+struct Front {
+    fake: Arc<Fake>,
+    upstreams: Arc<Upstreams>,
+    route: Arc<Route>,
+}
+
+impl Handler for Front {
+    async fn handle(
+        &self,
+        request: Request<crate::body::Incoming>,
+        connection: &Connection,
+    ) -> Response<Body> {
+        let caller = caller(connection.peer, &connection.client_text);
+        forward(request, caller, &self.route, &*self.fake, &self.upstreams).await
+    }
+}
+
+/// Serves clients without TLS.
+pub(super) fn listen(listener: TcpListener, handler: impl Handler) {
+    let roles = Roles {
+        sts: false,
+        proxy: true,
+    };
+    let (limits, hops) = (crate::config::Limits::default(), Hops::default());
+    let door = Door::new("test", roles, limits, Http2::Off, hops, None);
+    let drain = Drain::default();
+    tokio::spawn(listener::serve(
+        listener,
+        Arc::new(door),
+        Arc::new(handler),
+        drain,
+    ));
+}
+
 /// A route to `upstream` with other members changed.
 pub(super) fn route(upstream: &str, change: &Value) -> Route {
     let mut document = json!({"upstream": upstream, "instance": "i", "audience": "orders"});
@@ -167,39 +206,12 @@ impl Gateway {
             upstreams,
             route,
         };
-        let (fake, upstreams, route) = (
-            Arc::clone(&gateway.fake),
-            Arc::clone(&gateway.upstreams),
-            Arc::clone(&gateway.route),
-        );
-        tokio::spawn(async move {
-            loop {
-                let (stream, peer) = listener.accept().await.unwrap();
-                let (fake, upstreams, route) = (
-                    Arc::clone(&fake),
-                    Arc::clone(&upstreams),
-                    Arc::clone(&route),
-                );
-                let service = service_fn(move |request| {
-                    let (fake, upstreams, route) = (
-                        Arc::clone(&fake),
-                        Arc::clone(&upstreams),
-                        Arc::clone(&route),
-                    );
-                    async move {
-                        let text = HeaderValue::try_from(peer.ip().to_string()).unwrap();
-                        Ok::<_, Infallible>(
-                            forward(request, caller(peer, &text), &route, &*fake, &upstreams).await,
-                        )
-                    }
-                });
-                tokio::spawn(
-                    hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .with_upgrades(),
-                );
-            }
-        });
+        let front = Front {
+            fake: Arc::clone(&gateway.fake),
+            upstreams: Arc::clone(&gateway.upstreams),
+            route: Arc::clone(&gateway.route),
+        };
+        listen(listener, front);
         gateway
     }
 

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::{body::Cut, http1::Misframed};
+
 /// What went wrong between a request and the end of its response.
 #[derive(Debug, thiserror::Error)]
 pub enum Broken {
@@ -25,10 +27,20 @@ pub enum Broken {
     Chunk,
     /// The request's own body broke off, or is not as long as it said.
     #[error("the request's body broke off")]
-    Request(#[source] Option<hyper::Error>),
+    Request(#[source] Option<Cut>),
     /// Whatever hyper says of an HTTP/2 connection.
     #[error(transparent)]
     Http2(hyper::Error),
+}
+
+impl From<Misframed> for Broken {
+    fn from(misframed: Misframed) -> Self {
+        match misframed {
+            Misframed::Field => Self::Head,
+            Misframed::Chunk | Misframed::Trailer => Self::Chunk,
+            Misframed::Long => Self::Long,
+        }
+    }
 }
 
 impl Broken {

@@ -4,9 +4,7 @@
 //! connection, and requests, responses and bodies go through channels between the two: for one small
 //! request at a time that costs more than all the rest of forwarding it.
 
-mod body;
 mod head;
-mod output;
 #[cfg(test)]
 mod tests;
 
@@ -24,26 +22,17 @@ use hyper::{
 use tokio::{io::AsyncReadExt as _, net::TcpStream};
 use tokio_rustls::client::TlsStream;
 
-use self::{
-    body::{Left, Taken},
-    head::Framing,
-    output::Output,
-};
 use super::{
     broken::Broken,
     stream::{RequestStream, Timer},
 };
-use crate::stream::Stream;
+use crate::{
+    http1::{Framing, Left, Output, Peer, ROOM, Taken, make_room},
+    stream::Stream,
+};
 
 /// Most interim responses before the one that counts (RFC 9110 §15.2).
 const MOST_INTERIM: usize = 16;
-/// Room for what comes next, if nothing is known of it.
-const ROOM: usize = 8 * 1024;
-/// Less room than this is not read into.
-const LEAST_ROOM: usize = 2 * 1024;
-/// Most room for one piece of a body.
-const MOST_ROOM: usize = 64 * 1024;
-
 /// The bytes of a connection to an upstream.
 pub(super) type UpstreamBytes = Stream<TlsStream<TcpStream>>;
 
@@ -178,8 +167,8 @@ impl Single {
             return Poll::Ready(Some(Err(broken)));
         }
         loop {
-            let room = match self.left.take(&mut self.input) {
-                Err(broken) => return Poll::Ready(Some(Err(broken))),
+            let room = match self.left.take(&mut self.input, Peer::Upstream) {
+                Err(misframed) => return Poll::Ready(Some(Err(misframed.into()))),
                 Ok(Taken::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
                 Ok(Taken::Trailers(trailers)) => {
                     return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
@@ -272,35 +261,12 @@ impl Single {
 
     /// Makes the next piece of the request's body ready to be written.
     fn queue(&mut self, frame: Option<Frame<Bytes>>) -> Result<(), Broken> {
-        self.missing = match (self.missing, frame.map(Frame::into_data)) {
-            (Framing::Length(missing), Some(Ok(data))) => {
-                let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
-                let missing = missing.checked_sub(length).ok_or(Broken::Request(None))?;
-                self.output.data(data);
-                match missing {
-                    0 => Framing::Nothing,
-                    missing => Framing::Length(missing),
-                }
-            }
-            (Framing::Length(_), _) => return Err(Broken::Request(None)),
-            (Framing::Chunked, Some(Ok(data))) => {
-                self.output.chunk(data);
-                Framing::Chunked
-            }
-            (Framing::Chunked, end) => {
-                let trailers = end.and_then(|end| end.err()?.into_trailers().ok());
-                self.output.last_chunk(trailers.as_ref());
-                Framing::Nothing
-            }
-            (Framing::Nothing, _) => Framing::Nothing,
-        };
-        Ok(())
+        let queued = self.missing.queue(frame, &mut self.output);
+        queued.map_err(|_| Broken::Request(None))
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<Result<usize, Broken>> {
-        if self.input.capacity() - self.input.len() < LEAST_ROOM.min(room) {
-            self.input.reserve(room.clamp(ROOM, MOST_ROOM));
-        }
+        make_room(&mut self.input, room);
         let read = pin!(self.stream.read_buf(&mut self.input));
         read.poll(cx).map_err(Broken::Connection)
     }

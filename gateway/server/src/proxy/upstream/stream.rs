@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use hyper::{
     HeaderMap, Request,
-    body::{Body, Frame, Incoming, SizeHint},
+    body::{Body, Frame, SizeHint},
     header::{HeaderName, HeaderValue, TRANSFER_ENCODING},
 };
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     access_log::{Ending, Entry},
-    body::BodyError,
+    body::{BodyError, Cut, Incoming},
 };
 
 /// How far a request's body got: the number of its pieces, and all ones when it is through. None when
@@ -72,12 +72,12 @@ pub(in crate::proxy) enum Outgoing {
 
 impl Body for Outgoing {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Cut;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match &mut *self {
             Self::Streamed(body) => Pin::new(body).poll_frame(cx),
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
@@ -152,12 +152,12 @@ impl RequestStream {
 
 impl Body for RequestStream {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Cut;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let this = &mut *self;
         if let Some(piece) = this.returned.take() {
             return Poll::Ready(Some(Ok(Frame::data(piece))));
@@ -289,7 +289,7 @@ pub(super) enum Arriving {
     /// The connection itself, which takes one request at a time.
     Single,
     /// A stream of a connection that takes many.
-    Stream(Incoming),
+    Stream(hyper::body::Incoming),
 }
 
 /// An upstream's response body on its way to the client, with those trailers only that are listed (PX-12).

@@ -139,7 +139,7 @@ async fn request(method: &str) -> Request<Outgoing> {
     request
 }
 
-/// A request that arrived, since nothing else makes an [`Incoming`]. `body` has come of its body; the
+/// A request that arrived. `body` has come of its body; the
 /// rest can be sent.
 async fn arriving(method: &str, length: usize) -> (Request<Outgoing>, DuplexStream) {
     let (near, mut far) = duplex(1024);
@@ -147,7 +147,9 @@ async fn arriving(method: &str, length: usize) -> (Request<Outgoing>, DuplexStre
     far.write_all(head.as_bytes()).await.unwrap();
     let (give, mut arrived) = mpsc::unbounded_channel();
     let service = service_fn(move |request: Request<Incoming>| {
-        give.send(request.map(Outgoing::Streamed)).unwrap();
+        let body = crate::body::Incoming::Http2;
+        give.send(request.map(|came| Outgoing::Streamed(body(came))))
+            .unwrap();
         pending::<Result<Response<String>, io::Error>>()
     });
     tokio::spawn(async move {

@@ -12,11 +12,10 @@ use hyper::{
     Method, Request, Response, StatusCode, Version,
     header::{CONNECTION, HeaderValue, UPGRADE},
     http::request::Parts,
-    upgrade::{OnUpgrade, Upgraded},
 };
-use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf, split},
+    sync::oneshot,
     time::{Instant, sleep, timeout},
 };
 
@@ -29,7 +28,11 @@ use super::{
     pool::{Connection, Loan},
     stream::{Arriving, Patience, RequestStream},
 };
-use crate::proxy::{headers::lists, hygiene::Malformed};
+use crate::{
+    http1::lists,
+    listener::{OnSwitch, Switched as Switch},
+    proxy::hygiene::Malformed,
+};
 
 /// Bytes that are on their way in each direction.
 const BUFFER: usize = 16 * 1024;
@@ -40,7 +43,7 @@ const LONGEST: Duration = Duration::from_hours(24 * 7);
 /// A client's wish to switch.
 pub(in crate::proxy) struct Wish {
     protocol: HeaderValue,
-    client: OnUpgrade,
+    client: oneshot::Receiver<Switch>,
 }
 
 impl Wish {
@@ -64,10 +67,13 @@ impl Wish {
         };
         let is_sound = parts.version == Version::HTTP_11
             && parts.method == Method::GET
-            && lists(&parts.headers, b"upgrade")
+            && lists(&parts.headers, &CONNECTION, b"upgrade")
             && !parts.headers.contains_key(hyper::header::TRANSFER_ENCODING)
             && !parts.headers.contains_key(hyper::header::CONTENT_LENGTH);
-        let client = parts.extensions.remove::<OnUpgrade>();
+        let client = parts
+            .extensions
+            .remove::<OnSwitch>()
+            .and_then(|switch| switch.take());
         match (protocol, client) {
             (Some(protocol), Some(client)) if is_sound => {
                 let protocol = protocol.clone();
@@ -160,7 +166,7 @@ fn blame<T>(outcome: Result<T, UpstreamError>, lease: &Lease) -> Result<T, Upstr
 }
 
 /// Passes bytes both ways, within the limits.
-async fn tunnel(client: Upgraded, upstream: UpstreamBytes, first: Bytes, limits: Limits) {
+async fn tunnel(client: Switch, upstream: UpstreamBytes, first: Bytes, limits: Limits) {
     let moved = AtomicU64::new(0);
     let both = pass(client, upstream, &first, &moved);
     let end = timeout(limits.total.unwrap_or(LONGEST), both);
@@ -174,17 +180,23 @@ async fn tunnel(client: Upgraded, upstream: UpstreamBytes, first: Bytes, limits:
 
 /// `first` came of the upstream before all else.
 async fn pass(
-    client: Upgraded,
+    client: Switch,
     upstream: UpstreamBytes,
     first: &[u8],
     moved: &AtomicU64,
 ) -> io::Result<((), ())> {
-    let (from_client, mut to_client) = split(TokioIo::new(client));
-    let (from_upstream, to_upstream) = split(upstream);
-    tokio::try_join!(pump(from_client, to_upstream, moved), async {
-        to_client.write_all(first).await?;
-        pump(from_upstream, to_client, moved).await
-    })
+    let (from_client, mut to_client) = split(client.stream);
+    let (from_upstream, mut to_upstream) = split(upstream);
+    tokio::try_join!(
+        async {
+            to_upstream.write_all(&client.first).await?;
+            pump(from_client, to_upstream, moved).await
+        },
+        async {
+            to_client.write_all(first).await?;
+            pump(from_upstream, to_client, moved).await
+        }
+    )
 }
 
 /// Until nothing has moved for this long, or up to twice as long.

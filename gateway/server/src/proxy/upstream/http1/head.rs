@@ -2,29 +2,24 @@
 
 use std::{io::Write as _, mem::MaybeUninit};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use httparse::ParserConfig;
 use hyper::{
     HeaderMap, Request, Response, StatusCode,
     body::Body as _,
-    header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING},
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
 };
 
-use super::{super::stream::RequestStream, body::Left};
-use crate::proxy::{headers::lists, hygiene::decimal, upstream::broken::Broken};
+use super::super::stream::RequestStream;
+use crate::{
+    http1::{Framing, Left, decimal, headers, is_persistent, write_fields},
+    proxy::upstream::broken::Broken,
+};
 
 /// Most bytes of a response's head.
 const LONGEST: usize = 128 * 1024;
-/// Most headers of a response, and most trailers.
+/// Most headers of a response.
 pub(super) const MOST_FIELDS: usize = 128;
-
-/// How a request's body is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
-    Nothing,
-    Length(u64),
-    Chunked,
-}
 
 /// Writes the head of a request. What it says of its body's length is what the body says.
 pub(super) fn write(request: &Request<RequestStream>, output: &mut Vec<u8>) -> Framing {
@@ -55,23 +50,12 @@ pub(super) fn write(request: &Request<RequestStream>, output: &mut Vec<u8>) -> F
             // Writing into memory does not fail.
             let _ = write!(output, "content-length: {length}\r\n");
         }
-        Framing::Chunked => output.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        Framing::Chunked | Framing::UntilEnd => {
+            output.extend_from_slice(b"transfer-encoding: chunked\r\n");
+        }
     }
     output.extend_from_slice(b"\r\n");
     framing
-}
-
-/// Writes headers, but for those that frame the message.
-pub(super) fn write_fields(fields: &HeaderMap, output: &mut Vec<u8>) {
-    for (name, value) in fields {
-        if *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING {
-            continue;
-        }
-        output.extend_from_slice(name.as_str().as_bytes());
-        output.extend_from_slice(b": ");
-        output.extend_from_slice(value.as_bytes());
-        output.extend_from_slice(b"\r\n");
-    }
 }
 
 /// The head of a response.
@@ -125,20 +109,6 @@ pub(super) fn read(input: &mut BytesMut, is_head: bool) -> Result<Option<Head>, 
     }))
 }
 
-/// Headers that share the memory of `bytes`, of which they are parts.
-pub(super) fn headers<'b>(
-    bytes: &'b Bytes,
-    fields: impl ExactSizeIterator<Item = (&'b str, &'b [u8])>,
-) -> Result<HeaderMap, Broken> {
-    let mut headers = HeaderMap::with_capacity(fields.len());
-    for (name, value) in fields {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Broken::Head)?;
-        let value = HeaderValue::from_maybe_shared(bytes.slice_ref(value));
-        headers.append(name, value.map_err(|_| Broken::Head)?);
-    }
-    Ok(headers)
-}
-
 /// How many bytes there are up to and with the first empty line that is not the first line.
 fn end(input: &[u8]) -> Option<usize> {
     memchr::memchr_iter(b'\n', input).find_map(|at| match input.get(at + 1..)? {
@@ -183,9 +153,4 @@ fn left(
         Some(length) => Left::Length(length),
         None => Left::UntilEnd,
     })
-}
-
-/// RFC 9112 §9.3.
-fn is_persistent(headers: &HeaderMap, is_old: bool) -> bool {
-    !lists(headers, b"close") && (!is_old || lists(headers, b"keep-alive"))
 }

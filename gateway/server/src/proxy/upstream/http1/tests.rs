@@ -317,7 +317,7 @@ proptest! {
         let mut body = Vec::new();
         let mut trailers = 0;
         loop {
-            match left.take(&mut input).unwrap() {
+            match left.take(&mut input, Peer::Upstream).unwrap() {
                 Taken::Data(data) => body.extend_from_slice(&data),
                 Taken::Trailers(found) => trailers += found.len(),
                 Taken::End => break,
@@ -342,7 +342,7 @@ proptest! {
         let mut input = BytesMut::from(&says[..]);
         if let Ok(Some(head)) = head::read(&mut input, false) {
             let (mut left, mut taken) = (head.left, 0);
-            while let Ok(Taken::Data(data)) = left.take(&mut input) {
+            while let Ok(Taken::Data(data)) = left.take(&mut input, Peer::Upstream) {
                 taken += data.len();
             }
             prop_assert!(taken <= says.len());

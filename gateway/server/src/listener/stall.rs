@@ -24,11 +24,6 @@ impl Stall {
         }
     }
 
-    /// Whether something is waited for.
-    pub(super) const fn is_waiting(&self) -> bool {
-        self.waiting.is_some()
-    }
-
     /// Something moved.
     pub(super) fn clear(&mut self) {
         if self.waiting.is_some() {
@@ -44,5 +39,21 @@ impl Stall {
             .as_mut()
             .poll(cx)
             .map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Counts while `outcome` is pending.
+    pub(super) fn watch<T>(
+        &mut self,
+        outcome: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
+            self.clear();
+            return outcome;
+        }
+        match self.poll(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        }
     }
 }

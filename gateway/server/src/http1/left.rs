@@ -1,22 +1,32 @@
-//! Bodies of responses (RFC 9112 §6 and §7).
+//! What is left of a body that comes in (RFC 9112 §6 and §7).
 
 use bytes::{Bytes, BytesMut};
 use hyper::{HeaderMap, body::SizeHint};
 
-use super::head::{self, MOST_FIELDS};
-use crate::proxy::upstream::broken::Broken;
+use super::{Misframed, headers, lines};
 
-/// Most bytes of the line with the size of a chunk, and of all trailers.
+/// Most bytes of the line with the size of a chunk.
 const LONGEST_LINE: usize = 4 * 1024;
-const LONGEST_TRAILERS: usize = 64 * 1024;
+/// Most trailers.
+const MOST_TRAILERS: usize = 128;
 /// Most digits of a chunk's size: no body has more than 2⁶⁰ bytes.
 const SIZE_DIGITS: usize = 15;
 /// A chunk's line without extensions.
 const SHORT_LINE: usize = 32;
 
+/// Who sends, and so how strictly is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Peer {
+    /// Whatever another server could read differently is refused (PX-02, PX-05), and so is more than this
+    /// many bytes of trailers.
+    Client(usize),
+    /// Spaces behind the size of a chunk are let pass.
+    Upstream,
+}
+
 /// What is left of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Left {
+pub(crate) enum Left {
     Nothing,
     Length(u64),
     /// Everything until the connection ends.
@@ -30,7 +40,7 @@ pub(super) enum Left {
 
 /// What was taken of a body.
 #[derive(Debug)]
-pub(super) enum Taken {
+pub(crate) enum Taken {
     Data(Bytes),
     Trailers(HeaderMap),
     End,
@@ -39,11 +49,11 @@ pub(super) enum Taken {
 }
 
 impl Left {
-    pub(super) const fn ends_with_connection(self) -> bool {
+    pub(crate) const fn ends_with_connection(self) -> bool {
         matches!(self, Self::UntilEnd)
     }
 
-    pub(super) fn size_hint(self) -> SizeHint {
+    pub(crate) fn size_hint(self) -> SizeHint {
         match self {
             Self::Nothing => SizeHint::with_exact(0),
             Self::Length(length) => SizeHint::with_exact(length),
@@ -52,7 +62,7 @@ impl Left {
     }
 
     /// Takes what there is of the next part.
-    pub(super) fn take(&mut self, input: &mut BytesMut) -> Result<Taken, Broken> {
+    pub(crate) fn take(&mut self, input: &mut BytesMut, peer: Peer) -> Result<Taken, Misframed> {
         loop {
             match *self {
                 Self::Nothing => return Ok(Taken::End),
@@ -72,7 +82,7 @@ impl Left {
                     match input.get(..2) {
                         None if b"\r\n".starts_with(input) => return Ok(Taken::More(SHORT_LINE)),
                         Some(b"\r\n") => drop(input.split_to(2)),
-                        _ => return Err(Broken::Chunk),
+                        _ => return Err(Misframed::Chunk),
                     }
                     *self = Self::Size;
                 }
@@ -86,19 +96,19 @@ impl Left {
                 Self::Size => {
                     let Some(end) = memchr::memchr(b'\n', input) else {
                         return if input.len() > LONGEST_LINE {
-                            Err(Broken::Chunk)
+                            Err(Misframed::Chunk)
                         } else {
                             Ok(Taken::More(SHORT_LINE))
                         };
                     };
                     let line = input.split_to(end + 1);
-                    *self = match size(&line).ok_or(Broken::Chunk)? {
+                    *self = match size(&line, peer).ok_or(Misframed::Chunk)? {
                         0 => Self::Trailers,
                         size => Self::Chunk(size),
                     };
                 }
                 Self::Trailers => {
-                    let Some(trailers) = trailers(input)? else {
+                    let Some(trailers) = trailers(input, peer)? else {
                         return Ok(Taken::More(SHORT_LINE));
                     };
                     *self = Self::Nothing;
@@ -127,43 +137,77 @@ fn room(length: u64) -> usize {
 }
 
 /// The size that a line says. Extensions mean nothing here, and must only be text.
-fn size(line: &[u8]) -> Option<u64> {
-    let line = line.strip_suffix(b"\r\n")?;
+fn size(line: &[u8], peer: Peer) -> Option<u64> {
+    let line = lines::text(line.strip_suffix(b"\n")?).ok()?;
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit());
     let (digits, extensions) = line.split_at(digits.count());
-    let is_text = |byte: &u8| *byte == b'\t' || (*byte >= 0x20 && *byte != 0x7f);
-    let is_extended =
-        extensions.is_empty() || matches!(extensions.first(), Some(b';' | b' ' | b'\t'));
-    if digits.is_empty()
-        || digits.len() > SIZE_DIGITS
-        || !is_extended
-        || !extensions.iter().all(is_text)
-    {
+    let is_sound = match (peer, extensions.first()) {
+        (_, None) | (Peer::Upstream, Some(b';' | b' ' | b'\t')) => true,
+        (Peer::Client(_), Some(b';')) => is_quoted_well(extensions),
+        _ => false,
+    };
+    if !is_sound || digits.is_empty() || digits.len() > SIZE_DIGITS {
         return None;
     }
     u64::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
 }
 
+/// Whether every quote is closed and nothing beyond ASCII stands outside.
+fn is_quoted_well(extensions: &[u8]) -> bool {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for byte in extensions {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_quoted => is_escaped = true,
+            b'"' => is_quoted = !is_quoted,
+            0x80.. if !is_quoted => return false,
+            _ => {}
+        }
+    }
+    !is_quoted && !is_escaped
+}
+
 /// Trailers and the empty line behind them, once they are complete.
-fn trailers(input: &mut BytesMut) -> Result<Option<HeaderMap>, Broken> {
+fn trailers(input: &mut BytesMut, peer: Peer) -> Result<Option<HeaderMap>, Misframed> {
     if input.starts_with(b"\r\n") {
         drop(input.split_to(2));
         return Ok(Some(HeaderMap::new()));
     }
+    let longest = match peer {
+        Peer::Client(longest) => longest,
+        Peer::Upstream => 64 * 1024,
+    };
     let Some(end) = memchr::memmem::find(input, b"\r\n\r\n") else {
-        return if input.len() > LONGEST_TRAILERS {
-            Err(Broken::Long)
+        return if input.len() > longest {
+            Err(Misframed::Long)
         } else {
             Ok(None)
         };
     };
     let bytes = input.split_to(end + 4).freeze();
-    let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
+    if matches!(peer, Peer::Client(_)) {
+        let fields = bytes.get(..end + 1).unwrap_or_default();
+        for line in fields.split(|byte| *byte == b'\n') {
+            trailer(line)?;
+        }
+    }
+    let mut fields = [httparse::EMPTY_HEADER; MOST_TRAILERS];
     match httparse::parse_headers(&bytes, &mut fields) {
         Ok(httparse::Status::Complete((_, fields))) => {
             let fields = fields.iter().map(|field| (field.name, field.value));
-            head::headers(&bytes, fields).map(Some)
+            headers(&bytes, fields).map(Some)
         }
-        Ok(httparse::Status::Partial) | Err(_) => Err(Broken::Chunk),
+        Ok(httparse::Status::Partial) | Err(_) => Err(Misframed::Chunk),
     }
+}
+
+/// Looks at a trailer line of a client.
+fn trailer(line: &[u8]) -> Result<(), Misframed> {
+    let line = lines::text(line).map_err(|_| Misframed::Chunk)?;
+    let (name, _) = lines::field(line).map_err(|_| Misframed::Field)?;
+    let framing: [&[u8]; 3] = [b"content-length", b"transfer-encoding", b"host"];
+    if framing.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+        return Err(Misframed::Trailer);
+    }
+    Ok(())
 }

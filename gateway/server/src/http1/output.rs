@@ -1,4 +1,4 @@
-//! What is on its way to the upstream.
+//! What is on its way to the other side.
 
 use std::{
     io::{self, IoSlice, Write as _},
@@ -10,15 +10,17 @@ use bytes::{Buf as _, Bytes};
 use hyper::HeaderMap;
 use tokio::io::AsyncWrite;
 
-use super::{UpstreamBytes, head};
+use super::{keeps_back, write_fields};
 use crate::stream::Stream;
 
 /// Data up to this size is copied behind what is before it, instead of being written beside it.
 const SMALL: usize = 1024;
+/// Small pieces are gathered up to so many bytes.
+const MOST: usize = 16 * 1024;
 
 /// Bytes in the order in which they are written: the head and the frame of a piece, the piece, its end.
 #[derive(Default)]
-pub(super) struct Output {
+pub(crate) struct Output {
     head: Vec<u8>,
     /// How much of `head` was written.
     written: usize,
@@ -29,25 +31,35 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Room for the head of a request.
-    pub(super) const fn head(&mut self) -> &mut Vec<u8> {
+    /// Room for a head.
+    pub(crate) const fn head(&mut self) -> &mut Vec<u8> {
         &mut self.head
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         !self.is_unflushed && self.is_written()
+    }
+
+    /// Bytes that were not written yet.
+    pub(crate) fn len(&self) -> usize {
+        self.head.len() - self.written + self.data.len() + self.end.len()
+    }
+
+    /// Whether another piece may be added to what was not written yet.
+    pub(crate) fn takes_more(&self) -> bool {
+        self.data.is_empty() && self.end.is_empty() && self.head.len() < MOST
     }
 
     fn is_written(&self) -> bool {
         self.head.is_empty() && self.data.is_empty() && self.end.is_empty()
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 
     /// A piece of a body whose length was said before.
-    pub(super) fn data(&mut self, data: Bytes) {
+    pub(crate) fn data(&mut self, data: Bytes) {
         if data.len() <= SMALL {
             self.head.extend_from_slice(&data);
         } else {
@@ -56,7 +68,7 @@ impl Output {
     }
 
     /// A piece of a body in chunks. An empty one would be the last.
-    pub(super) fn chunk(&mut self, data: Bytes) {
+    pub(crate) fn chunk(&mut self, data: Bytes) {
         if data.is_empty() {
             return;
         }
@@ -72,22 +84,22 @@ impl Output {
     }
 
     /// The end of a body in chunks.
-    pub(super) fn last_chunk(&mut self, trailers: Option<&HeaderMap>) {
+    pub(crate) fn last_chunk(&mut self, trailers: Option<&HeaderMap>) {
         self.head.extend_from_slice(b"0\r\n");
         if let Some(trailers) = trailers {
-            head::write_fields(trailers, &mut self.head);
+            write_fields(trailers, &mut self.head);
         }
         self.head.extend_from_slice(b"\r\n");
     }
 
     /// Writes what the connection takes at once. An error says that nothing was written.
-    pub(super) fn poll_begin(
+    pub(crate) fn poll_begin<T: AsyncWrite + Unpin>(
         &mut self,
-        stream: &mut UpstreamBytes,
+        stream: &mut Stream<T>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         let written = ready!(Pin::new(&mut *stream).poll_write(cx, &self.head))?;
-        self.is_unflushed = matches!(stream, Stream::Tls(_));
+        self.is_unflushed = keeps_back(stream);
         if written == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
@@ -96,9 +108,9 @@ impl Output {
     }
 
     /// Writes all of it.
-    pub(super) fn poll_write(
+    pub(crate) fn poll_write<T: AsyncWrite + Unpin>(
         &mut self,
-        stream: &mut UpstreamBytes,
+        stream: &mut Stream<T>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         while !self.is_written() {
@@ -116,7 +128,7 @@ impl Output {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.is_unflushed = matches!(stream, Stream::Tls(_));
+            self.is_unflushed = keeps_back(stream);
             self.advance(written);
         }
         if self.is_unflushed {
