@@ -252,7 +252,7 @@ impl Bound {
         }
     }
 
-    /// Only a sandbox whose call ended well, and which may be used again, is kept. One that took long to
+    /// Only a sandbox whose call ended well, and which may and can be used again, is kept. One that took long to
     /// make takes long to clear away, and the answer does not wait for that.
     fn keep(&self, mut worker: Worker, turns: Turns) {
         let Used {
@@ -265,6 +265,9 @@ impl Bound {
         let Some(workers) = workers.as_ref().filter(|_| worker.calls_left > 1) else {
             return;
         };
+        if worker.sandboxed.store.data_mut().is_littered() {
+            return;
+        }
         worker.calls_left -= 1;
         if let Ok(idle) = Arc::clone(plugin.idle()).try_acquire_owned() {
             worker.sandboxed.idle = Some(idle);

@@ -143,6 +143,12 @@ impl Sandbox {
         })
     }
 
+    /// Whether so many handles are held that a further call might find none. An interpreter lets go of them
+    /// when it likes.
+    pub(crate) fn is_littered(&mut self) -> bool {
+        self.table.iter_mut().nth(HANDLES / 2).is_some()
+    }
+
     /// Most bytes of linear memory there have been.
     pub(crate) const fn memory(&self) -> usize {
         self.bounds.memory
