@@ -13,7 +13,7 @@ const PROFILE: &str = "plugin";
 
 /// Of every component: with a small stack and room beside it, a guest need not ask for memory, which
 /// would cost every call system calls.
-const LINKING: &str = "-Clink-arg=-zstack-size=131072 -Clink-arg=--initial-memory=262144";
+const LINKING: &str = "-Clink-arg=-zstack-size=65536 -Clink-arg=--initial-memory=196608";
 
 /// The example plugins and the tests' own, all built at once.
 const GUESTS: [&str; 13] = [

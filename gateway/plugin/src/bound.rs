@@ -27,7 +27,7 @@ use crate::{
     ready::{Ready, Sandboxed, discard},
     sandbox::{Sandbox, Visitor},
     terms::Terms,
-    v0_1::{Answer, Cause, Guest, Loaded, Refused, WitValue, values},
+    v0_1::{Answer, Asked, Cause, Guest, Loaded, Refused, WitValue, values},
 };
 
 /// Sandboxes kept between calls for one use of a plugin.
@@ -61,6 +61,19 @@ struct Visit {
     worker: Worker,
     deadline: Instant,
     turns: Turns,
+    /// Comes when the rest is gone.
+    _successor: Option<Successor>,
+}
+
+/// Has an instance made ahead, however the call of the one before it ends.
+struct Successor(Arc<Plugin>);
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        if let Some(ready) = &self.0.ready {
+            ready.order();
+        }
+    }
 }
 
 /// Permits for one sandbox: of those that its plugin may take, and of all.
@@ -109,6 +122,10 @@ impl Bound {
             self.turn(plugin.turns()).await?,
         ];
         plugin.calls.fetch_add(1, Ordering::Relaxed);
+        let successor = plugin
+            .ready
+            .is_some()
+            .then(|| Successor(Arc::clone(plugin)));
         let deadline = Instant::now() + *call_time;
         let kept = workers.as_ref().and_then(ArrayQueue::pop);
         let mut worker = match kept {
@@ -132,7 +149,7 @@ impl Bound {
             }
         };
         let outside = Arc::clone(&plugin.shared.outside);
-        worker.sandboxed.store.data_mut().enter(Visitor {
+        let visitor = Visitor {
             terms: Arc::clone(terms),
             outside: match call.purpose {
                 Purpose::Issue => outside,
@@ -142,11 +159,13 @@ impl Bound {
             correlation: logged(call.correlation),
             now: call.now.0,
             deadline,
-        });
+        };
+        Sandbox::enter(&mut worker.sandboxed.store, visitor);
         Ok(Visit {
             worker,
             deadline,
             turns,
+            _successor: successor,
         })
     }
 
@@ -166,6 +185,7 @@ impl Bound {
                 store,
                 instance,
                 loaded: Loaded::default(),
+                asked: Asked::default(),
             })),
             Some(Err(trap)) => Err(self.failed(format!("{trap:#}"))),
             None => Err(self.failed("its sandbox was not ready in time".to_owned())),
@@ -232,7 +252,7 @@ impl Bound {
         }
     }
 
-    /// Only a sandbox whose call ended well, and which may be used again, is kept. One that took long to
+    /// Only a sandbox whose call ended well, and which may and can be used again, is kept. One that took long to
     /// make takes long to clear away, and the answer does not wait for that.
     fn keep(&self, mut worker: Worker, turns: Turns) {
         let Used {
@@ -245,6 +265,9 @@ impl Bound {
         let Some(workers) = workers.as_ref().filter(|_| worker.calls_left > 1) else {
             return;
         };
+        if worker.sandboxed.store.data_mut().is_littered() {
+            return;
+        }
         worker.calls_left -= 1;
         if let Ok(idle) = Arc::clone(plugin.idle()).try_acquire_owned() {
             worker.sandboxed.idle = Some(idle);
@@ -308,6 +331,7 @@ impl Visit {
             store: &mut self.worker.sandboxed.store,
             instance: &self.worker.sandboxed.instance,
             loaded: &mut self.worker.sandboxed.loaded,
+            asked: &mut self.worker.sandboxed.asked,
             config: &bound.used.config,
         }
     }

@@ -143,7 +143,8 @@ pub fn cases_from_toml(text: &str) -> Result<Vec<Case>, String> {
 }
 
 impl Plugin {
-    /// Runs one case. Blocks as long as the plugin takes, within the bounds of a call.
+    /// Runs one case. Blocks as long as the plugin takes, with as much processor time as a call may take by the
+    /// clock.
     pub fn run_case(&self, case: &Case) -> CaseOutcome {
         let mut outcome = CaseOutcome {
             name: case.name.clone(),
@@ -227,14 +228,15 @@ fn perform(
         grants: stage.grants(case, manifest)?,
     });
     let arguments = arguments(case, point, &terms)?;
-    store.data_mut().enter(Visitor {
+    let visitor = Visitor {
         terms,
         outside: Arc::clone(&stage) as _,
         instance: "case".to_owned(),
         correlation: "case".to_owned(),
         now: case.now,
         deadline: Instant::now() + limit,
-    });
+    };
+    Sandbox::enter(store, visitor);
     let asked = Instant::now();
     let answer = drive(ask(store, instance, point, &arguments), limit);
     let time = asked.elapsed();
@@ -244,7 +246,7 @@ fn perform(
             Some(Ok(answer)) => Ok(answer),
             Some(Err(error)) if last_words.is_empty() => Err(error),
             Some(Err(error)) => Err(format!("{error}; it wrote: {last_words}")),
-            None => Err(format!("no answer within {limit:?}")),
+            None => Err(format!("no answer within {limit:?} of processor time")),
         },
         time,
         log: stage.logged(),

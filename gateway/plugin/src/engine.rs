@@ -24,11 +24,12 @@ const WASM_STACK: usize = 512 << 10;
 /// to run past and nothing of anybody else in reach. Interpreters run a fifth faster than with checks.
 const RESERVATION: u64 = 4 << 30;
 
-/// The engine of each class. Code compiled for one does not run in the other.
+/// The engine of each class.
 pub(crate) struct Engines {
     limits: HostLimits,
     /// Each is made when the first component of its class comes: many hosts never see one, and need no thread
     /// that wakes up for it.
+    small: OnceLock<Engine>,
     light: OnceLock<Engine>,
     heavy: OnceLock<Engine>,
 }
@@ -38,6 +39,7 @@ impl Engines {
     pub(crate) const fn new(limits: HostLimits) -> Self {
         Self {
             limits,
+            small: OnceLock::new(),
             light: OnceLock::new(),
             heavy: OnceLock::new(),
         }
@@ -46,6 +48,7 @@ impl Engines {
     /// The engine of a class, started now if it is the first time that it is needed.
     pub(crate) fn of(&self, class: Class) -> Result<&Engine, HostError> {
         let engine = match class {
+            Class::Small => &self.small,
             Class::Light => &self.light,
             Class::Heavy => &self.heavy,
         };
@@ -131,8 +134,14 @@ fn pool(limits: &ClassLimits) -> PoolingAllocationConfig {
         .linear_memory_keep_resident(limits.resident_bytes)
         .table_keep_resident(64 << 10)
         .max_unused_warm_slots(limits.warm_slots)
-        .decommit_batch_size(8)
-        .pagemap_scan(Enabled::Auto);
+        // Usually nothing has to be given back, and only without a batch that makes a slot free at once, for
+        // the next call to find it warm.
+        .decommit_batch_size(1)
+        .pagemap_scan(if limits.seeks_written_pages {
+            Enabled::Auto
+        } else {
+            Enabled::No
+        });
     pool
 }
 

@@ -153,7 +153,7 @@ impl PluginHost {
 impl Shared {
     fn seats(&self, class: Class) -> &Seats {
         match class {
-            Class::Light => &self.light,
+            Class::Small | Class::Light => &self.light,
             Class::Heavy => &self.heavy,
         }
     }

@@ -1,5 +1,8 @@
 //! The way of an upload to something that can be called.
 
+#[cfg(test)]
+mod tests;
+
 use std::{borrow::Cow, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -10,7 +13,7 @@ use wasmtime::{
 };
 
 use crate::{
-    Capability, Manifest, Plugin, PluginRejected, Point,
+    Capability, HostLimits, Manifest, Plugin, PluginRejected, Point,
     compiler::Compiler,
     limits::{ClassLimits, MEMORIES},
     sandbox::{Sandbox, drive},
@@ -79,6 +82,31 @@ pub(crate) fn read<'a>(
         points,
         manifest,
         wants,
+    })
+}
+
+/// What an upload says of itself, as far as that is known before it is compiled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outline {
+    /// Names of its imports, in order.
+    pub imports: Vec<String>,
+    /// Names of its exports, in order.
+    pub exports: Vec<String>,
+    /// The points it fills; at least one.
+    pub points: Vec<Point>,
+    /// Its manifest, or what a component without one counts as having.
+    pub manifest: Manifest,
+}
+
+/// Reads an upload as [`PluginHost::compile`](crate::PluginHost::compile) does before it compiles anything, in
+/// this process.
+pub fn outline(uploaded: &[u8], limits: &HostLimits) -> Result<Outline, PluginRejected> {
+    let upload = read(uploaded, limits.largest_component(), &Compiler::InProcess)?;
+    Ok(Outline {
+        imports: upload.imports,
+        exports: upload.exports,
+        points: upload.points,
+        manifest: upload.manifest,
     })
 }
 

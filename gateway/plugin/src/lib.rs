@@ -38,6 +38,7 @@ pub use case::{Case, CaseOutcome};
 pub use compiler::{CodeCache, Compilation, CompilerLimits, compile_child};
 pub use componentize::componentize;
 pub use host::{HostError, PluginHost};
+pub use intake::{Outline, outline};
 pub use limits::{HeavyLimits, HostLimits};
 pub use manifest::Manifest;
 pub use outside::{

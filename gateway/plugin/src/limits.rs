@@ -1,7 +1,7 @@
 //! What one host grants its plugins in space and time.
 //!
 //! There are two classes. What a compiler makes of a language without a runtime is **light**: many small
-//! sandboxes. An interpreter with its library inside, as components of JavaScript and Python are, is
+//! sandboxes (of two kinds, which differ in how a used memory is cleared). An interpreter with its library inside, as components of JavaScript and Python are, is
 //! **heavy**: a few large ones, which exist once the first such component has come.
 
 use std::time::Duration;
@@ -71,6 +71,8 @@ impl Default for HeavyLimits {
 /// Which sandboxes a component runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
+    /// Light, and begins with so little memory that all of it is wiped after a call.
+    Small,
     Light,
     Heavy,
 }
@@ -92,6 +94,9 @@ pub(crate) struct ClassLimits {
     pub(crate) table_elements: usize,
     /// Bytes of a used memory that are wiped in place and stay warm.
     pub(crate) resident_bytes: usize,
+    /// Whether the kernel is asked which pages a call wrote, so that only those are wiped: a system call,
+    /// which wiping a small memory whole does without.
+    pub(crate) seeks_written_pages: bool,
     /// Unused slots that stay warm.
     pub(crate) warm_slots: u32,
 }
@@ -109,10 +114,15 @@ impl HostLimits {
             core_instances: CORE_INSTANCES,
             tables: TABLES,
             table_elements: TABLE_ELEMENTS,
-            resident_bytes: 256 << 10,
+            resident_bytes: SMALL_MEMORY,
+            seeks_written_pages: true,
             warm_slots: 16,
         };
         match class {
+            Class::Small => ClassLimits {
+                seeks_written_pages: false,
+                ..light
+            },
             Class::Light => light,
             Class::Heavy => ClassLimits {
                 concurrent_calls: self.heavy.concurrent_calls,
@@ -137,7 +147,13 @@ impl HostLimits {
             && wants.tables <= u64::from(light.tables)
             && wants.table_elements <= light.table_elements as u64
             && wants.memory_bytes <= light.memory_bytes as u64;
-        if fits { Class::Light } else { Class::Heavy }
+        if !fits {
+            Class::Heavy
+        } else if wants.memory_bytes <= SMALL_MEMORY as u64 {
+            Class::Small
+        } else {
+            Class::Light
+        }
     }
 
     /// The largest component taken at upload, in bytes.
@@ -152,6 +168,8 @@ const CORE_INSTANCES: u32 = 32;
 const TABLES: u32 = 4;
 /// Linear memories in one component.
 pub(crate) const MEMORIES: u32 = 1;
+/// Bytes of memory that a small component begins with at most; `cambist plugin build` gives one less.
+const SMALL_MEMORY: usize = 256 << 10;
 /// Elements of one table. Interpreters have up to 8,000.
 const TABLE_ELEMENTS: usize = 20_000;
 /// Bytes that may cross from one sandbox to the host in a single call.
@@ -172,6 +190,11 @@ mod tests {
     fn interpreters_are_heavy() {
         let limits = HostLimits::default();
         assert_eq!(limits.class(80 << 10, &LIGHT), Class::Light);
+        let small = Wants {
+            memory_bytes: 256 << 10,
+            ..LIGHT
+        };
+        assert_eq!(limits.class(80 << 10, &small), Class::Small);
         // JavaScript.
         assert_eq!(limits.class(12 << 20, &LIGHT), Class::Heavy);
         for wants in [

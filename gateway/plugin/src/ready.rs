@@ -2,11 +2,10 @@
 //! request. Each is used once.
 
 use std::sync::{
-    Arc, OnceLock, PoisonError,
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
     mpsc::{SyncSender, TrySendError, sync_channel},
 };
 
-use crossbeam_queue::ArrayQueue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{Engine, Store, component::Instance};
 
@@ -14,7 +13,7 @@ use crate::{
     case::Rehearsal,
     limits::ClassLimits,
     sandbox::{Sandbox, drive},
-    v0_1::{Linked, Loaded},
+    v0_1::{Asked, Linked, Loaded},
 };
 
 /// Instances kept for one plugin.
@@ -30,11 +29,28 @@ pub(crate) struct Sandboxed {
     pub(crate) instance: Instance,
     /// Exports found so far.
     pub(crate) loaded: Loaded,
+    pub(crate) asked: Asked,
+}
+
+/// Instances that wait. The one made last goes first: its pages are those the processor still has at hand.
+#[derive(Default)]
+#[expect(clippy::vec_box, reason = "an instance goes through many hands")]
+struct Stock(Mutex<Vec<Box<Sandboxed>>>);
+
+impl Stock {
+    #[expect(clippy::vec_box, reason = "as above")]
+    fn lock(&self) -> MutexGuard<'_, Vec<Box<Sandboxed>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_full(&self) -> bool {
+        self.lock().len() >= KEPT
+    }
 }
 
 /// The stock of one plugin.
 pub(crate) struct Ready {
-    stock: Arc<ArrayQueue<Box<Sandboxed>>>,
+    stock: Arc<Stock>,
     linked: Arc<Linked>,
     engine: Engine,
     limits: ClassLimits,
@@ -52,7 +68,7 @@ impl Ready {
         rehearsal: Option<Arc<Rehearsal>>,
     ) -> Self {
         let ready = Self {
-            stock: Arc::new(ArrayQueue::new(KEPT)),
+            stock: Arc::default(),
             linked,
             engine,
             limits,
@@ -65,17 +81,18 @@ impl Ready {
         ready
     }
 
-    /// One instance, if there is one now. Another is ordered in its place.
+    /// One instance, if there is one now. Whoever asks orders another when its call is over, and not before:
+    /// making one would take processor and caches from the call.
     pub(crate) fn take(&self) -> Option<Box<Sandboxed>> {
-        let mut taken = self.stock.pop();
+        let mut taken = self.stock.lock().pop();
         if let Some(sandboxed) = &mut taken {
             sandboxed.idle = None;
         }
-        self.order();
         taken
     }
 
-    fn order(&self) {
+    /// Has one made, unless there are enough by then.
+    pub(crate) fn order(&self) {
         let (stock, linked) = (Arc::downgrade(&self.stock), Arc::downgrade(&self.linked));
         let (engine, limits, idle) = (self.engine.weak(), self.limits, Arc::clone(&self.idle));
         let rehearsal = self.rehearsal.clone();
@@ -95,7 +112,7 @@ impl Ready {
             match make(&linked, &engine, &limits, rehearsal.as_deref()) {
                 Ok(mut made) => {
                     made.idle = Some(idle);
-                    drop(stock.push(made));
+                    stock.lock().push(made);
                 }
                 Err(reason) => tracing::debug!(reason, "no instance ahead"),
             }
@@ -126,6 +143,7 @@ fn make(
     Ok(Box::new(Sandboxed {
         idle: None,
         loaded: loaded.map_err(|error| format!("{error:#}"))?,
+        asked: Asked::default(),
         store,
         instance,
     }))
@@ -148,14 +166,14 @@ type Order = Box<dyn FnOnce() + Send>;
 /// The one thread of the process that makes instances ahead; none if it cannot start, and then every
 /// instance is made when it is needed.
 fn maker() -> Option<SyncSender<Order>> {
-    static MAKER: OnceLock<std::sync::Mutex<Option<SyncSender<Order>>>> = OnceLock::new();
+    static MAKER: OnceLock<Mutex<Option<SyncSender<Order>>>> = OnceLock::new();
     let maker = MAKER.get_or_init(|| {
         let (orders, taken) = sync_channel::<Order>(ORDERS);
         let started = std::thread::Builder::new()
             .name("plugin-ready".to_owned())
             .stack_size(2 << 20)
             .spawn(move || taken.iter().for_each(|order| order()));
-        std::sync::Mutex::new(started.is_ok().then_some(orders))
+        Mutex::new(started.is_ok().then_some(orders))
     });
     maker.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }

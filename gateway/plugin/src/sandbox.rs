@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::time::{ClockId, clock_gettime};
 use wasmtime::{
     Engine, ResourceLimiter, Store, StoreLimits, StoreLimitsBuilder, component::ResourceTable,
 };
@@ -112,11 +113,14 @@ impl Sandbox {
     }
 
     /// Lets a visitor in for one call.
-    pub(crate) fn enter(&mut self, visitor: Visitor) {
-        self.visit = Some(visitor);
-        self.lines = 0;
-        self.line.clear();
-        self.last_words.clear();
+    pub(crate) fn enter(store: &mut Store<Self>, visitor: Visitor) {
+        // The ticks while the instance waited are not the call's.
+        store.set_epoch_deadline(1);
+        let sandbox = store.data_mut();
+        sandbox.visit = Some(visitor);
+        sandbox.lines = 0;
+        sandbox.line.clear();
+        sandbox.last_words.clear();
     }
 
     /// Ends a rehearsal. What the guest opened in it and kept opens nothing in a call, and its handle goes to
@@ -137,6 +141,12 @@ impl Sandbox {
         self.visit.as_ref().ok_or_else(|| {
             wasmtime::format_err!("nothing is granted while an instance is being made")
         })
+    }
+
+    /// Whether so many handles are held that a further call might find none. An interpreter lets go of them
+    /// when it likes.
+    pub(crate) fn is_littered(&mut self) -> bool {
+        self.table.iter_mut().nth(HANDLES / 2).is_some()
     }
 
     /// Most bytes of linear memory there have been.
@@ -262,19 +272,36 @@ impl ResourceLimiter for Bounds {
     }
 }
 
-/// Drives a guest's future on this thread for at most `limit`. For uploads, which run on threads that
-/// may block.
+/// How many times longer than its processor time a guest may be driven by the clock.
+const PATIENCE: u32 = 10;
+
+/// Drives a guest's future on this thread for at most `limit` of processor time, so that a good guest is not
+/// refused because others are busy, and ten times that by the clock. For uploads and instances made ahead,
+/// which run on threads that may block.
 pub(crate) fn drive<T>(future: impl Future<Output = T>, limit: Duration) -> Option<T> {
-    let started = Instant::now();
+    let (started, used_before) = (Instant::now(), processor_time());
+    let is_over = || {
+        processor_time().saturating_sub(used_before) >= limit
+            || started.elapsed() >= limit.saturating_mul(PATIENCE)
+    };
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
     loop {
         match future.as_mut().poll(&mut context) {
             Poll::Ready(output) => return Some(output),
-            Poll::Pending if started.elapsed() >= limit => return None,
+            Poll::Pending if is_over() => return None,
             Poll::Pending => thread::yield_now(),
         }
     }
+}
+
+/// Processor time of this thread so far.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or(0),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
 }
 
 #[cfg(test)]
@@ -320,6 +347,46 @@ mod tests {
         let next = sandbox.table.push(KeyHandle(Some(Arc::new(Key)))).unwrap();
         assert!(![key.rep(), secret.rep()].contains(&next.rep()));
         assert!(sandbox.visitor().is_err());
+    }
+
+    const LIMIT: Duration = Duration::from_millis(20);
+
+    #[test]
+    fn a_guest_that_only_waits_for_the_processor_is_waited_for() {
+        let began = Instant::now();
+        let slow = std::future::poll_fn(|_| {
+            // As if others had the processor.
+            thread::sleep(Duration::from_millis(5));
+            if began.elapsed() > 3 * LIMIT {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        });
+        assert_eq!(drive(slow, LIMIT), Some(()));
+    }
+
+    #[test]
+    fn one_that_uses_it_up_is_not() {
+        let before = processor_time();
+        let busy = std::future::poll_fn(|_| {
+            let until = processor_time() + Duration::from_millis(2);
+            while processor_time() < until {}
+            Poll::<()>::Pending
+        });
+        assert_eq!(drive(busy, LIMIT), None);
+        assert!(processor_time() < before + 3 * LIMIT);
+    }
+
+    #[test]
+    fn nor_is_one_that_never_comes_to_an_end() {
+        let began = Instant::now();
+        let idle = std::future::poll_fn(|_| {
+            thread::sleep(Duration::from_millis(5));
+            Poll::<()>::Pending
+        });
+        assert_eq!(drive(idle, LIMIT), None);
+        assert!(began.elapsed() >= PATIENCE * LIMIT);
     }
 
     #[test]

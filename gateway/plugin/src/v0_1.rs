@@ -22,7 +22,12 @@ mod bindings {
     wasmtime::component::bindgen!({
         path: "../../wit",
         world: "plugin",
-        imports: { default: async | trappable },
+        // What never waits is called without a future.
+        imports: {
+            "cambist:sts/http": async | trappable,
+            "cambist:sts/kv": async | trappable,
+            default: trappable,
+        },
         exports: { default: async },
         with: {
             "cambist:sts/secrets.secret": crate::sandbox::SecretHandle,
@@ -35,7 +40,7 @@ use bindings::{cambist::sts as imports, exports::cambist::sts as exports};
 
 pub(crate) use convert::values;
 pub(crate) use imports::types::Value as WitValue;
-pub(crate) use points::{Answer, Cause, Guest, Refused};
+pub(crate) use points::{Answer, Asked, Cause, Guest, Refused};
 
 /// The package, as imports and exports name it.
 const PACKAGE: &str = "cambist:sts/";

@@ -88,5 +88,5 @@ pub(crate) fn is_gateway(name: &str) -> bool {
         || name.starts_with("background")
         || name.starts_with("sqlx-sqlite")
         || name == "audit"
-        || name == "epoch"
+        || name.starts_with("plugin-")
 }

@@ -8,6 +8,7 @@ mod plugin_permission;
 mod plugin_ticket;
 mod plugin_twins;
 mod plugin_warm_up;
+mod plugin_workers;
 
 use cambist_core::{Call, Timestamp};
 

@@ -28,6 +28,8 @@ fn every_example_passes_its_own_cases_in_the_host() {
         for case in cases {
             let outcome = plugin.run_case(case);
             assert_eq!(outcome.failure, None, "{name}: {}", case.name);
+            // More, and every call would cost system calls.
+            assert!(outcome.memory <= 256 << 10, "{name}: {}", outcome.memory);
         }
     }
 }

@@ -54,7 +54,7 @@ const METHODS: [http_crate::Method; 6] = [
 ];
 
 impl log::Host for Sandbox {
-    async fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+    fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
         let level = match level {
             log::Level::Debug => LogLevel::Debug,
             log::Level::Info => LogLevel::Info,
@@ -68,13 +68,13 @@ impl log::Host for Sandbox {
 }
 
 impl clock::Host for Sandbox {
-    async fn now_ms(&mut self) -> wasmtime::Result<u64> {
+    fn now_ms(&mut self) -> wasmtime::Result<u64> {
         Ok(self.visitor()?.outside.now_ms())
     }
 }
 
 impl random::Host for Sandbox {
-    async fn bytes(&mut self, count: u32) -> wasmtime::Result<Vec<u8>> {
+    fn bytes(&mut self, count: u32) -> wasmtime::Result<Vec<u8>> {
         if count > RANDOM_BYTES {
             return Err(wasmtime::format_err!(
                 "more than {RANDOM_BYTES} random bytes at once"
@@ -90,7 +90,7 @@ impl random::Host for Sandbox {
 }
 
 impl secrets::Host for Sandbox {
-    async fn open(
+    fn open(
         &mut self,
         name: String,
     ) -> wasmtime::Result<Result<Resource<SecretHandle>, secrets::SecretError>> {
@@ -102,7 +102,7 @@ impl secrets::Host for Sandbox {
 }
 
 impl secrets::HostSecret for Sandbox {
-    async fn matches(
+    fn matches(
         &mut self,
         secret: Resource<SecretHandle>,
         candidate: Vec<u8>,
@@ -111,7 +111,7 @@ impl secrets::HostSecret for Sandbox {
         Ok(aws_lc_rs::constant_time::verify_slices_are_equal(&secret.bytes, &candidate).is_ok())
     }
 
-    async fn reveal(
+    fn reveal(
         &mut self,
         secret: Resource<SecretHandle>,
     ) -> wasmtime::Result<Result<Vec<u8>, secrets::SecretError>> {
@@ -123,14 +123,14 @@ impl secrets::HostSecret for Sandbox {
         })
     }
 
-    async fn drop(&mut self, secret: Resource<SecretHandle>) -> wasmtime::Result<()> {
+    fn drop(&mut self, secret: Resource<SecretHandle>) -> wasmtime::Result<()> {
         self.table.delete(secret)?;
         Ok(())
     }
 }
 
 impl crypto::Host for Sandbox {
-    async fn open(
+    fn open(
         &mut self,
         name: String,
     ) -> wasmtime::Result<Result<Resource<KeyHandle>, crypto::KeyError>> {
@@ -142,11 +142,11 @@ impl crypto::Host for Sandbox {
 }
 
 impl crypto::HostKey for Sandbox {
-    async fn algorithm(&mut self, key: Resource<KeyHandle>) -> wasmtime::Result<String> {
+    fn algorithm(&mut self, key: Resource<KeyHandle>) -> wasmtime::Result<String> {
         Ok(self.table.get(&key)?.granted()?.algorithm().to_owned())
     }
 
-    async fn sign(
+    fn sign(
         &mut self,
         key: Resource<KeyHandle>,
         data: Vec<u8>,
@@ -159,7 +159,7 @@ impl crypto::HostKey for Sandbox {
             .ok_or(crypto::KeyError::Refused))
     }
 
-    async fn verify(
+    fn verify(
         &mut self,
         key: Resource<KeyHandle>,
         data: Vec<u8>,
@@ -172,11 +172,11 @@ impl crypto::HostKey for Sandbox {
             .verify(&data, &signature)))
     }
 
-    async fn public_jwk(&mut self, key: Resource<KeyHandle>) -> wasmtime::Result<Option<String>> {
+    fn public_jwk(&mut self, key: Resource<KeyHandle>) -> wasmtime::Result<Option<String>> {
         Ok(self.table.get(&key)?.granted()?.public_jwk())
     }
 
-    async fn drop(&mut self, key: Resource<KeyHandle>) -> wasmtime::Result<()> {
+    fn drop(&mut self, key: Resource<KeyHandle>) -> wasmtime::Result<()> {
         self.table.delete(key)?;
         Ok(())
     }

@@ -1,17 +1,23 @@
 //! One function for each point that is asked on the way of an exchange: the question in the gateway's
 //! words, the answer checked.
 
+use std::sync::Arc;
+
 use cambist_core::{
     Call, Decision, Issuance, IssuedToken, MayAct, Principal, Rejection, Scope, Timestamp, Token,
     TokenType, Usage,
 };
 use serde_json::{Map, Value};
 use wasmtime::{Store, component::Instance};
+use zeroize::Zeroize;
 
 use super::{
     Linked, Loaded, WitValue, convert,
     exports::{custom_provider, policy, provider},
-    imports::types::{Fault as WitFault, Principal as WitPrincipal, Refusal as WitRefusal},
+    imports::types::{
+        Call as WitCall, Fault as WitFault, Principal as WitPrincipal, Refusal as WitRefusal,
+        Token as WitToken,
+    },
 };
 use crate::{
     answer::{self, NAME_BYTES, Nonsense, TOKEN_BYTES, URI_BYTES},
@@ -42,7 +48,37 @@ pub(crate) struct Guest<'a> {
     pub(crate) store: &'a mut Store<Sandbox>,
     pub(crate) instance: &'a Instance,
     pub(crate) loaded: &'a mut Loaded,
+    pub(crate) asked: &'a mut Asked,
     pub(crate) config: &'a [(String, WitValue)],
+}
+
+/// What a validator was asked last. A worker's next question is written into the same strings.
+#[derive(Default)]
+pub(crate) struct Asked(Option<(WitToken, WitCall)>);
+
+impl Asked {
+    fn write(
+        &mut self,
+        token: &Token,
+        token_type: &TokenType,
+        call: &Call<'_>,
+        config: &[(String, WitValue)],
+    ) -> &mut (WitToken, WitCall) {
+        if let Some((known_token, known_call)) = &mut self.0 {
+            token_type.as_str().clone_into(&mut known_token.token_type);
+            known_token.bytes.clear();
+            known_token.bytes.extend_from_slice(token.as_bytes());
+            known_call.now = call.now.0;
+            call.instance.clone_into(&mut known_call.instance);
+            call.correlation.clone_into(&mut known_call.correlation);
+        }
+        self.0.get_or_insert_with(|| {
+            (
+                convert::token(token, token_type),
+                convert::call(call, config),
+            )
+        })
+    }
 }
 
 /// The exports of a point. A plugin is bound only where it has them.
@@ -70,12 +106,13 @@ impl Guest<'_> {
         token: &Token,
         token_type: &TokenType,
         call: &Call<'_>,
-    ) -> wasmtime::Result<Answer<(Box<Principal>, Option<Scope>)>> {
+    ) -> wasmtime::Result<Answer<(Arc<Principal>, Option<Scope>)>> {
         let exports = exported!(self, validator);
-        let token = convert::token(token, token_type);
+        let (token, circumstances) = self.asked.write(token, token_type, call, self.config);
         let said = exports
-            .call_validate_token(self.store, &token, &convert::call(call, self.config))
+            .call_validate_token(self.store, token, circumstances)
             .await?;
+        token.bytes.zeroize();
         Ok(answered(said, |said| accepted(said, call.now)))
     }
 
@@ -226,7 +263,7 @@ pub(super) fn answered<S, T>(
 fn accepted(
     said: WitPrincipal,
     now: Timestamp,
-) -> Result<(Box<Principal>, Option<Scope>), Nonsense> {
+) -> Result<(Arc<Principal>, Option<Scope>), Nonsense> {
     if said.subject.is_empty() {
         return Err(Nonsense::NoSubject);
     }
@@ -255,7 +292,7 @@ fn accepted(
             .transpose()?,
         ..Principal::default()
     };
-    Ok((Box::new(principal), answer::scope(said.scopes)?))
+    Ok((Arc::new(principal), answer::scope(said.scopes)?))
 }
 
 fn issued(

@@ -6,7 +6,8 @@ use cambist_core::{
     Call, Declared, Fault, Principal, Timestamp, Token, TokenType, ValidateError, Validator,
 };
 use cambist_plugin::{
-    Binding, Compilation, Grants, HostLimits, Nowhere, PluginHost, PluginKey, PluginRejected, Point,
+    Binding, Compilation, Grants, HostLimits, Nowhere, PluginHost, PluginKey, PluginRejected,
+    Point, manifest::Isolation,
 };
 
 /// How long a call may take: long enough for a busy machine, short enough for many attacks.
@@ -22,7 +23,8 @@ pub(crate) fn host(compilation: Compilation) -> PluginHost {
     PluginHost::new(limits, compilation, Arc::new(Nowhere)).unwrap()
 }
 
-/// Uploads a component and binds it as a validator. One that asks for a key gets it.
+/// Uploads a component and binds it as a validator. One that asks for a key gets it, as does one that asks for
+/// several calls of a sandbox.
 pub(crate) fn compile(
     host: &PluginHost,
     bytes: &[u8],
@@ -36,6 +38,7 @@ pub(crate) fn compile(
             keys: keys
                 .map(|name| (name, Arc::clone(&key)))
                 .collect::<BTreeMap<_, _>>(),
+            reuse: plugin.manifest().isolation == Isolation::Worker,
             ..Grants::default()
         },
         ..Binding::default()

@@ -157,6 +157,23 @@ async fn wa_04_a_million_handles_are_not_made() {
     );
 }
 
+/// As an interpreter does that collects its garbage when it likes.
+#[tokio::test]
+async fn a_worker_that_lets_go_of_no_handle_is_replaced() {
+    let guest = Guest {
+        imports: r#"(import "cambist:sts/crypto@0.1.0" "open" (func $open (param i32 i32 i32)))"#
+            .to_owned(),
+        manifest: Some(
+            r#"{"isolation": "worker", "capabilities": {"crypto": "to open it again"}, "keys": {"dana": {"description": "none"}}}"#,
+        ),
+        ..Guest::doing("(call $open (i32.const 16) (i32.const 4) (i32.const 2048))")
+    };
+    let validator = compile(&HOST, &guest.bytes()).unwrap();
+    for call in 0..200 {
+        assert!(ask(&validator).await.is_ok(), "call {call}");
+    }
+}
+
 /// A component that begins with more memory than a light sandbox has runs in a heavy one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wa_03_heavy_guests_have_bounds_of_their_own() {

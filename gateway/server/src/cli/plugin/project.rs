@@ -26,7 +26,7 @@ const MAX_COMPONENT: u64 = 256 << 20;
 
 /// For a project without a `.cargo/config.toml` of its own: a component that never has to grow its memory
 /// starts faster.
-const LINKING: &str = "target.wasm32-wasip2.rustflags=[\"-Clink-arg=-zstack-size=131072\", \"-Clink-arg=--initial-memory=262144\"]";
+const LINKING: &str = "target.wasm32-wasip2.rustflags=[\"-Clink-arg=-zstack-size=65536\", \"-Clink-arg=--initial-memory=196608\"]";
 
 /// A built component.
 pub(super) struct Built {
