@@ -222,7 +222,7 @@ impl Wire {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         self.is_answered = true;
-        if self.interim.len() < CONTINUE.len() {
+        if !self.interim.is_empty() && self.interim.len() < CONTINUE.len() {
             // What was begun is finished.
             ready!(self.poll_interim(cx))?;
         }
