@@ -63,7 +63,11 @@ impl Files {
 struct Mirror;
 
 impl Handler for Mirror {
-    async fn handle(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
+    async fn handle(
+        &self,
+        request: &mut Request<Incoming>,
+        connection: &Connection,
+    ) -> Response<Body> {
         let certificates = connection.certificates.as_deref().unwrap_or_default();
         let names: Vec<&str> = request.headers().keys().map(AsRef::as_ref).collect();
         let seen = json!({

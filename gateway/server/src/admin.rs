@@ -21,7 +21,7 @@ pub use problem::Problem;
 
 use crate::{
     access_log::AccessLog,
-    body::{Body, Incoming},
+    body::{Body, Incoming, taken},
     config::{Config, Limits},
     face::{rest, rest_publish, rest_sts::common_rest::Caller, rest_tokens, session},
     gateway::{Circumstances, Gateway, now},
@@ -82,7 +82,12 @@ fn behind<'p>(path: &'p str, mount: &str) -> (&'p str, &'p str) {
 }
 
 impl Handler for AdminHandler {
-    async fn handle(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
+    async fn handle(
+        &self,
+        request: &mut Request<Incoming>,
+        connection: &Connection,
+    ) -> Response<Body> {
+        let request = taken(request);
         let Some(circumstances) = Circumstances::draw(Some(connection)) else {
             return status(StatusCode::SERVICE_UNAVAILABLE);
         };

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 pub use self::{
-    incoming::{Cut, Incoming},
+    incoming::{Cut, Incoming, taken},
     read::{Unread, read},
 };
 use crate::proxy::{Broken, ResponseStream};

@@ -4,13 +4,23 @@ mod left;
 pub(crate) mod lines;
 mod output;
 
+use std::{
+    cell::RefCell,
+    io,
+    pin::pin,
+    task::{Context, Poll, ready},
+};
+
 use bytes::{Bytes, BytesMut};
 use hyper::{
     HeaderMap,
     body::Frame,
     header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING},
 };
-use tokio::io::AsyncWrite;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWrite},
+    net::TcpStream,
+};
 
 pub(crate) use self::{
     left::{Left, Peer, Taken},
@@ -147,11 +157,52 @@ pub(crate) fn decimal(value: &[u8]) -> Option<u64> {
     str::from_utf8(value).ok()?.parse().ok()
 }
 
+thread_local! {
+    /// Buffers that nobody reads into, the warmest last.
+    static SPARE: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
+}
+/// Most of them.
+const SPARES: usize = 64;
+
 /// Makes room for `wanted` bytes more, within reason.
 pub(crate) fn make_room(input: &mut BytesMut, wanted: usize) {
+    if input.capacity() == 0
+        && let Some(spare) = SPARE.with_borrow_mut(Vec::pop)
+    {
+        *input = spare;
+    }
     if input.capacity() - input.len() < LEAST_ROOM.min(wanted) {
         input.reserve(wanted.clamp(ROOM, MOST_ROOM));
     }
+}
+
+/// Leaves an empty buffer to whoever reads next. What was read into it may still be in use.
+pub(crate) fn leave_room(input: &mut BytesMut) {
+    if input.is_empty() && input.capacity() > 0 {
+        let spare = std::mem::take(input);
+        SPARE.with_borrow_mut(|spares| {
+            if spare.capacity() <= ROOM && spares.len() < SPARES {
+                spares.push(spare);
+            }
+        });
+    }
+}
+
+/// Reads what has come. Nobody has a buffer before something has.
+pub(crate) fn poll_read(
+    tcp: &mut TcpStream,
+    input: &mut BytesMut,
+    room: usize,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    ready!(tcp.poll_read_ready(cx))?;
+    make_room(input, room);
+    let read = pin!(tcp.read_buf(input));
+    let read = read.poll(cx);
+    if !matches!(read, Poll::Ready(Ok(1..))) {
+        leave_room(input);
+    }
+    read
 }
 
 /// Whether a stream may hold what was written to it.

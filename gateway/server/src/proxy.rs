@@ -21,8 +21,8 @@ use std::{net::IpAddr, sync::Arc};
 use cambist_core::{ExchangeError, Exchanged, Mark, Presented, Timestamp};
 use hyper::{
     Request, Response, StatusCode, Version,
+    body::Body as _,
     header::{CONNECTION, HeaderValue, UPGRADE},
-    http::request::Parts,
 };
 
 use self::{
@@ -105,13 +105,13 @@ pub struct Caller<'c> {
 /// Forwards one request. The credential that came in never goes out: without an exchanged one, the request
 /// ends here (AB-21).
 pub async fn forward(
-    request: Request<Incoming>,
+    request: &mut Request<Incoming>,
     caller: Caller<'_>,
     route: &Arc<Route>,
     exchange: &impl RouteExchange,
     upstreams: &Upstreams,
 ) -> Response<Body> {
-    let mut notes = Notes::begin(&request, caller, route.name(), &route.counts);
+    let mut notes = Notes::begin(request, caller, route.name(), &route.counts);
     let forwarded = try_forward(request, caller, route, exchange, upstreams, &mut notes).await;
     let mut offers_nonce = notes.offers_nonce;
     let mut response = match forwarded {
@@ -146,37 +146,37 @@ pub(crate) fn unrouted(
 }
 
 async fn try_forward(
-    request: Request<Incoming>,
+    request: &mut Request<Incoming>,
     caller: Caller<'_>,
     route: &Route,
     exchange: &impl RouteExchange,
     upstreams: &Upstreams,
     notes: &mut Notes<'_>,
 ) -> Result<Response<Body>, Refusal> {
-    let (mut parts, body) = request.into_parts();
-    notes.traced(trace::check(&mut parts.headers));
-    let wish = Wish::take(&mut parts, &route.upgrades)?;
-    hygiene::check(&parts)?;
+    let body = std::mem::replace(request.body_mut(), Incoming::Empty);
+    notes.traced(trace::check(request.headers_mut()));
+    let wish = Wish::take(request, &route.upgrades)?;
+    hygiene::check(request)?;
     let mut body = Outgoing::Streamed(body);
     let ask = match &route.target {
         None => None,
         Some(target) => {
             let mut subject =
-                credential::take(&mut parts.headers, &target.carriers, caller.certificates)?;
+                credential::take(request.headers_mut(), &target.carriers, caller.certificates)?;
             if let Outgoing::Streamed(form) = body {
-                body = if form::is_form(&parts.method, &parts.headers, &target.carriers) {
+                body = if form::is_form(request.method(), request.headers(), &target.carriers) {
                     let (found, rest) =
-                        Box::pin(form::take(&mut parts.headers, form, &target.carriers)).await?;
+                        Box::pin(form::take(request.headers_mut(), form, &target.carriers)).await?;
                     subject = subject.or(found);
                     Outgoing::Whole(rest)
                 } else {
                     Outgoing::Streamed(form)
                 };
             }
-            let mut ask = Ask::new(target, subject, &mut parts.headers, caller)?;
+            let mut ask = Ask::new(target, subject, request.headers_mut(), caller)?;
             if let Some(ask) = &mut ask {
                 notes.offers_nonce = ask.needs_nonce();
-                ask.prove(&parts, caller, exchange)?;
+                ask.prove(request, caller, exchange)?;
             }
             ask
         }
@@ -187,45 +187,42 @@ async fn try_forward(
         total: route.total,
     };
     let Some(ask) = ask else {
-        let request = rewrite(parts, route, caller, None)?;
+        rewrite(request, route, caller, None)?;
         notes.sends();
         if let Some(wish) = wish {
             return Box::pin(switch(request, wish, route, upstreams, limits)).await;
         }
-        let request = request.map(|()| body);
-        return Ok(answer(
-            upstreams.send(request, &route.origin, limits).await?,
-        ));
+        let sent = upstreams.send(request, body, &route.origin, limits);
+        return Ok(answer(sent.await?));
     };
     let granted = ask.granted(route, exchange, notes).await?;
     notes.granted(&granted);
-    let request = rewrite(parts, route, caller, Some(&granted))?;
+    rewrite(request, route, caller, Some(&granted))?;
     notes.sends();
     if let Some(wish) = wish {
         return Box::pin(switch(request, wish, route, upstreams, limits)).await;
     }
-    let again = ask.prepare_again(&request, &body);
-    let response = upstreams
-        .send(request.map(|()| body), &route.origin, limits)
-        .await?;
+    let is_repeatable = body.is_end_stream();
+    let sent = upstreams.send(request, body, &route.origin, limits);
+    let response = sent.await?;
     if response.status() != StatusCode::UNAUTHORIZED {
         return Ok(answer(response));
     }
-    let (Some(mut request), Some(granted)) = (again, ask.refused(&granted, route, exchange).await?)
-    else {
+    let granted = ask.refused(&granted, route, exchange).await?;
+    let Some(granted) = granted.filter(|_| is_repeatable) else {
         return Ok(answer(response));
     };
     drop(response);
     headers::grant(request.headers_mut(), &granted);
     notes.sends();
-    let request = request.map(|()| Outgoing::Whole(bytes::Bytes::new()));
-    let sent = Box::pin(upstreams.send(request, &route.origin, limits));
+    let nothing = Outgoing::Whole(bytes::Bytes::new());
+    let sent = Box::pin(upstreams.send(request, nothing, &route.origin, limits));
     Ok(answer(sent.await?))
 }
 
 /// Sends a request that wishes to switch protocols.
 async fn switch(
-    request: Request<()>,
+    request: &mut Request<Incoming>,
     wish: Wish,
     route: &Route,
     upstreams: &Upstreams,
@@ -235,7 +232,7 @@ async fn switch(
         .switch(request, wish, &route.origin, limits)
         .await?;
     let response = match switched {
-        Switched::No(response) => return Ok(answer(response)),
+        Switched::No(response) => return Ok(answer(*response)),
         Switched::Yes(response) => response,
     };
     let protocol = response.headers().get(UPGRADE).cloned();
@@ -252,18 +249,16 @@ async fn switch(
     Ok(response)
 }
 
-/// The head of the request as the upstream receives it. Nothing of the client's connection goes along.
+/// Makes the head of the request into what the upstream receives. Nothing of the client's connection goes along.
 fn rewrite(
-    parts: Parts,
+    request: &mut Request<Incoming>,
     route: &Route,
     caller: Caller<'_>,
     granted: Option<&Granted>,
-) -> Result<Request<()>, Refusal> {
-    let mut request = Request::new(());
-    *request.uri_mut() = route.target(&parts.uri).ok_or(Malformed::Path)?;
-    *request.method_mut() = parts.method;
+) -> Result<(), Refusal> {
+    *request.uri_mut() = route.target(request.uri()).ok_or(Malformed::Path)?;
     *request.version_mut() = Version::HTTP_11;
-    *request.headers_mut() = parts.headers;
+    request.extensions_mut().clear();
     let said = Said {
         host: &route.origin.authority,
         granted,
@@ -273,7 +268,7 @@ fn rewrite(
         is_secure: caller.is_secure,
     };
     headers::towards_upstream(request.headers_mut(), &said);
-    Ok(request)
+    Ok(())
 }
 
 /// The response as the client receives it.

@@ -99,7 +99,11 @@ fn target(path: &str) -> Target<'_> {
 }
 
 impl Handler for PublicHandler {
-    async fn handle(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
+    async fn handle(
+        &self,
+        request: &mut Request<Incoming>,
+        connection: &Connection,
+    ) -> Response<Body> {
         let Some(circumstances) = Circumstances::draw(Some(connection)) else {
             return plain(StatusCode::SERVICE_UNAVAILABLE);
         };
@@ -108,6 +112,7 @@ impl Handler for PublicHandler {
         let own = connection.roles.sts && self.gateway.config.sessions.enabled;
         if let Some(target) = own.then(|| SessionTarget::of(path)).flatten() {
             drop(registry);
+            let request = body::taken(request);
             return Box::pin(self.session(request, &target, circumstances)).await;
         }
         let target = if connection.roles.sts {
@@ -116,9 +121,9 @@ impl Handler for PublicHandler {
             Target::Proxy
         };
         match target {
-            Target::Proxy if is_description(&request, connection, &registry) => document::answer(
+            Target::Proxy if is_description(request, connection, &registry) => document::answer(
                 Some(self.gateway.description()),
-                &request,
+                request,
                 "application/json",
             ),
             Target::Proxy if !connection.roles.proxy => plain(StatusCode::NOT_FOUND),
@@ -127,9 +132,8 @@ impl Handler for PublicHandler {
                     .strip_prefix(protected_resource::WELL_KNOWN)
                     .unwrap_or_default();
                 let base_url = &self.gateway.base_url;
-                let found =
-                    protected_resource::document(&registry, base_url, asked(&request), rest);
-                document::answer(found, &request, "application/json")
+                let found = protected_resource::document(&registry, base_url, asked(request), rest);
+                document::answer(found, request, "application/json")
             }
             Target::Proxy => {
                 let registry = Arc::clone(&registry);
@@ -144,23 +148,24 @@ impl Handler for PublicHandler {
                 };
                 let instance = registry.instance(id).cloned();
                 drop(registry);
+                let request = body::taken(request);
                 Box::pin(self.oauth(endpoint, request, instance, circumstances)).await
             }
             Target::Jwks(id) => document::answer(
                 registry.instance(id).map(|i| i.jwks(circumstances.now)),
-                &request,
+                request,
                 "application/jwk-set+json",
             ),
             Target::Metadata(id) => document::answer(
                 registry.instance(id).map(|i| i.metadata.clone()),
-                &request,
+                request,
                 "application/json",
             ),
             Target::SamlMetadata(id) => document::answer(
                 registry
                     .instance(id)
                     .and_then(|i| i.saml_metadata.as_ref()?.document()),
-                &request,
+                request,
                 "application/samlmetadata+xml",
             ),
             Target::RestSts(id) => {
@@ -173,6 +178,7 @@ impl Handler for PublicHandler {
                         .to_owned(),
                 );
                 drop(registry);
+                let request = body::taken(request);
                 Box::pin(self.rest_sts(request, &mount, &id, instance, circumstances)).await
             }
         }
@@ -314,7 +320,7 @@ impl PublicHandler {
 
     async fn proxy(
         &self,
-        request: Request<Incoming>,
+        request: &mut Request<Incoming>,
         connection: &Connection,
         registry: Arc<Registry>,
         circumstances: Circumstances,
@@ -327,8 +333,8 @@ impl PublicHandler {
             correlation: &circumstances.correlation,
             access: self.gateway.access_log.as_ref(),
         };
-        let Some(route) = registry.route_table.find(asked(&request)) else {
-            return proxy::unrouted(&request, caller, &self.gateway.unrouted);
+        let Some(route) = registry.route_table.find(asked(request)) else {
+            return proxy::unrouted(request, caller, &self.gateway.unrouted);
         };
         let instance = match route.instance() {
             None => None,

@@ -7,7 +7,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use hyper::{
+    Request,
+    body::{Body as HttpBody, Frame, SizeHint},
+};
 
 use crate::listener::Streamed;
 
@@ -19,6 +22,11 @@ pub enum Incoming {
     Http1(Streamed),
     /// It comes over a stream of HTTP/2.
     Http2(hyper::body::Incoming),
+}
+
+/// A request of which nothing is left.
+pub fn taken(request: &mut Request<Incoming>) -> Request<Incoming> {
+    std::mem::replace(request, Request::new(Incoming::Empty))
 }
 
 /// Why a request's body did not come whole.

@@ -154,7 +154,8 @@ async fn respond<H: Handler>(
         sender
     });
     // Large, and soon over: its memory serves the next request, whoever sends it.
-    let mut answer = Box::pin(shared.answer(request.map(|()| body)));
+    let mut request = request.map(|()| body);
+    let mut answer = Box::pin(shared.answer(&mut request));
     let response = poll_fn(|cx| match answer.as_mut().poll(cx) {
         Poll::Ready(response) => Poll::Ready(Some(response)),
         Poll::Pending => wire.lock().poll_gone(cx).map(|()| None),

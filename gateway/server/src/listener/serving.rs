@@ -37,10 +37,10 @@ const SEND_BUFFER: usize = 64 * 1024;
 
 /// Answers requests.
 pub trait Handler: Send + Sync + 'static {
-    /// Answers one request; failures are responses too.
+    /// Answers one request; failures are responses too. What is left of the request means nothing.
     fn handle(
         &self,
-        request: Request<Incoming>,
+        request: &mut Request<Incoming>,
         connection: &Connection,
     ) -> impl Future<Output = Response<Body>> + Send;
 }
@@ -171,12 +171,12 @@ pub(super) struct Shared<H> {
 }
 
 impl<H: Handler> Shared<H> {
-    pub(super) async fn answer(&self, mut request: Request<Incoming>) -> Response<Body> {
-        if let Err(flaw) = message::prepare(&mut request, self.door.limits.header_count) {
+    pub(super) async fn answer(&self, request: &mut Request<Incoming>) -> Response<Body> {
+        if let Err(flaw) = message::prepare(request, self.door.limits.header_count) {
             self.door.refused(flaw.name());
             return self.refuse(&flaw);
         }
-        let believed = hops::believe(&mut request, &self.connection, &self.door, self.is_hop);
+        let believed = hops::believe(request, &self.connection, &self.door, self.is_hop);
         match believed {
             Ok(None) => self.handler.handle(request, &self.connection).await,
             Ok(Some(connection)) => self.handler.handle(request, &connection).await,
@@ -224,8 +224,8 @@ async fn answer_http2<H: Handler>(
         let shared = Arc::clone(&shared);
         // hyper moves it from place to place.
         Box::pin(async move {
-            let request = request.map(Incoming::Http2);
-            Ok::<_, Infallible>(shared.answer(request).await)
+            let mut request = request.map(Incoming::Http2);
+            Ok::<_, Infallible>(shared.answer(&mut request).await)
         })
     });
     let limits = &door.limits;

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use cambist_core::{ExchangeError, Exchanged, Presented, Rejection, Timestamp};
-use hyper::{HeaderMap, Request, body::Body as _, header::HOST, http::request::Parts};
+use hyper::{HeaderMap, Request, header::HOST};
 use tokio::time::timeout;
 
 use super::{
@@ -15,9 +15,11 @@ use super::{
     notes::Notes,
     refusal::Refusal,
     route::{Route, Target},
-    upstream::Outgoing,
 };
-use crate::dpop::{DpopRefusal, Wanted};
+use crate::{
+    body::Incoming,
+    dpop::{DpopRefusal, Wanted},
+};
 
 /// Longest a request that could go on with what is known waits for something newer.
 const RENEWAL: Duration = Duration::from_secs(1);
@@ -71,22 +73,25 @@ impl<'r> Ask<'r> {
     /// anything that is known of the token is used.
     pub(super) fn prove(
         &mut self,
-        parts: &Parts,
+        request: &Request<Incoming>,
         caller: Caller<'_>,
         exchange: &impl RouteExchange,
     ) -> Result<(), Refusal> {
         let Some(demanded) = self.subject.proof() else {
             return Ok(());
         };
-        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let host = request
+            .headers()
+            .get(HOST)
+            .and_then(|host| host.to_str().ok());
         let scheme = if caller.is_secure { "https" } else { "http" };
         let uri = format!(
             "{scheme}://{}{}",
             host.unwrap_or_default(),
-            parts.uri.path()
+            request.uri().path()
         );
         let wanted = Wanted {
-            method: parts.method.as_str(),
+            method: request.method().as_str(),
             uri: &uri,
             nonce_required: demanded.needs_nonce,
             now: exchange.now(),
@@ -94,7 +99,7 @@ impl<'r> Ask<'r> {
         let token = self.subject.bytes();
         let proven = exchange
             .dpop()
-            .check_resource(&parts.headers, token, &wanted);
+            .check_resource(request.headers(), token, &wanted);
         match proven {
             Ok(Some(key)) => self.key = Some(key),
             Ok(None) => return Err(Refusal::NoProof),
@@ -252,16 +257,6 @@ impl<'r> Ask<'r> {
                 .map_or(Part::Nothing, |key| Part::Bytes(key.as_bytes())),
             Part::Bytes(self.subject.bytes()),
         ])
-    }
-
-    /// A copy of the head, for an upstream that refuses the token: only if the route wants that, and there
-    /// is no body that would have to be sent again.
-    pub(super) fn prepare_again(
-        &self,
-        request: &Request<()>,
-        body: &Outgoing,
-    ) -> Option<Request<()>> {
-        (self.target.retries_unauthorized && body.is_end_stream()).then(|| request.clone())
     }
 
     /// An upstream refused what was sent: it is not sent again. Gives something else to send, if the route

@@ -4,12 +4,11 @@
 use std::net::Ipv6Addr;
 
 use hyper::{
-    HeaderMap, Method, Uri, Version,
+    HeaderMap, Method, Request, Uri, Version,
     header::{
         AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderName, RANGE,
         TRANSFER_ENCODING, UPGRADE,
     },
-    http::request::Parts,
 };
 
 /// What is wrong with a request. Each is a flaw the sender can see in its own request.
@@ -88,22 +87,15 @@ pub(crate) fn check_message(
     Ok(())
 }
 
-/// Checks everything above.
-pub(super) fn check(parts: &Parts) -> Result<(), Malformed> {
-    match parts.method {
-        Method::CONNECT => return Err(Malformed::Connect),
-        Method::TRACE => return Err(Malformed::Trace),
-        _ => {}
-    }
-    if parts.headers.contains_key(UPGRADE) {
+/// Checks what the proxy demands of a request besides [`check_message`].
+pub(super) fn check<B>(request: &Request<B>) -> Result<(), Malformed> {
+    if request.headers().contains_key(UPGRADE) {
         return Err(Malformed::Upgrade);
     }
-    framing(&parts.headers, parts.version)?;
-    host(&parts.headers, &parts.uri)?;
-    if count(&parts.headers, &AUTHORIZATION) > 1 {
-        return Err(Malformed::DuplicateAuthorization);
+    if request.version() == Version::HTTP_10 {
+        host(request.headers(), request.uri())?;
     }
-    if is_normalised(parts.uri.path()) {
+    if is_normalised(request.uri().path()) {
         Ok(())
     } else {
         Err(Malformed::Path)

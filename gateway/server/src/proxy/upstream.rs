@@ -28,7 +28,7 @@ use self::{
     failures::Failure,
     origin::Tried,
     pool::{Connection, Loan, Pool},
-    stream::{Arriving, Patience, Progress, RequestStream},
+    stream::{Arriving, Patience, RequestStream},
 };
 pub(super) use self::{
     origin::{Health, MOST_ENDPOINTS, Origin, Protocol, Settings, TlsFiles},
@@ -78,10 +78,10 @@ pub struct Upstreams {
     tls: Arc<ClientConfig>,
 }
 
-/// An attempt that came to nothing, and the request if none of it was sent.
+/// An attempt that came to nothing, and the request's body if nothing of the request was sent.
 struct Missed {
     error: UpstreamError,
-    unsent: Option<Box<Request<RequestStream>>>,
+    unsent: Option<RequestStream>,
 }
 
 impl From<UpstreamError> for Missed {
@@ -105,21 +105,22 @@ impl Upstreams {
     /// Sends a request and waits for the head of the response. Both bodies stream.
     ///
     /// An endpoint that cannot be reached is passed over for another. A pooled connection may turn out to
-    /// be dead: then, and only if nothing of the request was sent, a fresh connection is tried (PX-17).
-    pub(super) async fn send(
+    /// be dead: then, and only if nothing of the request was sent, a fresh connection is tried (PX-17). The
+    /// head can be sent again afterwards.
+    pub(super) async fn send<B>(
         &self,
-        request: Request<Outgoing>,
+        head: &mut Request<B>,
+        body: Outgoing,
         origin: &Origin,
         limits: Limits,
     ) -> Result<Response<ResponseStream>, UpstreamError> {
-        let mut patience = Patience::new(limits);
-        let (progress, mut request) =
-            RequestStream::wrap(request, origin.protocol, &origin.settings.trailers);
+        let (progress, mut body) = RequestStream::wrap(body, &origin.settings.trailers);
+        let mut patience = Patience::new(limits, progress);
         if origin.protocol == Protocol::Http2 {
-            *request.version_mut() = Version::HTTP_2;
-            request.headers_mut().remove(HOST);
-            if let Some(target) = origin.absolute(request.uri()) {
-                *request.uri_mut() = target;
+            *head.version_mut() = Version::HTTP_2;
+            head.headers_mut().remove(HOST);
+            if let Some(target) = origin.absolute(head.uri()) {
+                *head.uri_mut() = target;
             }
         }
         let mut tried = Tried::default();
@@ -129,7 +130,7 @@ impl Upstreams {
                 Ok(lease) => lease,
                 Err(error) => return Err(last.unwrap_or(error)),
             };
-            let attempt = self.attempt(request, &lease, origin, &progress, &mut patience);
+            let attempt = self.attempt(head, body, &lease, origin, &mut patience);
             match attempt.await {
                 Ok((response, arriving, connection)) => {
                     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -140,16 +141,16 @@ impl Upstreams {
                     let loan = Loan::new(&self.pool, lease, connection);
                     let patience = patience.within(limits.idle);
                     let trailers = &origin.settings.trailers;
-                    return Ok(response.map(|()| {
-                        ResponseStream::new(arriving, loan, progress, patience, trailers)
-                    }));
+                    return Ok(
+                        response.map(|()| ResponseStream::new(arriving, loan, patience, trailers))
+                    );
                 }
                 Err(Missed { error, unsent }) => {
                     if let Some(failure) = Failure::of(&error) {
                         lease.failed(failure);
                     }
                     match unsent {
-                        Some(unsent) => request = *unsent,
+                        Some(unsent) => body = unsent,
                         None => return Err(error),
                     }
                     last = Some(error);
@@ -159,27 +160,24 @@ impl Upstreams {
     }
 
     /// Sends a request over a pooled connection or a fresh one.
-    async fn attempt(
+    async fn attempt<B>(
         &self,
-        mut request: Request<RequestStream>,
+        head: &Request<B>,
+        mut body: RequestStream,
         lease: &Lease,
         origin: &Origin,
-        progress: &Progress,
         patience: &mut Patience,
     ) -> Result<(Response<()>, Arriving, Connection), Missed> {
-        if let Some(mut connection) = self.pool.take(&lease.endpoint().key) {
+        if let Some(mut connection) = self.pool.take(&lease.endpoint().key, patience.began()) {
             if let Connection::One { single, .. } = &mut connection {
                 patience.take_over(single.timer.take());
             }
-            let sent = patience
-                .wait_for_head(send_over(&mut connection, request), progress)
-                .await?;
-            match sent {
+            match send_over(&mut connection, head, body, patience).await {
                 Ok((response, arriving)) => return Ok((response, arriving, connection)),
                 Err(Missed {
                     unsent: Some(unsent),
                     ..
-                }) => request = *unsent,
+                }) => body = unsent,
                 Err(missed) => return Err(missed),
             }
         }
@@ -189,16 +187,15 @@ impl Upstreams {
             Err(error) => {
                 return Err(Missed {
                     error,
-                    unsent: Some(Box::new(request)),
+                    unsent: Some(body),
                 });
             }
         };
-        let sent = patience
-            .wait_for_head(send_over(&mut connection, request), progress)
-            .await?;
         // A fresh connection that breaks at once is not tried again.
-        sent.map(|(response, arriving)| (response, arriving, connection))
-            .map_err(|missed| missed.error.into())
+        match send_over(&mut connection, head, body, patience).await {
+            Ok((response, arriving)) => Ok((response, arriving, connection)),
+            Err(missed) => Err(missed.error.into()),
+        }
     }
 
     async fn connect(&self, origin: &Origin, lease: &Lease) -> Result<Connection, UpstreamError> {
@@ -219,23 +216,34 @@ impl Upstreams {
     }
 }
 
-async fn send_over(
+async fn send_over<B>(
     connection: &mut Connection,
-    request: Request<RequestStream>,
+    head: &Request<B>,
+    body: RequestStream,
+    patience: &mut Patience,
 ) -> Result<(Response<()>, Arriving), Missed> {
     match connection {
         Connection::One { single, .. } => {
-            single.begin(request).await.map_err(|unsent| Missed {
-                error: UpstreamError::Http(unsent.broken),
-                unsent: unsent.request.map(Box::new),
-            })?;
-            let response = single.head().await.map_err(UpstreamError::Http)?;
-            Ok((response, Arriving::Single))
+            single.prepare(head, body);
+            let sent = patience.wait_for_head(|cx| single.poll_exchange(cx));
+            match sent.await? {
+                Ok(response) => Ok((response, Arriving::Single)),
+                Err(unsent) => Err(Missed {
+                    error: UpstreamError::Http(unsent.broken),
+                    unsent: unsent.body,
+                }),
+            }
         }
         Connection::Many { sender, .. } => {
-            let sent = sender.try_send_request(request).await;
-            let response = sent.map_err(|mut error| Missed {
-                unsent: error.take_message().map(Box::new),
+            let mut request = Request::new(body);
+            *request.method_mut() = head.method().clone();
+            *request.uri_mut() = head.uri().clone();
+            *request.version_mut() = head.version();
+            request.headers_mut().clone_from(head.headers());
+            let mut sent = Box::pin(sender.try_send_request(request));
+            let sent = patience.wait_for_head(|cx| sent.as_mut().poll(cx));
+            let response = sent.await?.map_err(|mut error| Missed {
+                unsent: error.take_message().map(Request::into_body),
                 error: UpstreamError::Http(Broken::Http2(error.into_error())),
             })?;
             let (parts, body) = response.into_parts();

@@ -10,6 +10,7 @@ use tokio::{
 
 use super::*;
 use crate::{
+    body::taken,
     config::{Http2, Limits},
     listener::{Connection, Door, Roles, serve},
 };
@@ -29,8 +30,8 @@ impl Drop for Cancelled {
 }
 
 impl Handler for Echo {
-    async fn handle(&self, request: Request<Incoming>, _: &Connection) -> Response<Body> {
-        let (parts, body) = request.into_parts();
+    async fn handle(&self, request: &mut Request<Incoming>, _: &Connection) -> Response<Body> {
+        let (parts, body) = taken(request).into_parts();
         match parts.uri.path() {
             "/never" => {
                 let _cancelled = Cancelled(Arc::clone(&self.cancelled));

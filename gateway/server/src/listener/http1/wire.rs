@@ -2,14 +2,14 @@
 
 use std::{
     io,
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
 use hyper::body::Frame;
-use tokio::io::{AsyncBufRead as _, AsyncReadExt as _, AsyncWrite as _};
+use tokio::io::{AsyncBufRead as _, AsyncWrite as _};
 
 use super::{
     super::{serving::Stream, stall::Stall},
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     body::Cut,
     config::Limits,
-    http1::{Left, Output, Peer, ROOM, Taken, make_room},
+    http1::{Left, Output, Peer, ROOM, Taken, leave_room, make_room, poll_read},
     stream,
 };
 
@@ -119,10 +119,6 @@ impl Wire {
         self.left = left;
         self.interim = if waits { CONTINUE } else { b"" };
         self.is_answered = false;
-        if self.input.is_empty() {
-            // Whoever comes next has use for the memory.
-            self.input = BytesMut::new();
-        }
     }
 
     /// Ends when the client has gone. While a body comes, who reads it sees that; and a client that has sent
@@ -215,6 +211,7 @@ impl Wire {
             }
         }
         self.lingered = 0;
+        leave_room(&mut self.input);
         Poll::Ready(true)
     }
 
@@ -303,21 +300,13 @@ impl Wire {
     fn poll_fill(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<io::Result<usize>> {
         let filled = match &mut self.stream {
             None => return Poll::Ready(Ok(0)),
-            // Memory is asked for when there is something to put into it.
-            Some(stream::Stream::Plain(tcp)) => match tcp.poll_read_ready(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-                Poll::Ready(Ok(())) => {
-                    make_room(&mut self.input, room);
-                    let read = pin!(tcp.read_buf(&mut self.input));
-                    read.poll(cx)
-                }
-            },
+            Some(stream::Stream::Plain(tcp)) => poll_read(tcp, &mut self.input, room, cx),
             Some(stream::Stream::Tls(tls)) => {
                 let mut tls = Pin::new(&mut **tls);
                 match ready!(tls.as_mut().poll_fill_buf(cx)) {
                     Ok(plain) => {
                         let read = plain.len();
+                        make_room(&mut self.input, read);
                         self.input.extend_from_slice(plain);
                         tls.consume(read);
                         Poll::Ready(Ok(read))
@@ -330,9 +319,6 @@ impl Wire {
                 }
             }
         };
-        if !matches!(filled, Poll::Ready(Ok(1..))) && self.input.is_empty() {
-            self.input = BytesMut::new();
-        }
         if matches!(filled, Poll::Ready(Ok(0) | Err(_))) {
             self.is_over = true;
         }

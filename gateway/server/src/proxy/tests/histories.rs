@@ -300,7 +300,11 @@ struct Front {
 }
 
 impl Handler for Front {
-    async fn handle(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
+    async fn handle(
+        &self,
+        request: &mut Request<Incoming>,
+        connection: &Connection,
+    ) -> Response<Body> {
         let now = Timestamp(self.world.clock.lock().unwrap().now);
         let visit = Visit {
             revision: self.world.revision.load(Ordering::SeqCst),

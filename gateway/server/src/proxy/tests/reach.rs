@@ -3,6 +3,7 @@
 use http_body_util::BodyExt as _;
 use hyper::HeaderMap;
 use hyper::body::Incoming;
+use hyper::http::request::Parts;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -172,12 +173,16 @@ async fn px_12_grpc_gets_its_trailers_and_no_others() {
         total: None,
     };
     for _ in 0..3 {
-        let mut request = Request::new(Outgoing::Whole("ping".into()));
+        let body = Outgoing::Whole("ping".into());
+        let mut request = Request::new(());
         *request.uri_mut() = "/pkg.Service/Call".parse().unwrap();
         request
             .headers_mut()
             .insert("te", "trailers".parse().unwrap());
-        let response = upstreams.send(request, origin, limits).await.unwrap();
+        let response = upstreams
+            .send(&mut request, body, origin, limits)
+            .await
+            .unwrap();
         let collected = response.into_body().collect().await.unwrap();
         let trailers = collected.trailers().unwrap();
         assert_eq!(trailers.len(), 1, "{trailers:?}");

@@ -12,6 +12,7 @@ use std::{
 
 use cambist_core::{IssuedToken, Principal, Scope, Token, TokenType, Usage};
 use http_body_util::{BodyExt as _, Full};
+use hyper::http::request::Parts;
 use hyper::{
     body::{Body as HttpBody, Incoming},
     header::{HOST, HeaderValue},
@@ -132,7 +133,7 @@ struct Front {
 impl Handler for Front {
     async fn handle(
         &self,
-        request: Request<crate::body::Incoming>,
+        request: &mut Request<crate::body::Incoming>,
         connection: &Connection,
     ) -> Response<Body> {
         let caller = caller(connection.peer, &connection.client_text);

@@ -1,6 +1,7 @@
 //! Active checks of endpoints: one task for all routes, off the cores that serve requests.
 
 use std::{
+    future::poll_fn,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -74,10 +75,10 @@ async fn ask(
     let answered = match opened {
         Opened::One(mut single) => {
             request.headers_mut().insert(HOST, origin.authority.clone());
-            if single.begin(request).await.is_err() {
-                return false;
-            }
-            single.head().await.ok().map(|response| response.status())
+            let (head, body) = request.into_parts();
+            single.prepare(&Request::from_parts(head, ()), body);
+            let answered = poll_fn(|cx| single.poll_exchange(cx)).await;
+            answered.ok().map(|response| response.status())
         }
         Opened::Many(mut sender) => {
             *request.version_mut() = Version::HTTP_2;

@@ -27,7 +27,7 @@ use super::{
     stream::{RequestStream, Timer},
 };
 use crate::{
-    http1::{Framing, Left, Output, Peer, ROOM, Taken, make_room},
+    http1::{Framing, Left, Output, Peer, ROOM, Taken, leave_room, make_room, poll_read},
     stream::Stream,
 };
 
@@ -45,6 +45,7 @@ pub(super) struct Single {
     /// What is still to be sent of the request's body, and where it comes from.
     missing: Framing,
     body: Option<RequestStream>,
+    unsent: Option<Begun>,
     left: Left,
     /// Whether the response under way has no body whatever it says.
     is_head: bool,
@@ -55,18 +56,25 @@ pub(super) struct Single {
     pub(super) timer: Option<Timer>,
 }
 
-/// Why a request could not be sent, and the request if none of it was.
+/// A request of which nothing was sent.
+struct Begun {
+    /// Taken of the body already.
+    first: Option<Bytes>,
+    /// Whether a failure to write says that nothing was.
+    is_returnable: bool,
+    /// Whether the body was asked for what is there.
+    is_gathered: bool,
+}
+
+/// Why a request could not be sent, and its body if nothing of the request was.
 pub(super) struct Unsent {
     pub(super) broken: Broken,
-    pub(super) request: Option<Request<RequestStream>>,
+    pub(super) body: Option<RequestStream>,
 }
 
 impl From<Broken> for Unsent {
     fn from(broken: Broken) -> Self {
-        Self {
-            broken,
-            request: None,
-        }
+        Self { broken, body: None }
     }
 }
 
@@ -78,6 +86,7 @@ impl Single {
             output: Output::default(),
             missing: Framing::Nothing,
             body: None,
+            unsent: None,
             left: Left::Nothing,
             is_head: false,
             interim: 0,
@@ -86,44 +95,68 @@ impl Single {
         }
     }
 
-    /// Begins to send a request. Comes back once a part of it is on its way.
-    pub(super) async fn begin(&mut self, request: Request<RequestStream>) -> Result<(), Unsent> {
-        self.missing = head::write(&request, self.output.head());
-        self.is_head = *request.method() == Method::HEAD;
+    /// Takes a request, which [`Single::poll_exchange`] sends.
+    pub(super) fn prepare<B>(&mut self, head: &Request<B>, body: RequestStream) {
+        self.missing = head::write(head, &body, self.output.head());
+        self.is_head = *head.method() == Method::HEAD;
         self.interim = 0;
-        let (parts, mut body) = request.into_parts();
-        let (mut first, mut is_returnable) = (None, matches!(self.stream, Stream::Plain(_)));
-        if self.missing != Framing::Nothing {
-            // What is there of the body goes along in the first write.
-            match poll_fn(|cx| Poll::Ready(Pin::new(&mut body).poll_frame(cx))).await {
-                Poll::Pending => {}
-                Poll::Ready(Some(Err(error))) => return Err(Broken::Request(Some(error)).into()),
-                Poll::Ready(Some(Ok(frame))) => {
-                    first = frame.data_ref().cloned();
-                    is_returnable &= first.is_some();
-                    self.queue(Some(frame))?;
-                }
-                Poll::Ready(None) => self.queue(None)?,
-            }
-        }
-        if let Err(error) = poll_fn(|cx| self.output.poll_begin(&mut self.stream, cx)).await {
-            self.is_reusable = false;
-            if let Some(data) = first {
-                body.give_back(data);
-            }
-            return Err(Unsent {
-                broken: error.into(),
-                request: is_returnable.then(|| Request::from_parts(parts, body)),
-            });
-        }
-        self.body = (self.missing != Framing::Nothing).then_some(body);
-        Ok(())
+        self.body = Some(body);
+        self.unsent = Some(Begun {
+            first: None,
+            is_returnable: matches!(self.stream, Stream::Plain(_)),
+            is_gathered: self.missing == Framing::Nothing,
+        });
     }
 
-    /// Waits for the head of the response, sending the rest of the request meanwhile. Its body follows by
-    /// [`Single::poll_frame`].
-    pub(super) async fn head(&mut self) -> Result<Response<()>, Broken> {
-        poll_fn(|cx| self.poll_head(cx)).await
+    /// Sends the request and waits for the head of its response, sending the rest meanwhile. The response's
+    /// body follows by [`Single::poll_frame`].
+    pub(super) fn poll_exchange(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<()>, Unsent>> {
+        if self.unsent.is_some() {
+            ready!(self.poll_begin(cx))?;
+        }
+        self.poll_head(cx).map_err(Unsent::from)
+    }
+
+    /// Writes the first of a request.
+    fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsent>> {
+        let (Some(unsent), Some(body)) = (&mut self.unsent, &mut self.body) else {
+            return Poll::Ready(Ok(()));
+        };
+        if !unsent.is_gathered {
+            unsent.is_gathered = true;
+            // What is there of the body goes along in the first write.
+            let frame = match Pin::new(body).poll_frame(cx) {
+                Poll::Pending => None,
+                Poll::Ready(frame) => Some(frame.transpose()),
+            };
+            if let Some(frame) = frame {
+                let frame = frame.map_err(|cut| Broken::Request(Some(cut)))?;
+                if let Some(frame) = &frame {
+                    unsent.first = frame.data_ref().cloned();
+                    unsent.is_returnable &= unsent.first.is_some();
+                }
+                self.queue(frame)?;
+            }
+        }
+        let begun = ready!(self.output.poll_begin(&mut self.stream, cx));
+        let unsent = self.unsent.take();
+        let Err(error) = begun else {
+            return Poll::Ready(Ok(()));
+        };
+        self.is_reusable = false;
+        let mut body = self.body.take();
+        if let (Some(body), Some(first)) =
+            (&mut body, unsent.as_ref().and_then(|u| u.first.clone()))
+        {
+            body.give_back(first);
+        }
+        Poll::Ready(Err(Unsent {
+            broken: error.into(),
+            body: body.filter(|_| unsent.is_some_and(|unsent| unsent.is_returnable)),
+        }))
     }
 
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<()>, Broken>> {
@@ -204,6 +237,11 @@ impl Single {
             && self.body.is_none()
     }
 
+    /// Keeps nothing that others have use for, until the next request.
+    pub(super) fn rest(&mut self) {
+        leave_room(&mut self.input);
+    }
+
     /// Whether the upstream has neither ended an idle connection nor said anything on it. Asks the system
     /// only when something has come.
     pub(super) fn is_quiet(&mut self) -> bool {
@@ -266,8 +304,13 @@ impl Single {
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<Result<usize, Broken>> {
-        make_room(&mut self.input, room);
-        let read = pin!(self.stream.read_buf(&mut self.input));
-        read.poll(cx).map_err(Broken::Connection)
+        let read = match &mut self.stream {
+            Stream::Plain(tcp) => poll_read(tcp, &mut self.input, room, cx),
+            Stream::Tls(tls) => {
+                make_room(&mut self.input, room);
+                pin!(tls.read_buf(&mut self.input)).poll(cx)
+            }
+        };
+        read.map_err(Broken::Connection)
     }
 }

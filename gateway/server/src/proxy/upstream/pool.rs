@@ -81,8 +81,7 @@ impl Shared {
 impl Pool {
     /// A connection that can take a request now. The most recently used is the least likely to have been
     /// closed by the other side.
-    pub(super) fn take(&self, key: &str) -> Option<Connection> {
-        let now = Instant::now();
+    pub(super) fn take(&self, key: &str, now: Instant) -> Option<Connection> {
         let mut all = self.lock();
         let known = all.get_mut(key)?;
         while let Some(mut latest) = known.idle.pop_back() {
@@ -123,11 +122,12 @@ impl Pool {
             .push(shared);
     }
 
-    fn put(self: &Arc<Self>, key: &Arc<str>, single: Box<Single>, until: Instant) {
+    fn put(self: &Arc<Self>, key: &Arc<str>, mut single: Box<Single>, until: Instant) {
         let now = Instant::now();
         if !single.is_free() || now >= until {
             return;
         }
+        single.rest();
         self.look_after();
         let mut all = self.lock();
         let known = match all.get_mut(key) {

@@ -14,15 +14,13 @@ use std::{
 
 use bytes::Bytes;
 use hyper::{
-    HeaderMap, Request,
+    HeaderMap,
     body::{Body, Frame, SizeHint},
-    header::{HeaderName, HeaderValue, TRANSFER_ENCODING},
+    header::HeaderName,
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{
-    Broken, Limits, UpstreamError, failures::Failure, http1::Single, origin::Protocol, pool::Loan,
-};
+use super::{Broken, Limits, UpstreamError, failures::Failure, http1::Single, pool::Loan};
 use crate::{
     access_log::{Ending, Entry},
     body::{BodyError, Cut, Incoming},
@@ -112,26 +110,16 @@ pub(super) struct RequestStream {
 }
 
 impl RequestStream {
-    /// A body of unknown length is declared here for HTTP/1: hyper sends none with a GET that does not say
-    /// so.
-    pub(super) fn wrap(
-        mut request: Request<Outgoing>,
-        protocol: Protocol,
-        trailers: &Arc<[HeaderName]>,
-    ) -> (Progress, Request<Self>) {
-        let progress = Progress::of(request.body());
-        if protocol == Protocol::Http1 && request.body().size_hint().exact().is_none() {
-            request
-                .headers_mut()
-                .insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        }
-        let request = request.map(|body| Self {
+    /// A body, and how far it got.
+    pub(super) fn wrap(body: Outgoing, trailers: &Arc<[HeaderName]>) -> (Progress, Self) {
+        let progress = Progress::of(&body);
+        let body = Self {
             returned: None,
             body,
             progress: progress.clone(),
             trailers: Arc::clone(trailers),
-        });
-        (progress, request)
+        };
+        (progress, body)
     }
 
     /// A request of the gateway's own, without a body.
@@ -195,10 +183,13 @@ pub(super) struct Patience {
     /// When all of it must be over.
     end: Option<Instant>,
     waiting: bool,
+    /// How far the request's body got.
+    progress: Progress,
+    began: Instant,
 }
 
 impl Patience {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits, progress: Progress) -> Self {
         let now = Instant::now();
         let end = limits.total.map(|total| now + total);
         let first = now + limits.head;
@@ -208,7 +199,14 @@ impl Patience {
             limit: limits.head,
             end,
             waiting: false,
+            progress,
+            began: now,
         }
+    }
+
+    /// When the request was about to be sent.
+    pub(super) const fn began(&self) -> Instant {
+        self.began
     }
 
     /// The same timer with another limit, for what comes next.
@@ -251,17 +249,15 @@ impl Patience {
     /// since movement is looked for only when the timer ends.
     pub(super) async fn wait_for_head<T>(
         &mut self,
-        head: impl Future<Output = T>,
-        progress: &Progress,
+        mut head: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Result<T, UpstreamError> {
-        let mut head = std::pin::pin!(head);
-        let mut pieces = progress.pieces();
+        let mut pieces = self.progress.pieces();
         poll_fn(|cx| {
-            if let Poll::Ready(head) = head.as_mut().poll(cx) {
+            if let Poll::Ready(head) = head(cx) {
                 return Poll::Ready(Ok(head));
             }
             while self.poll_timer(cx).is_ready() {
-                let moved_to = progress.pieces();
+                let moved_to = self.progress.pieces();
                 if moved_to == pieces || self.is_over() {
                     return Poll::Ready(Err(UpstreamError::TooSlow));
                 }
@@ -297,7 +293,6 @@ pub(super) enum Arriving {
 pub struct ResponseStream {
     source: Arriving,
     loan: Option<Loan>,
-    progress: Progress,
     patience: Patience,
     trailers: Arc<[HeaderName]>,
     /// The request's line in the access log, if there is one. It is written when this is dropped.
@@ -308,14 +303,12 @@ impl ResponseStream {
     pub(super) fn new(
         source: Arriving,
         loan: Loan,
-        progress: Progress,
         patience: Patience,
         trailers: &Arc<[HeaderName]>,
     ) -> Self {
         let mut stream = Self {
             source,
             loan: Some(loan),
-            progress,
             patience,
             trailers: Arc::clone(trailers),
             entry: None,
@@ -378,7 +371,7 @@ impl ResponseStream {
         let Some(mut loan) = self.loan.take() else {
             return;
         };
-        if !self.progress.is_done() {
+        if !self.patience.progress.is_done() {
             if loan.single().is_some() {
                 // The client goes on to send, and is read: it is not cut off within its message.
                 tokio::spawn(async move {

@@ -63,10 +63,11 @@ fn give(pool: &Arc<Pool>, key: &str, single: Box<Single>) {
 }
 
 fn take(pool: &Pool, key: &str) -> Option<Box<Single>> {
-    pool.take(key).map(|connection| match connection {
-        Connection::One { single, .. } => single,
-        Connection::Many { .. } => panic!("there is none"),
-    })
+    pool.take(key, Instant::now())
+        .map(|connection| match connection {
+            Connection::One { single, .. } => single,
+            Connection::Many { .. } => panic!("there is none"),
+        })
 }
 
 #[tokio::test]
@@ -123,7 +124,9 @@ async fn a_connection_given_back_busy_is_not_lent() {
     let (mut single, _far) = connection().await;
     // Three of its bytes never come.
     let (request, _client) = arriving("POST", 7).await;
-    let (_, request) = RequestStream::wrap(request, Protocol::Http1, &Arc::default());
+    let (head, body) = request.into_parts();
+    let (_, body) = RequestStream::wrap(body, &Arc::default());
+    let request = Request::from_parts(head, body);
     assert!(single.begin(request).await.is_ok());
     give(&pool, "http://a", single);
     assert!(take(&pool, "http://a").is_none());
@@ -192,6 +195,16 @@ const LIMITS: Limits = Limits {
     total: None,
 };
 
+async fn send(
+    upstreams: &Upstreams,
+    request: Request<Outgoing>,
+    origin: &Origin,
+) -> Result<Response<ResponseStream>, UpstreamError> {
+    let (head, body) = request.into_parts();
+    let mut head = Request::from_parts(head, ());
+    upstreams.send(&mut head, body, origin, LIMITS).await
+}
+
 /// The pooled connection looks alive when it is taken, and cannot be written to: nothing of the request
 /// was sent, so that it goes over another connection, whatever its method.
 #[tokio::test]
@@ -203,7 +216,7 @@ async fn px_17_a_pooled_connection_that_died_is_replaced() {
         single.end_writing().await;
         give(&upstreams.pool, &origin.endpoints[0].key, single);
         let request = request(method).await;
-        let response = upstreams.send(request, &origin, LIMITS).await.unwrap();
+        let response = send(&upstreams, request, &origin).await.unwrap();
         assert_eq!(
             response.into_body().collect().await.unwrap().to_bytes(),
             "ok"
@@ -228,7 +241,7 @@ async fn px_17_a_request_that_was_begun_is_not_sent_again() {
         // Takes a byte of it and goes away.
         let _ = far.read_u8().await;
     });
-    let sent = upstreams.send(request("GET").await, &origin, LIMITS).await;
+    let sent = send(&upstreams, request("GET").await, &origin).await;
     assert!(matches!(sent, Err(UpstreamError::Http(_))));
     assert!(requests.lock().unwrap().is_empty());
 }
@@ -239,10 +252,9 @@ async fn px_12_trailers_end_here() {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx-trailer: 1\r\n\r\n",
     )
     .await;
-    let response = upstreams()
-        .send(request("GET").await, &origin, LIMITS)
-        .await
-        .unwrap();
+    let upstreams = upstreams();
+    let sent = send(&upstreams, request("GET").await, &origin);
+    let response = sent.await.unwrap();
     let collected = response.into_body().collect().await.unwrap();
     assert!(collected.trailers().is_none());
     assert_eq!(collected.to_bytes(), "ok");
@@ -253,7 +265,7 @@ async fn px_15_an_answer_before_the_end_of_the_request_spends_the_connection() {
     let (origin, _) = upstream("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly").await;
     let upstreams = upstreams();
     let (request, mut client) = arriving("POST", 8).await;
-    let response = upstreams.send(request, &origin, LIMITS).await.unwrap();
+    let response = send(&upstreams, request, &origin).await.unwrap();
     assert_eq!(
         response.into_body().collect().await.unwrap().to_bytes(),
         "early"

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use hyper::{
     Method, Request, Response, StatusCode, Version,
     header::{CONNECTION, HeaderValue, UPGRADE},
-    http::request::Parts,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf, split},
@@ -24,11 +23,12 @@ use super::{
     endpoint::Lease,
     failures::Failure,
     http1::UpstreamBytes,
-    origin::{Origin, Protocol, Tried},
+    origin::{Origin, Tried},
     pool::{Connection, Loan},
     stream::{Arriving, Patience, RequestStream},
 };
 use crate::{
+    body::Incoming,
     http1::lists,
     listener::{OnSwitch, Switched as Switch},
     proxy::hygiene::Malformed,
@@ -50,13 +50,13 @@ impl Wish {
     /// Takes the wish out of a request, if there is one. Refused is what the route does not list, or what
     /// is not said in the one way there is (RFC 9110 §7.8).
     pub(in crate::proxy) fn take(
-        parts: &mut Parts,
+        request: &mut Request<Incoming>,
         allowed: &[HeaderValue],
     ) -> Result<Option<Self>, Malformed> {
-        if allowed.is_empty() || !parts.headers.contains_key(UPGRADE) {
+        if allowed.is_empty() || !request.headers().contains_key(UPGRADE) {
             return Ok(None);
         }
-        let mut values = parts.headers.get_all(UPGRADE).iter();
+        let mut values = request.headers().get_all(UPGRADE).iter();
         let protocol = match (values.next(), values.next()) {
             (Some(value), None) => allowed.iter().find(|known| {
                 known
@@ -65,19 +65,23 @@ impl Wish {
             }),
             _ => None,
         };
-        let is_sound = parts.version == Version::HTTP_11
-            && parts.method == Method::GET
-            && lists(&parts.headers, &CONNECTION, b"upgrade")
-            && !parts.headers.contains_key(hyper::header::TRANSFER_ENCODING)
-            && !parts.headers.contains_key(hyper::header::CONTENT_LENGTH);
-        let client = parts
-            .extensions
+        let is_sound = request.version() == Version::HTTP_11
+            && request.method() == Method::GET
+            && lists(request.headers(), &CONNECTION, b"upgrade")
+            && !request
+                .headers()
+                .contains_key(hyper::header::TRANSFER_ENCODING)
+            && !request
+                .headers()
+                .contains_key(hyper::header::CONTENT_LENGTH);
+        let client = request
+            .extensions_mut()
             .remove::<OnSwitch>()
             .and_then(|switch| switch.take());
         match (protocol, client) {
             (Some(protocol), Some(client)) if is_sound => {
                 let protocol = protocol.clone();
-                parts.headers.remove(UPGRADE);
+                request.headers_mut().remove(UPGRADE);
                 Ok(Some(Self { protocol, client }))
             }
             _ => Err(Malformed::Upgrade),
@@ -90,7 +94,7 @@ pub(in crate::proxy) enum Switched {
     /// From now on both sides talk past HTTP. The response is to be sent as it is.
     Yes(Response<()>),
     /// It answered as to any other request.
-    No(Response<ResponseStream>),
+    No(Box<Response<ResponseStream>>),
 }
 
 impl Upstreams {
@@ -98,7 +102,7 @@ impl Upstreams {
     /// ways until one side ends, or both are silent for too long.
     pub(in crate::proxy) async fn switch(
         &self,
-        mut request: Request<()>,
+        request: &mut Request<Incoming>,
         wish: Wish,
         origin: &Origin,
         limits: Limits,
@@ -106,23 +110,20 @@ impl Upstreams {
         let headers = request.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, wish.protocol.clone());
-        let request = request.map(|()| Outgoing::Whole(Bytes::new()));
-        let (progress, request) =
-            RequestStream::wrap(request, Protocol::Http1, &origin.settings.trailers);
+        let (progress, body) =
+            RequestStream::wrap(Outgoing::Whole(Bytes::new()), &origin.settings.trailers);
         let lease = origin.lease(&mut Tried::default())?;
         let opened = connect::open_for_switch(origin, lease.endpoint(), &self.tls);
         let opened = timeout(origin.settings.connect, opened)
             .await
             .unwrap_or_else(|_| Err(UpstreamError::Connect(io::ErrorKind::TimedOut.into())));
         let mut single = blame(opened, &lease)?;
-        let mut patience = Patience::new(limits);
-        let sent = async {
-            let begun = single.begin(request).await;
-            begun.map_err(|unsent| unsent.broken)?;
-            single.head().await
-        };
-        let response = blame(patience.wait_for_head(sent, &progress).await, &lease)?;
-        let response = blame(response.map_err(UpstreamError::Http), &lease)?;
+        let mut patience = Patience::new(limits, progress);
+        single.prepare(request, body);
+        let sent = patience.wait_for_head(|cx| single.poll_exchange(cx));
+        let response = blame(sent.await, &lease)?;
+        let response = response.map_err(|unsent| UpstreamError::Http(unsent.broken));
+        let response = blame(response, &lease)?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             lease.succeeded();
             // It serves nobody else afterwards.
@@ -131,9 +132,9 @@ impl Upstreams {
             let loan = Loan::new(&self.pool, lease, Connection::One { single, until });
             let patience = patience.within(limits.idle);
             let trailers = &origin.settings.trailers;
-            return Ok(Switched::No(response.map(|()| {
-                ResponseStream::new(Arriving::Single, loan, progress, patience, trailers)
-            })));
+            return Ok(Switched::No(Box::new(response.map(|()| {
+                ResponseStream::new(Arriving::Single, loan, patience, trailers)
+            }))));
         }
         let is_asked = response.headers().get(UPGRADE).is_some_and(|value| {
             value

@@ -22,7 +22,11 @@ const LONGEST: usize = 128 * 1024;
 pub(super) const MOST_FIELDS: usize = 128;
 
 /// Writes the head of a request. What it says of its body's length is what the body says.
-pub(super) fn write(request: &Request<RequestStream>, output: &mut Vec<u8>) -> Framing {
+pub(super) fn write<B>(
+    request: &Request<B>,
+    body: &RequestStream,
+    output: &mut Vec<u8>,
+) -> Framing {
     output.clear();
     let target = request.uri().path_and_query();
     for part in [
@@ -34,7 +38,6 @@ pub(super) fn write(request: &Request<RequestStream>, output: &mut Vec<u8>) -> F
         output.extend_from_slice(part.as_bytes());
     }
     write_fields(request.headers(), output);
-    let body = request.body();
     let framing = match body.size_hint().exact() {
         Some(0) => Framing::Nothing,
         Some(length) => Framing::Length(length),

@@ -9,7 +9,6 @@ use tokio::{
 use super::*;
 use crate::proxy::upstream::{
     Outgoing,
-    origin::Protocol,
     stream::{Progress, RequestStream},
 };
 
@@ -29,7 +28,26 @@ fn request(method: &str, body: &'static str) -> (Progress, Request<RequestStream
         .header("host", "a.example")
         .body(Outgoing::Whole(Bytes::from(body)))
         .unwrap();
-    RequestStream::wrap(request, Protocol::Http1, &std::sync::Arc::default())
+    let (head, body) = request.into_parts();
+    let (progress, body) = RequestStream::wrap(body, &std::sync::Arc::default());
+    (progress, Request::from_parts(head, body))
+}
+
+impl Single {
+    /// Sends the first of a request, without waiting for an answer.
+    pub(in crate::proxy::upstream) async fn begin(
+        &mut self,
+        request: Request<RequestStream>,
+    ) -> Result<(), Unsent> {
+        let (head, body) = request.into_parts();
+        self.prepare(&Request::from_parts(head, ()), body);
+        poll_fn(|cx| self.poll_begin(cx)).await
+    }
+
+    async fn head(&mut self) -> Result<Response<()>, Broken> {
+        let exchanged = poll_fn(|cx| self.poll_exchange(cx)).await;
+        exchanged.map_err(|unsent| unsent.broken)
+    }
 }
 
 /// All that the other end of a closed connection received.
@@ -270,17 +288,13 @@ async fn what_could_not_be_sent_comes_back_whole() {
     let (mut single, _far) = connection().await;
     single.end_writing().await;
     let Err(Unsent {
-        request: Some(request),
-        ..
+        body: Some(body), ..
     }) = single.begin(request("POST", "body").1).await
     else {
         panic!("it was sent");
     };
-    assert_eq!(request.body().size_hint().exact(), Some(4));
-    assert_eq!(
-        request.into_body().collect().await.unwrap().to_bytes(),
-        "body"
-    );
+    assert_eq!(body.size_hint().exact(), Some(4));
+    assert_eq!(body.collect().await.unwrap().to_bytes(), "body");
 }
 
 proptest! {
