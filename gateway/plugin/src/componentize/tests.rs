@@ -53,3 +53,10 @@ fn wa_11_every_truncation_is_an_error() {
         assert!(componentize(cut).is_err(), "{length} of {}", module.len());
     }
 }
+
+/// Found by fuzzing: the reader of descriptions panics over this one.
+#[test]
+fn wa_11_a_description_that_contradicts_itself_is_refused() {
+    let refused = componentize(include_bytes!("contradiction.wasm")).unwrap_err();
+    assert!(matches!(refused, PluginRejected::Compile(_)), "{refused}");
+}
