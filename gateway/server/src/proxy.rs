@@ -34,7 +34,7 @@ use self::{
     notes::Notes,
     refusal::Refusal,
     upstream::{
-        Limits, Outgoing,
+        Limits,
         tunnel::{Switched, Wish},
     },
 };
@@ -153,25 +153,20 @@ async fn try_forward(
     upstreams: &Upstreams,
     notes: &mut Notes<'_>,
 ) -> Result<Response<Body>, Refusal> {
-    let body = std::mem::replace(request.body_mut(), Incoming::Empty);
+    let mut body = std::mem::replace(request.body_mut(), Incoming::Empty);
     notes.traced(trace::check(request.headers_mut()));
     let wish = Wish::take(request, &route.upgrades)?;
     hygiene::check(request)?;
-    let mut body = Outgoing::Streamed(body);
     let ask = match &route.target {
         None => None,
         Some(target) => {
             let mut subject =
                 credential::take(request.headers_mut(), &target.carriers, caller.certificates)?;
-            if let Outgoing::Streamed(form) = body {
-                body = if form::is_form(request.method(), request.headers(), &target.carriers) {
-                    let (found, rest) =
-                        Box::pin(form::take(request.headers_mut(), form, &target.carriers)).await?;
-                    subject = subject.or(found);
-                    Outgoing::Whole(rest)
-                } else {
-                    Outgoing::Streamed(form)
-                };
+            if form::is_form(request.method(), request.headers(), &target.carriers) {
+                let (found, rest) =
+                    Box::pin(form::take(request.headers_mut(), body, &target.carriers)).await?;
+                subject = subject.or(found);
+                body = Incoming::Whole(rest);
             }
             let mut ask = Ask::new(target, subject, request.headers_mut(), caller)?;
             if let Some(ask) = &mut ask {
@@ -215,8 +210,7 @@ async fn try_forward(
     drop(response);
     headers::grant(request.headers_mut(), &granted);
     notes.sends();
-    let nothing = Outgoing::Whole(bytes::Bytes::new());
-    let sent = Box::pin(upstreams.send(request, nothing, &route.origin, limits));
+    let sent = Box::pin(upstreams.send(request, Incoming::Empty, &route.origin, limits));
     Ok(answer(sent.await?))
 }
 

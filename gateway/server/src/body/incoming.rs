@@ -14,10 +14,12 @@ use hyper::{
 
 use crate::listener::Streamed;
 
-/// A request's body as its client sends it.
+/// A request's body: as its client sends it, or what was made of that.
 pub enum Incoming {
     /// There is none.
     Empty,
+    /// It is here, in one piece.
+    Whole(Bytes),
     /// It comes over a connection of HTTP/1.
     Http1(Streamed),
     /// It comes over a stream of HTTP/2.
@@ -56,6 +58,8 @@ impl HttpBody for Incoming {
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match &mut *self {
             Self::Empty => Poll::Ready(None),
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Http1(body) => body.poll_frame(cx),
             Self::Http2(body) => Pin::new(body)
                 .poll_frame(cx)
@@ -66,6 +70,7 @@ impl HttpBody for Incoming {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
+            Self::Whole(bytes) => bytes.is_empty(),
             Self::Http1(body) => body.is_end_stream(),
             Self::Http2(body) => body.is_end_stream(),
         }
@@ -74,6 +79,9 @@ impl HttpBody for Incoming {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
+            Self::Whole(bytes) => {
+                SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+            }
             Self::Http1(body) => body.size_hint(),
             Self::Http2(body) => body.size_hint(),
         }
@@ -84,6 +92,7 @@ impl fmt::Debug for Incoming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "Empty",
+            Self::Whole(_) => "Whole",
             Self::Http1(_) => "Http1",
             Self::Http2(_) => "Http2",
         })

@@ -21,6 +21,7 @@ use hyper::{Request, Response, StatusCode, Version, header::HOST};
 use rustls::ClientConfig;
 use tokio::time::{Instant, timeout};
 
+pub(super) use self::origin::{Health, MOST_ENDPOINTS, Origin, Protocol, Settings, TlsFiles};
 pub use self::{broken::Broken, stream::ResponseStream};
 use self::{
     connect::Opened,
@@ -30,10 +31,7 @@ use self::{
     pool::{Connection, Loan, Pool},
     stream::{Arriving, Patience, RequestStream},
 };
-pub(super) use self::{
-    origin::{Health, MOST_ENDPOINTS, Origin, Protocol, Settings, TlsFiles},
-    stream::Outgoing,
-};
+use crate::body::Incoming;
 
 /// Why no answer came.
 #[derive(Debug, thiserror::Error)]
@@ -110,7 +108,7 @@ impl Upstreams {
     pub(super) async fn send<B>(
         &self,
         head: &mut Request<B>,
-        body: Outgoing,
+        body: Incoming,
         origin: &Origin,
         limits: Limits,
     ) -> Result<Response<ResponseStream>, UpstreamError> {

@@ -173,7 +173,7 @@ async fn px_12_grpc_gets_its_trailers_and_no_others() {
         total: None,
     };
     for _ in 0..3 {
-        let body = Outgoing::Whole("ping".into());
+        let body = crate::body::Incoming::Whole("ping".into());
         let mut request = Request::new(());
         *request.uri_mut() = "/pkg.Service/Call".parse().unwrap();
         request

@@ -34,7 +34,7 @@ pub(super) struct Progress(Option<Arc<AtomicU64>>);
 impl Progress {
     const DONE: u64 = u64::MAX;
 
-    fn of(body: &Outgoing) -> Self {
+    fn of(body: &Incoming) -> Self {
         Self((!body.is_end_stream()).then(Arc::default))
     }
 
@@ -59,59 +59,18 @@ impl Progress {
     }
 }
 
-/// The body of a request on its way to the upstream.
-#[derive(Debug)]
-pub(in crate::proxy) enum Outgoing {
-    /// As the client sends it.
-    Streamed(Incoming),
-    /// In one piece.
-    Whole(Bytes),
-}
-
-impl Body for Outgoing {
-    type Data = Bytes;
-    type Error = Cut;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        match &mut *self {
-            Self::Streamed(body) => Pin::new(body).poll_frame(cx),
-            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Streamed(body) => body.is_end_stream(),
-            Self::Whole(bytes) => bytes.is_empty(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Streamed(body) => body.size_hint(),
-            Self::Whole(bytes) => {
-                SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
-            }
-        }
-    }
-}
-
 /// A body on its way to the upstream, with those trailers only that are listed (PX-12).
 pub(super) struct RequestStream {
     /// Taken before, and given back since it could not be sent.
     returned: Option<Bytes>,
-    body: Outgoing,
+    body: Incoming,
     progress: Progress,
     trailers: Arc<[HeaderName]>,
 }
 
 impl RequestStream {
     /// A body, and how far it got.
-    pub(super) fn wrap(body: Outgoing, trailers: &Arc<[HeaderName]>) -> (Progress, Self) {
+    pub(super) fn wrap(body: Incoming, trailers: &Arc<[HeaderName]>) -> (Progress, Self) {
         let progress = Progress::of(&body);
         let body = Self {
             returned: None,
@@ -126,7 +85,7 @@ impl RequestStream {
     pub(super) fn empty() -> Self {
         Self {
             returned: None,
-            body: Outgoing::Whole(Bytes::new()),
+            body: Incoming::Whole(Bytes::new()),
             progress: Progress(None),
             trailers: Arc::default(),
         }

@@ -133,7 +133,7 @@ async fn a_connection_given_back_busy_is_not_lent() {
 }
 
 /// A request whose body is `body`.
-async fn request(method: &str) -> Request<Outgoing> {
+async fn request(method: &str) -> Request<crate::body::Incoming> {
     let (request, far) = arriving(method, 4).await;
     tokio::spawn(async move {
         pending::<()>().await;
@@ -144,15 +144,14 @@ async fn request(method: &str) -> Request<Outgoing> {
 
 /// A request that arrived. `body` has come of its body; the
 /// rest can be sent.
-async fn arriving(method: &str, length: usize) -> (Request<Outgoing>, DuplexStream) {
+async fn arriving(method: &str, length: usize) -> (Request<crate::body::Incoming>, DuplexStream) {
     let (near, mut far) = duplex(1024);
     let head = format!("{method} / HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\nbody");
     far.write_all(head.as_bytes()).await.unwrap();
     let (give, mut arrived) = mpsc::unbounded_channel();
     let service = service_fn(move |request: Request<Incoming>| {
         let body = crate::body::Incoming::Http2;
-        give.send(request.map(|came| Outgoing::Streamed(body(came))))
-            .unwrap();
+        give.send(request.map(body)).unwrap();
         pending::<Result<Response<String>, io::Error>>()
     });
     tokio::spawn(async move {
@@ -197,7 +196,7 @@ const LIMITS: Limits = Limits {
 
 async fn send(
     upstreams: &Upstreams,
-    request: Request<Outgoing>,
+    request: Request<crate::body::Incoming>,
     origin: &Origin,
 ) -> Result<Response<ResponseStream>, UpstreamError> {
     let (head, body) = request.into_parts();

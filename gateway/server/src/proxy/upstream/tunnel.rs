@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{
-    Limits, Outgoing, ResponseStream, UpstreamError, Upstreams, connect,
+    Limits, ResponseStream, UpstreamError, Upstreams, connect,
     endpoint::Lease,
     failures::Failure,
     http1::UpstreamBytes,
@@ -110,8 +110,7 @@ impl Upstreams {
         let headers = request.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, wish.protocol.clone());
-        let (progress, body) =
-            RequestStream::wrap(Outgoing::Whole(Bytes::new()), &origin.settings.trailers);
+        let (progress, body) = RequestStream::wrap(Incoming::Empty, &origin.settings.trailers);
         let lease = origin.lease(&mut Tried::default())?;
         let opened = connect::open_for_switch(origin, lease.endpoint(), &self.tls);
         let opened = timeout(origin.settings.connect, opened)

@@ -7,10 +7,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::proxy::upstream::{
-    Outgoing,
-    stream::{Progress, RequestStream},
-};
+use crate::proxy::upstream::stream::{Progress, RequestStream};
 
 async fn connection() -> (Single, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -26,7 +23,7 @@ fn request(method: &str, body: &'static str) -> (Progress, Request<RequestStream
         .method(method)
         .uri("/a?b=c")
         .header("host", "a.example")
-        .body(Outgoing::Whole(Bytes::from(body)))
+        .body(crate::body::Incoming::Whole(Bytes::from(body)))
         .unwrap();
     let (head, body) = request.into_parts();
     let (progress, body) = RequestStream::wrap(body, &std::sync::Arc::default());
